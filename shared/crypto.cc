@@ -1,0 +1,251 @@
+#include "shared/crypto.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <limits>
+
+#include "shared/files.h"
+#include "shared/unique_handle.h"
+
+namespace worldshare {
+namespace {
+
+using Pkey = UniqueHandle<EVP_PKEY, EVP_PKEY_free>;
+using MdContext = UniqueHandle<EVP_MD_CTX, EVP_MD_CTX_free>;
+
+constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+constexpr std::uint8_t kPrefixSeed = 18 << 3;
+constexpr std::uint8_t kPrefixUser = 20 << 3;
+
+std::string base32(ByteView bytes) {
+  std::string out;
+  std::uint32_t buffer = 0;
+  unsigned bits = 0;
+  for (std::uint8_t byte : bytes) {
+    buffer = (buffer << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      out += kBase32[(buffer >> bits) & 31];
+    }
+  }
+  if (bits > 0) out += kBase32[(buffer << (5 - bits)) & 31];
+  return out;
+}
+
+bool from_base32(std::string_view text, Bytes& out) {
+  std::uint32_t buffer = 0;
+  unsigned bits = 0;
+  for (char c : text) {
+    const auto value = kBase32.find(c);
+    if (value == std::string_view::npos) return false;
+    buffer = (buffer << 5) | static_cast<std::uint32_t>(value);
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      out.push_back(static_cast<std::uint8_t>((buffer >> bits) & 0xff));
+    }
+  }
+  return true;
+}
+
+// CRC-16/XMODEM, as the nkeys format asks for.
+std::uint16_t crc16(ByteView bytes) {
+  std::uint16_t crc = 0;
+  for (std::uint8_t byte : bytes) {
+    crc = static_cast<std::uint16_t>(crc ^ (byte << 8));
+    for (int i = 0; i < 8; ++i) {
+      crc = static_cast<std::uint16_t>((crc & 0x8000) ? (crc << 1) ^ 0x1021 : crc << 1);
+    }
+  }
+  return crc;
+}
+
+std::string with_checksum(Bytes raw) {
+  const std::uint16_t crc = crc16(raw);
+  raw.push_back(static_cast<std::uint8_t>(crc & 0xff));
+  raw.push_back(static_cast<std::uint8_t>(crc >> 8));
+  return base32(raw);
+}
+
+/// The bytes before a valid checksum, or nothing.
+bool checked(std::string_view text, std::size_t expected_bytes, Bytes& out) {
+  if (!from_base32(text, out) || out.size() != expected_bytes + 2) return false;
+  const std::uint16_t crc = crc16(ByteView(out).first(expected_bytes));
+  const bool ok = out[expected_bytes] == (crc & 0xff) && out[expected_bytes + 1] == (crc >> 8);
+  out.resize(expected_bytes);
+  return ok;
+}
+
+}  // namespace
+
+struct Sha256::State {
+  MdContext context{EVP_MD_CTX_new()};
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  WS_CHECK(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::update(ByteView bytes) {
+  WS_CHECK(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1, "SHA-256");
+}
+
+Digest Sha256::finish() {
+  Digest out{};
+  unsigned size = 0;
+  WS_CHECK(EVP_DigestFinal_ex(state_->context.get(), out.data(), &size) == 1, "SHA-256");
+  return out;
+}
+
+Digest sha256(ByteView bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.finish();
+}
+
+Result<Digest> sha256_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(Errc::kNotFound, "cannot read " + path.string());
+  Sha256 hash;
+  std::array<char, 1 << 16> buffer{};
+  while (in) {
+    in.read(buffer.data(), buffer.size());
+    hash.update(as_bytes({buffer.data(), static_cast<std::size_t>(in.gcount())}));
+  }
+  if (in.bad()) return fail(Errc::kUnavailable, "reading " + path.string() + " failed");
+  return hash.finish();
+}
+
+Digest hmac_sha256(ByteView key, ByteView message) {
+  Digest out{};
+  unsigned size = 0;
+  WS_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
+                out.data(), &size) != nullptr,
+           "HMAC");
+  return out;
+}
+
+void random_bytes(std::span<std::uint8_t> out) {
+  WS_CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1, "no randomness");
+}
+
+std::uint64_t random_below(std::uint64_t bound) {
+  WS_CHECK(bound > 0, "random_below(0)");
+  // Rejection keeps the draw uniform.
+  const std::uint64_t limit = std::numeric_limits<std::uint64_t>::max() / bound * bound;
+  for (;;) {
+    std::array<std::uint8_t, 8> raw{};
+    random_bytes(raw);
+    std::uint64_t value = 0;
+    std::memcpy(&value, raw.data(), raw.size());
+    if (value < limit) return value % bound;
+  }
+}
+
+std::string to_hex(ByteView bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (std::uint8_t byte : bytes) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+bool is_sha256_hex(std::string_view text) {
+  return text.size() == 64 && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+bool equal_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool verify_signature(std::string_view public_key, ByteView message, ByteView signature) {
+  Bytes raw;
+  if (signature.size() != kSignatureBytes || !checked(public_key, 33, raw) || raw[0] != kPrefixUser) return false;
+  Pkey key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw.data() + 1, 32));
+  MdContext context(EVP_MD_CTX_new());
+  return key && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
+}
+
+bool is_user_nkey(std::string_view text) {
+  Bytes raw;
+  return text.size() == 56 && checked(text, 33, raw) && raw[0] == kPrefixUser;
+}
+
+NKey::NKey(std::array<std::uint8_t, 32> raw_seed) : raw_seed_(raw_seed) {
+  Bytes text{static_cast<std::uint8_t>(kPrefixSeed | (kPrefixUser >> 5)),
+             static_cast<std::uint8_t>((kPrefixUser & 31) << 3)};
+  text.insert(text.end(), raw_seed.begin(), raw_seed.end());
+  seed_ = with_checksum(std::move(text));
+  Pkey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_seed_.data(), raw_seed_.size()));
+  WS_CHECK(key, "Ed25519");
+  Bytes public_raw(33);
+  public_raw[0] = kPrefixUser;
+  std::size_t size = 32;
+  WS_CHECK(EVP_PKEY_get_raw_public_key(key.get(), public_raw.data() + 1, &size) == 1, "Ed25519");
+  public_key_ = with_checksum(std::move(public_raw));
+}
+
+NKey NKey::generate() {
+  std::array<std::uint8_t, 32> raw{};
+  random_bytes(raw);
+  return NKey(raw);
+}
+
+Result<NKey> NKey::from_seed(std::string_view seed) {
+  Bytes raw;
+  if (seed.size() != 58 || !checked(seed, 34, raw) || (raw[0] & 0xf8) != kPrefixSeed ||
+      (((raw[0] & 7) << 5) | (raw[1] >> 3)) != kPrefixUser) {
+    return fail(Errc::kInvalid, "not an nkey user seed (58 characters that begin with SU)");
+  }
+  std::array<std::uint8_t, 32> key{};
+  std::copy_n(raw.begin() + 2, 32, key.begin());
+  return NKey(key);
+}
+
+Result<NKey> NKey::load(const std::filesystem::path& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return fail(Errc::kNotFound, "no key file " + path.string());
+  if ((info.st_mode & 077) != 0) {
+    return fail(Errc::kDenied, "key file " + path.string() + " is readable by others: chmod 600 it");
+  }
+  auto text = read_file(path, 4096);
+  if (!text) return std::unexpected(text.error());
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' ')) text->pop_back();
+  auto key = from_seed(*text);
+  if (!key) key.error().message += ": " + path.string();
+  return key;
+}
+
+Result<> NKey::save(const std::filesystem::path& path) const { return write_file_atomically(path, seed_ + "\n", 0600); }
+
+Bytes NKey::sign(ByteView message) const {
+  Pkey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_seed_.data(), raw_seed_.size()));
+  MdContext context(EVP_MD_CTX_new());
+  Bytes out(kSignatureBytes);
+  std::size_t size = out.size();
+  WS_CHECK(key && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+               EVP_DigestSign(context.get(), out.data(), &size, message.data(), message.size()) == 1,
+           "Ed25519 signature");
+  return out;
+}
+
+}  // namespace worldshare

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "shared/bytes.h"
+#include "shared/result.h"
+
+namespace worldshare::http {
+
+struct Request {
+  std::string method;                          ///< "GET"
+  std::string path;                            ///< decoded, begins with '/', no "..", no query
+  std::string query;                           ///< raw, without '?'
+  std::map<std::string, std::string> headers;  ///< lower-case names
+  std::string body;                            ///< empty when a BodySink takes it
+};
+
+struct Reply {
+  unsigned status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::string file;                            ///< when set, this file is the body
+  std::map<std::string, std::string> headers;
+};
+
+/// Takes a request's body as it arrives, so that a large upload needs no memory.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  /// An error ends the request; it is answered with on_error().
+  virtual Result<> write(ByteView bytes) = 0;
+  /// All bytes have come: the final answer.
+  virtual Reply finish() = 0;
+  virtual Reply on_error(const Error& error) = 0;
+};
+
+/// What the handler says once it has seen the head: an answer at once, "give me the whole body first" (bounded by
+/// `limit_bytes`, larger is answered 413), or a sink for it.
+struct NeedBody {
+  std::size_t limit_bytes = 1U << 20;
+};
+using HeadDecision = std::variant<Reply, NeedBody, std::unique_ptr<BodySink>>;
+
+/// Called on the server's threads, several at once.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual HeadDecision on_head(const Request& head) = 0;
+  virtual Reply on_request(const Request& request) = 0;
+};
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8080;                   ///< 0 takes a free one
+  unsigned threads = 4;
+  std::uint32_t header_limit_bytes = 16 * 1024;
+  std::uint32_t connection_limit = 2048;
+  std::uint32_t idle_seconds = 30;             ///< a connection without a byte for so long is closed
+};
+
+/// HTTP/1.1 with keep-alive on Boost.Beast. Listens from open() on; the destructor stops and joins.
+/// `handler` must outlive it.
+class Server {
+ public:
+  static Result<std::unique_ptr<Server>> open(const ServerOptions& options, Handler& handler);
+  ~Server();
+  std::uint16_t port() const;
+
+ private:
+  Server();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace worldshare::http

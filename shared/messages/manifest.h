@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/messages/messages.h"
+
+namespace worldshare::messages {
+
+struct ManifestLimits {
+  std::size_t json_bytes = 256 * 1024;
+  std::uint32_t side_pixels = 32'768;
+  std::uint64_t frame_pixels = 1ULL << 28;
+  std::uint32_t frames = 1'000'000;
+  std::uint64_t scene_bytes = 10ULL << 30;
+};
+
+/// JSON → manifest, through the schema and then through check(). Errors are kInvalid and begin with the field's name.
+Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimits& limits = {});
+
+/// The meaning of a manifest that is already well-formed: ranges, sizes, names.
+Result<> check(const wire::ManifestT& manifest, const ManifestLimits& limits = {});
+
+/// The frame numbers of a checked manifest: how many, and the n-th (0-based).
+std::uint32_t frame_count(const wire::ManifestT& manifest);
+std::int32_t frame_number(const wire::ManifestT& manifest, std::uint32_t index);
+
+}  // namespace worldshare::messages
