@@ -1,0 +1,71 @@
+# Sourced by ./dev: which Debian packages each command needs, and how the missing ones are installed.
+# shellcheck shell=bash disable=SC2034
+
+build_packages=(
+  g++ cmake ninja-build ccache pkg-config libnats-dev flatbuffers-compiler libflatbuffers-dev
+  libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libpq-dev libyaml-cpp-dev libspdlog-dev libssl-dev
+  libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libcli11-dev libzstd-dev zlib1g-dev
+)
+run_packages=(nats-server postgresql-15 blender)
+test_packages=(libgtest-dev libgmock-dev nodejs python3 clang-19 libclang-rt-19-dev)
+check_packages=(clang-19 clang-format-19 clang-tidy-19 shellcheck python3)
+
+as_root() {
+  if [[ $(id -u) -eq 0 ]]; then
+    run "$@"
+  elif command -v sudo >/dev/null; then
+    run sudo "$@"
+  else
+    die "root is needed for: $*  (run it as root, or install sudo)"
+  fi
+}
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
+  done
+}
+
+# The project starts its own brokers and databases, so a system service that a package would bring is not wanted:
+# PostgreSQL is told to create no cluster, and nats-server is masked while it is installed and left disabled.
+# Machines that had these packages before are not touched.
+quiet_services() {
+  local when=$1 drop_in=/etc/postgresql-common/createcluster.d/worldshare.conf
+  shift
+  if [[ " $* " == *" postgresql-15 "* ]]; then
+    if [[ $when == before ]]; then
+      as_root install -d /etc/postgresql-common/createcluster.d
+      as_root sh -c "echo 'create_main_cluster = false' > $drop_in"
+    else
+      as_root rm -f "$drop_in"
+    fi
+  fi
+  if [[ " $* " == *" nats-server "* && -d /run/systemd/system ]]; then
+    if [[ $when == before ]]; then
+      as_root systemctl mask --runtime nats-server.service
+    else
+      as_root systemctl unmask --runtime nats-server.service
+      as_root systemctl disable nats-server.service
+    fi
+  fi
+}
+
+# need build run ...: installs what is missing of these groups, and nothing when nothing is.
+need() {
+  local group wanted=() missing=()
+  for group in "$@"; do
+    local -n members="${group}_packages"
+    wanted+=("${members[@]}")
+  done
+  mapfile -t missing < <(missing_packages "${wanted[@]}" | sort -u)
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  command -v apt-get >/dev/null || die "these Debian 12 packages are needed: ${missing[*]}"
+  say "installing ${#missing[@]} Debian packages for: $*"
+  as_root apt-get update -q
+  quiet_services before "${missing[@]}"
+  local status=0
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" || status=$?
+  quiet_services after "${missing[@]}"
+  [[ $status -eq 0 ]] || die "apt-get could not install the packages; its message is above"
+}
