@@ -5,8 +5,6 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,46 +15,20 @@
 #include <cstring>
 #include <utility>
 
+#include "shared/process_child.h"
+
 namespace worldshare {
 namespace {
 
-constexpr int kReportDescriptor = 3;
+using child::ChildPlan;
+using child::Descriptor;
+using child::Failure;
+using child::Pipe;
+using child::Step;
+using child::User;
+
 /// The child's ends of pipes live above this, so that none is overwritten while 0 to 3 are set up.
 constexpr int kFirstSafeDescriptor = 10;
-
-enum class Step : int { kGroups, kUser, kDirectory, kDescriptors, kExec };
-
-/// What the child writes to its parent when it cannot become the program.
-struct Failure {
-  Step step;
-  int error;
-};
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  void reset() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_ = -1;
-};
-
-struct Pipe {
-  Descriptor read;
-  Descriptor write;
-};
 
 Error system_error(const std::string& what, int error) {
   return {Errc::kInternal, what + ": " + std::strerror(error)};
@@ -88,12 +60,6 @@ Result<Descriptor> open_file(const char* path, int flags) {
   }
   return move_up(std::move(fd));
 }
-
-struct User {
-  uid_t uid = 0;
-  gid_t gid = 0;
-  std::vector<gid_t> groups;
-};
 
 Result<User> find_user(uid_t uid) {
   passwd entry{};
@@ -128,73 +94,6 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   for (auto& text : texts) result.push_back(text.data());
   result.push_back(nullptr);
   return result;
-}
-
-/// Everything that the child needs, made before the fork: after it only async-signal-safe calls are
-/// allowed.
-struct ChildPlan {
-  std::vector<std::string> argv_texts;
-  std::vector<std::string> environment_texts;
-  std::vector<char*> argv;
-  std::vector<char*> environment;
-  std::string directory;
-  std::optional<User> user;
-  int nice = 0;
-  int death_signal = 0;
-  pid_t parent = -1;
-  Descriptor input, output, report, failure;
-};
-
-[[noreturn]] void give_up(const ChildPlan& plan, Step step) {
-  const Failure failure{step, errno};
-  // Nothing can be done when even this fails: the parent then sees exit code 127.
-  [[maybe_unused]] const auto written = ::write(plan.failure.get(), &failure, sizeof failure);
-  ::_exit(127);
-}
-
-void become_user(const ChildPlan& plan) {
-  if (!plan.user) return;
-  const User& user = *plan.user;
-  if (::setgroups(user.groups.size(), user.groups.data()) != 0) give_up(plan, Step::kGroups);
-  if (::setresgid(user.gid, user.gid, user.gid) != 0) give_up(plan, Step::kGroups);
-  if (::setresuid(user.uid, user.uid, user.uid) != 0) give_up(plan, Step::kUser);
-}
-
-void reset_signals() {
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-void place_descriptors(const ChildPlan& plan) {
-  // Descriptors that a library opened without close-on-exec end here. Kernels before 5.11 refuse;
-  // then they leak.
-  ::close_range(kReportDescriptor, ~0U, CLOSE_RANGE_CLOEXEC);
-  const bool placed =
-      ::dup2(plan.input.get(), 0) == 0 &&
-      (plan.output.get() < 0 ||
-       (::dup2(plan.output.get(), 1) == 1 && ::dup2(plan.output.get(), 2) == 2)) &&
-      (plan.report.get() < 0 || ::dup2(plan.report.get(), kReportDescriptor) == kReportDescriptor);
-  if (!placed) give_up(plan, Step::kDescriptors);
-}
-
-[[noreturn]] void run_child(const ChildPlan& plan) {
-  ::setpgid(0, 0);
-  reset_signals();
-  if (plan.nice != 0) ::setpriority(PRIO_PROCESS, 0, plan.nice);
-  become_user(plan);
-  // After the change of user, which clears it; the parent may have ended before it was set.
-  if (plan.death_signal != 0) {
-    ::prctl(PR_SET_PDEATHSIG, plan.death_signal);
-    if (::getppid() != plan.parent) ::_exit(127);
-  }
-  if (!plan.directory.empty() && ::chdir(plan.directory.c_str()) != 0) {
-    give_up(plan, Step::kDirectory);
-  }
-  place_descriptors(plan);
-  ::execvpe(plan.argv[0], plan.argv.data(), plan.environment.data());
-  give_up(plan, Step::kExec);
 }
 
 Error explain(const Failure& failure, const ProcessOptions& options) {
@@ -284,7 +183,7 @@ pid_t fork_child(const ChildPlan& plan) {
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
-  if (pid == 0) run_child(plan);
+  if (pid == 0) child::run_child(plan);
   const int error = errno;
   if (pid > 0) ::setpgid(pid, pid);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "shared/crypto.h"
+#include "shared/nats/connection.h"
+#include "shared/process.h"
+#include "tests/support/temp_folder.h"
+
+namespace worldshare::testing {
+
+/// A real nats-server with broker-config/nats-server.conf, on a free loopback port, its store in a
+/// temporary folder. Ends with this object, and with the thread that started it. Whatever it cannot
+/// do stops the test program with the server's log. One thread at a time.
+class NatsServer {
+ public:
+  static std::unique_ptr<NatsServer> start();
+  ~NatsServer();
+  NatsServer(const NatsServer&) = delete;
+  NatsServer& operator=(const NatsServer&) = delete;
+
+  std::string url() const;
+  std::uint16_t port() const { return port_; }
+  pid_t pid() const;
+  /// Keys of the trusted account.
+  const NKey& dispatcher() const { return dispatcher_; }
+  const NKey& verifier() const { return verifier_; }
+  const NKey& operator_key() const { return operator_; }
+  /// How `key` connects. `name` is for the server's connection report.
+  nats::ConnectOptions options(const NKey& key, const std::string& name = "test") const;
+  /// Connected, or the test program stops.
+  std::unique_ptr<nats::Connection> connect(const NKey& key,
+                                            const std::string& name = "test") const;
+
+  /// Creates the streams and consumers of broker-config/streams.yaml.
+  void provision();
+
+  /// A new agent that the server lets in when this returns.
+  NKey add_agent();
+  void add_agent(const std::string& public_key);
+  void remove_agent(const std::string& public_key);
+  /// agents.conf, for who writes it by himself and calls reload() then.
+  std::filesystem::path agents_file() const;
+  /// SIGHUP; returns when the server has read its configuration again.
+  void reload();
+
+  /// SIGKILL.
+  void kill();
+  /// SIGTERM, then waits.
+  void stop();
+  /// On the same port with the same store, after kill() or stop(). Returns when it accepts
+  /// connections.
+  void restart();
+  std::string log() const;
+
+ private:
+  NatsServer();
+  void write_agents() const;
+  std::size_t count_in_log(const std::string& phrase) const;
+  void wait_for_log(const std::string& phrase, std::size_t count);
+
+  TempFolder folder_;
+  std::uint16_t port_ = 0;
+  std::uint16_t monitor_port_ = 0;
+  NKey dispatcher_;
+  NKey verifier_;
+  NKey operator_;
+  std::set<std::string> agents_;
+  std::optional<Process> process_;
+};
+
+}  // namespace worldshare::testing
