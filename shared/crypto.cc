@@ -132,8 +132,8 @@ Result<Digest> sha256_file(const std::filesystem::path& path) {
 Digest hmac_sha256(ByteView key, ByteView message) {
   Digest out{};
   unsigned size = 0;
-  WS_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
-                out.data(), &size) != nullptr,
+  WS_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(),
+                message.size(), out.data(), &size) != nullptr,
            "HMAC");
   return out;
 }
@@ -178,11 +178,13 @@ bool equal_constant_time(std::string_view a, std::string_view b) {
 
 bool verify_signature(std::string_view public_key, ByteView message, ByteView signature) {
   Bytes raw;
-  if (signature.size() != kSignatureBytes || !checked(public_key, 33, raw) || raw[0] != kPrefixUser) return false;
+  if (signature.size() != kSignatureBytes || !checked(public_key, 33, raw) || raw[0] != kPrefixUser)
+    return false;
   Pkey key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw.data() + 1, 32));
   MdContext context(EVP_MD_CTX_new());
   return key && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
+         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                          message.size()) == 1;
 }
 
 bool is_user_nkey(std::string_view text) {
@@ -195,7 +197,8 @@ NKey::NKey(std::array<std::uint8_t, 32> raw_seed) : raw_seed_(raw_seed) {
              static_cast<std::uint8_t>((kPrefixUser & 31) << 3)};
   text.insert(text.end(), raw_seed.begin(), raw_seed.end());
   seed_ = with_checksum(std::move(text));
-  Pkey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_seed_.data(), raw_seed_.size()));
+  Pkey key(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_seed_.data(), raw_seed_.size()));
   WS_CHECK(key, "Ed25519");
   Bytes public_raw(33);
   public_raw[0] = kPrefixUser;
@@ -222,29 +225,35 @@ Result<NKey> NKey::from_seed(std::string_view seed) {
 }
 
 Result<NKey> NKey::load(const std::filesystem::path& path) {
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) != 0) return fail(Errc::kNotFound, "no key file " + path.string());
   if ((info.st_mode & 077) != 0) {
-    return fail(Errc::kDenied, "key file " + path.string() + " is readable by others: chmod 600 it");
+    return fail(Errc::kDenied,
+                "key file " + path.string() + " is readable by others: chmod 600 it");
   }
   auto text = read_file(path, 4096);
   if (!text) return std::unexpected(text.error());
-  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' ')) text->pop_back();
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' '))
+    text->pop_back();
   auto key = from_seed(*text);
   if (!key) key.error().message += ": " + path.string();
   return key;
 }
 
-Result<> NKey::save(const std::filesystem::path& path) const { return write_file_atomically(path, seed_ + "\n", 0600); }
+Result<> NKey::save(const std::filesystem::path& path) const {
+  return write_file_atomically(path, seed_ + "\n", 0600);
+}
 
 Bytes NKey::sign(ByteView message) const {
-  Pkey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_seed_.data(), raw_seed_.size()));
+  Pkey key(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_seed_.data(), raw_seed_.size()));
   MdContext context(EVP_MD_CTX_new());
   Bytes out(kSignatureBytes);
   std::size_t size = out.size();
-  WS_CHECK(key && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-               EVP_DigestSign(context.get(), out.data(), &size, message.data(), message.size()) == 1,
-           "Ed25519 signature");
+  WS_CHECK(
+      key && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+          EVP_DigestSign(context.get(), out.data(), &size, message.data(), message.size()) == 1,
+      "Ed25519 signature");
   return out;
 }
 

@@ -46,13 +46,14 @@ bool equal_constant_time(std::string_view a, std::string_view b);
 
 inline constexpr std::size_t kSignatureBytes = 64;
 
-/// True if `signature` is the Ed25519 signature of `message` by the key whose nkey text is `public_key` ("U...").
+/// True if `signature` is the Ed25519 signature of `message` by the key whose nkey text is
+/// `public_key` ("U...").
 bool verify_signature(std::string_view public_key, ByteView message, ByteView signature);
 /// "U" and 55 base32 characters with a valid checksum.
 bool is_user_nkey(std::string_view text);
 
-/// An Ed25519 user key in NATS' nkey encoding: it authenticates at the broker and signs results and tickets.
-/// Immutable, so thread-safe.
+/// An Ed25519 user key in NATS' nkey encoding: it authenticates at the broker and signs results and
+/// tickets. Immutable, so thread-safe.
 class NKey {
  public:
   static NKey generate();

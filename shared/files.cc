@@ -19,17 +19,21 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
   while (in.read(buffer, sizeof buffer) || in.gcount() > 0) {
     out.append(buffer, static_cast<std::size_t>(in.gcount()));
     if (out.size() > limit_bytes) {
-      return fail(Errc::kInvalid, path.string() + " is larger than " + std::to_string(limit_bytes) + " bytes");
+      return fail(Errc::kInvalid,
+                  path.string() + " is larger than " + std::to_string(limit_bytes) + " bytes");
     }
   }
   if (in.bad()) return fail(Errc::kInvalid, "reading " + path.string() + " failed");
   return out;
 }
 
-Result<> write_file_atomically(const std::filesystem::path& path, std::string_view bytes, mode_t mode) {
+Result<> write_file_atomically(const std::filesystem::path& path,
+                               std::string_view bytes,
+                               mode_t mode) {
   const std::string part = path.string() + "." + new_id() + ".part";
   const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (fd < 0) return fail(Errc::kUnavailable, "cannot create " + part + ": " + std::strerror(errno));
+  if (fd < 0)
+    return fail(Errc::kUnavailable, "cannot create " + part + ": " + std::strerror(errno));
   bool ok = true;
   while (ok && !bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());

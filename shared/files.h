@@ -14,7 +14,10 @@ namespace worldshare {
 /// The whole file; kInvalid when it is larger than `limit_bytes`.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes);
 
-/// Writes beside the target and renames, so that a reader sees the old or the new bytes, never a part.
-Result<> write_file_atomically(const std::filesystem::path& path, std::string_view bytes, mode_t mode = 0644);
+/// Writes beside the target and renames, so that a reader sees the old or the new bytes, never a
+/// part.
+Result<> write_file_atomically(const std::filesystem::path& path,
+                               std::string_view bytes,
+                               mode_t mode = 0644);
 
 }  // namespace worldshare

@@ -44,10 +44,11 @@ std::string_view to_string(Errc code);
 }  // namespace worldshare
 
 /// A broken invariant of the program: stops the process, in release builds too.
-#define WS_CHECK(condition, message)                                                            \
-  do {                                                                                          \
-    if (!(condition)) {                                                                         \
-      std::fprintf(stderr, "check failed: %s (%s) at %s:%d\n", message, #condition, __FILE__, __LINE__); \
-      std::abort();                                                                             \
-    }                                                                                           \
+#define WS_CHECK(condition, message)                                                          \
+  do {                                                                                        \
+    if (!(condition)) {                                                                       \
+      std::fprintf(stderr, "check failed: %s (%s) at %s:%d\n", message, #condition, __FILE__, \
+                   __LINE__);                                                                 \
+      std::abort();                                                                           \
+    }                                                                                         \
   } while (false)

@@ -27,23 +27,30 @@ std::string trimmed(double value) {
 
 template <class T>
 YamlFields& YamlFields::add_number(const std::string& key, T& field) {
-  fields_[key] = {[&field](const auto& values, bool is_list) -> std::string {
-                    T value{};
-                    const std::string& text = values.empty() ? std::string() : values[0];
-                    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-                    if (is_list || text.empty() || error != std::errc() || end != text.data() + text.size()) {
-                      return "a whole number from 0 to " + std::to_string(std::numeric_limits<T>::max());
-                    }
-                    field = value;
-                    return {};
-                  },
-                  [&field] { return std::to_string(field); }};
+  fields_[key] = {
+      [&field](const auto& values, bool is_list) -> std::string {
+        T value{};
+        const std::string& text = values.empty() ? std::string() : values[0];
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (is_list || text.empty() || error != std::errc() || end != text.data() + text.size()) {
+          return "a whole number from 0 to " + std::to_string(std::numeric_limits<T>::max());
+        }
+        field = value;
+        return {};
+      },
+      [&field] { return std::to_string(field); }};
   return *this;
 }
 
-YamlFields& YamlFields::add(const std::string& key, std::uint16_t& field) { return add_number(key, field); }
-YamlFields& YamlFields::add(const std::string& key, std::uint32_t& field) { return add_number(key, field); }
-YamlFields& YamlFields::add(const std::string& key, std::uint64_t& field) { return add_number(key, field); }
+YamlFields& YamlFields::add(const std::string& key, std::uint16_t& field) {
+  return add_number(key, field);
+}
+YamlFields& YamlFields::add(const std::string& key, std::uint32_t& field) {
+  return add_number(key, field);
+}
+YamlFields& YamlFields::add(const std::string& key, std::uint64_t& field) {
+  return add_number(key, field);
+}
 
 YamlFields& YamlFields::add(const std::string& key, std::string& field) {
   fields_[key] = {[&field](const auto& values, bool is_list) -> std::string {
@@ -72,21 +79,23 @@ YamlFields& YamlFields::add(const std::string& key, std::filesystem::path& field
 }
 
 YamlFields& YamlFields::add(const std::string& key, bool& field) {
-  fields_[key] = {[&field](const auto& values, bool is_list) -> std::string {
-                    if (is_list || values.empty() || (values[0] != "true" && values[0] != "false")) {
-                      return "true or false";
-                    }
-                    field = values[0] == "true";
-                    return {};
-                  },
-                  [&field] { return std::string(field ? "true" : "false"); }};
+  fields_[key] = {
+      [&field](const auto& values, bool is_list) -> std::string {
+        if (is_list || values.empty() || (values[0] != "true" && values[0] != "false")) {
+          return "true or false";
+        }
+        field = values[0] == "true";
+        return {};
+      },
+      [&field] { return std::string(field ? "true" : "false"); }};
   return *this;
 }
 
 YamlFields& YamlFields::add(const std::string& key, double& field) {
   fields_[key] = {[&field](const auto& values, bool is_list) -> std::string {
                     double value = 0;
-                    if (is_list || values.empty() || !parse_double(values[0], value)) return "a number";
+                    if (is_list || values.empty() || !parse_double(values[0], value))
+                      return "a number";
                     field = value;
                     return {};
                   },
@@ -97,8 +106,8 @@ YamlFields& YamlFields::add(const std::string& key, double& field) {
 YamlFields& YamlFields::add(const std::string& key, std::chrono::milliseconds& field) {
   fields_[key] = {[&field](const auto& values, bool is_list) -> std::string {
                     double seconds = 0;
-                    if (is_list || values.empty() || !parse_double(values[0], seconds) || seconds < 0 ||
-                        seconds > 1e9) {
+                    if (is_list || values.empty() || !parse_double(values[0], seconds) ||
+                        seconds < 0 || seconds > 1e9) {
                       return "a number of seconds, 0 or more";
                     }
                     field = std::chrono::milliseconds(std::llround(seconds * 1000));
@@ -136,26 +145,27 @@ Result<> YamlFields::load_text(const std::string& text, const std::string& name)
       return name + ":" + std::to_string(node.Mark().line + 1) + ": ";
     };
     std::string problem;
-    const std::function<void(const YAML::Node&, const std::string&)> walk = [&](const YAML::Node& node,
-                                                                                const std::string& prefix) {
-      for (const auto& entry : node) {
-        if (!problem.empty()) return;
-        const std::string key = prefix + entry.first.as<std::string>();
-        if (const auto field = fields_.find(key); field != fields_.end()) {
-          std::vector<std::string> values;
-          if (entry.second.IsScalar()) values.push_back(entry.second.Scalar());
-          if (entry.second.IsSequence()) {
-            for (const auto& item : entry.second) values.push_back(item.as<std::string>());
+    const std::function<void(const YAML::Node&, const std::string&)> walk =
+        [&](const YAML::Node& node, const std::string& prefix) {
+          for (const auto& entry : node) {
+            if (!problem.empty()) return;
+            const std::string key = prefix + entry.first.as<std::string>();
+            if (const auto field = fields_.find(key); field != fields_.end()) {
+              std::vector<std::string> values;
+              if (entry.second.IsScalar()) values.push_back(entry.second.Scalar());
+              if (entry.second.IsSequence()) {
+                for (const auto& item : entry.second) values.push_back(item.as<std::string>());
+              }
+              const std::string expected = field->second.set(values, entry.second.IsSequence());
+              if (!expected.empty())
+                problem = where(entry.first) + "'" + key + "' must be " + expected;
+            } else if (entry.second.IsMap()) {
+              walk(entry.second, key + ".");
+            } else {
+              problem = where(entry.first) + "unknown key '" + key + "'";
+            }
           }
-          const std::string expected = field->second.set(values, entry.second.IsSequence());
-          if (!expected.empty()) problem = where(entry.first) + "'" + key + "' must be " + expected;
-        } else if (entry.second.IsMap()) {
-          walk(entry.second, key + ".");
-        } else {
-          problem = where(entry.first) + "unknown key '" + key + "'";
-        }
-      }
-    };
+        };
     if (root.IsMap()) {
       walk(root, "");
     } else if (!root.IsNull()) {
@@ -164,7 +174,8 @@ Result<> YamlFields::load_text(const std::string& text, const std::string& name)
     if (!problem.empty()) return fail(Errc::kInvalid, problem);
     return {};
   } catch (const YAML::Exception& error) {
-    return fail(Errc::kInvalid, name + ":" + std::to_string(error.mark.line + 1) + ": " + error.msg);
+    return fail(Errc::kInvalid,
+                name + ":" + std::to_string(error.mark.line + 1) + ": " + error.msg);
   }
 }
 

@@ -18,8 +18,8 @@ namespace worldshare {
 ///   fields.add("http.listen", config.listen).add("lease.seconds", config.lease);
 ///   auto ok = fields.load(path);
 ///
-/// Nested mappings are written with dots. An unknown key, a value of the wrong type or one out of range
-/// stops the load with file, line and key. A key that is absent leaves the field's default.
+/// Nested mappings are written with dots. An unknown key, a value of the wrong type or one out of
+/// range stops the load with file, line and key. A key that is absent leaves the field's default.
 /// The bound fields must outlive this object. Not thread-safe.
 class YamlFields {
  public:

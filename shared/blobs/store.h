@@ -12,8 +12,8 @@
 
 namespace worldshare::blobs {
 
-/// Content-addressed, immutable bytes in a directory: <root>/<first 2 hex digits>/<sha256>. A blob is visible whole or
-/// not at all. Thread-safe, and safe between processes.
+/// Content-addressed, immutable bytes in a directory: <root>/<first 2 hex digits>/<sha256>. A blob
+/// is visible whole or not at all. Thread-safe, and safe between processes.
 class Store {
  public:
   static Result<Store> open(const std::filesystem::path& root);
@@ -21,7 +21,8 @@ class Store {
   /// Size, or nothing when the blob is not there.
   std::optional<std::uint64_t> size(const std::string& sha256) const;
   std::filesystem::path path(const std::string& sha256) const;
-  /// The bytes, checked against the name: kNotFound, kCorrupt, kInvalid when larger than `limit_bytes`.
+  /// The bytes, checked against the name: kNotFound, kCorrupt, kInvalid when larger than
+  /// `limit_bytes`.
   Result<Bytes> read(const std::string& sha256, std::uint64_t limit_bytes) const;
 
   /// An upload in progress. Dropped without commit() it leaves nothing.

@@ -17,7 +17,8 @@ struct ManifestLimits {
   std::uint64_t scene_bytes = 10ULL << 30;
 };
 
-/// JSON → manifest, through the schema and then through check(). Errors are kInvalid and begin with the field's name.
+/// JSON → manifest, through the schema and then through check(). Errors are kInvalid and begin with
+/// the field's name.
 Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimits& limits = {});
 
 /// The meaning of a manifest that is already well-formed: ranges, sizes, names.

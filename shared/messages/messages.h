@@ -18,14 +18,17 @@ namespace worldshare::messages {
 /// Limits for the verifier: what a message of ours may nest and hold.
 inline constexpr std::size_t kMaxMessageBytes = 256 * 1024;
 
-/// Checks `bytes` with the FlatBuffers verifier, then unpacks a `Table` (wire::Result, wire::AgentState, ...) into its
-/// object form (wire::ResultT). Nothing of the buffer is touched before the check. kCorrupt when it does not hold.
+/// Checks `bytes` with the FlatBuffers verifier, then unpacks a `Table` (wire::Result,
+/// wire::AgentState, ...) into its object form (wire::ResultT). Nothing of the buffer is touched
+/// before the check. kCorrupt when it does not hold.
 template <class Table>
 Result<typename Table::NativeTableType> decode(ByteView bytes) {
-  if (bytes.empty() || bytes.size() > kMaxMessageBytes) return fail(Errc::kCorrupt, "message is empty or too large");
+  if (bytes.empty() || bytes.size() > kMaxMessageBytes)
+    return fail(Errc::kCorrupt, "message is empty or too large");
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), 32, 100'000);
   if (!verifier.VerifyBuffer<Table>(nullptr)) {
-    return fail(Errc::kCorrupt, std::string("not a valid message of type ") + Table::GetFullyQualifiedName());
+    return fail(Errc::kCorrupt,
+                std::string("not a valid message of type ") + Table::GetFullyQualifiedName());
   }
   typename Table::NativeTableType out;
   flatbuffers::GetRoot<Table>(bytes.data())->UnPackTo(&out);
@@ -41,11 +44,13 @@ Bytes encode(const NativeTable& object) {
   return Bytes(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
 }
 
-/// `text` with everything that is not valid UTF-8, and NUL, replaced by '?', cut to `limit_bytes`. For free text from
-/// strangers before it reaches PostgreSQL or a terminal; control characters other than newline and tab go too.
+/// `text` with everything that is not valid UTF-8, and NUL, replaced by '?', cut to `limit_bytes`.
+/// For free text from strangers before it reaches PostgreSQL or a terminal; control characters
+/// other than newline and tab go too.
 std::string clean_text(std::string_view text, std::size_t limit_bytes);
 
-/// A table as JSON, through the schema that describes it (embedded in the program). `root`: "worldshare.wire.JobStatus".
+/// A table as JSON, through the schema that describes it (embedded in the program). `root`:
+/// "worldshare.wire.JobStatus".
 std::string to_json(ByteView buffer, const char* root);
 
 template <class NativeTable>

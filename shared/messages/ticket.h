@@ -8,8 +8,8 @@
 
 namespace worldshare::messages {
 
-/// What the dispatcher signs when it gives a lease, and what the verifier checks when the result comes back:
-/// this lease was given to this agent for this frame of this scene.
+/// What the dispatcher signs when it gives a lease, and what the verifier checks when the result
+/// comes back: this lease was given to this agent for this frame of this scene.
 struct Ticket {
   std::string lease;
   std::string agent;
@@ -19,6 +19,8 @@ struct Ticket {
 
 std::string ticket_text(const Ticket& ticket);
 Bytes sign_ticket(const NKey& dispatcher, const Ticket& ticket);
-bool check_ticket(const std::string& dispatcher_public_key, const Ticket& ticket, ByteView signature);
+bool check_ticket(const std::string& dispatcher_public_key,
+                  const Ticket& ticket,
+                  ByteView signature);
 
 }  // namespace worldshare::messages
