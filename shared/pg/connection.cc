@@ -1,0 +1,241 @@
+#include "shared/pg/connection.h"
+
+#include <libpq-fe.h>
+
+#include <array>
+#include <charconv>
+
+#include "shared/unique_handle.h"
+
+namespace worldshare::pg {
+namespace {
+
+using ConnectionHandle = UniqueHandle<PGconn, PQfinish>;
+using ResultHandle = UniqueHandle<PGresult, PQclear>;
+
+void ignore_notice(void*, const char*) {}
+
+/// libpq ends its messages with a line feed and indents what follows the first line.
+std::string one_line(const char* text) {
+  std::string result;
+  for (const char* c = text == nullptr ? "" : text; *c != '\0'; ++c) {
+    const char plain = *c == '\n' || *c == '\t' ? ' ' : *c;
+    if (plain != ' ' || !result.ends_with(' ')) result += plain;
+  }
+  while (result.ends_with(' ')) result.pop_back();
+  return result;
+}
+
+Errc classify(std::string_view state) {
+  const auto family = state.substr(0, 2);
+  if (state == "57014") return Errc::kTimeout;  // cancelled, by a statement timeout for example
+  if (family == "08" || family == "53" || family == "57" || family == "58")
+    return Errc::kUnavailable;
+  if (family == "40" || state == "23505" || state == "23P01" || state == "55P03")
+    return Errc::kConflict;
+  if (family == "22" || family == "23") return Errc::kInvalid;
+  return Errc::kInternal;
+}
+
+Error describe(const PGresult* result) {
+  const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const std::string message = one_line(PQresultErrorMessage(result));
+  // Only libpq itself reports without a state: the server went away in the middle.
+  if (state == nullptr) return {Errc::kUnavailable, message};
+  return {classify(state), message + " [" + state + "]"};
+}
+
+/// Later keywords win, so what `conninfo` says overrides the bounds set here.
+ConnectionHandle connect(const std::string& conninfo) {
+  const std::array<const char*, 6> keys{"connect_timeout", "tcp_user_timeout", "keepalives_idle",
+                                        "client_encoding", "dbname",           nullptr};
+  const std::array<const char*, 6> values{"5", "15000", "15", "UTF8", conninfo.c_str(), nullptr};
+  ConnectionHandle handle(PQconnectdbParams(keys.data(), values.data(), 1));
+  PQsetNoticeProcessor(handle.get(), ignore_notice, nullptr);
+  return handle;
+}
+
+std::string quoted(const std::string& item) {
+  std::string result = "\"";
+  for (const char c : item) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+template <class T, class Format>
+std::string array_text(const std::vector<T>& items, Format format) {
+  std::string text = "{";
+  for (const auto& item : items) {
+    if (text.size() > 1) text += ',';
+    text += format(item);
+  }
+  return text + "}";
+}
+
+template <class T>
+T number(std::string_view text) {
+  T value{};
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+}  // namespace
+
+Param::Param(double value) {
+  std::array<char, 32> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  text_ = std::string(buffer.data(), end);
+}
+
+Param array(const std::vector<std::string>& items) { return array_text(items, quoted); }
+
+Param array(const std::vector<std::int64_t>& items) {
+  return array_text(items, [](std::int64_t item) { return std::to_string(item); });
+}
+
+struct Rows::Impl {
+  ResultHandle result;
+};
+
+Rows::Rows() = default;
+Rows::~Rows() = default;
+Rows::Rows(Rows&&) noexcept = default;
+Rows& Rows::operator=(Rows&&) noexcept = default;
+
+int Rows::size() const { return impl_ ? PQntuples(impl_->result.get()) : 0; }
+
+bool Rows::is_null(int row, int column) const {
+  return !impl_ || PQgetisnull(impl_->result.get(), row, column) != 0;
+}
+
+std::string_view Rows::text(int row, int column) const {
+  if (!impl_ || row >= size()) return {};
+  const PGresult* result = impl_->result.get();
+  return {PQgetvalue(result, row, column),
+          static_cast<std::size_t>(PQgetlength(result, row, column))};
+}
+
+std::int64_t Rows::integer(int row, int column) const {
+  return number<std::int64_t>(text(row, column));
+}
+double Rows::real(int row, int column) const { return number<double>(text(row, column)); }
+bool Rows::boolean(int row, int column) const { return text(row, column) == "t"; }
+
+std::int64_t Rows::affected() const {
+  return impl_ ? number<std::int64_t>(PQcmdTuples(impl_->result.get())) : 0;
+}
+
+struct Connection::Impl {
+  std::string conninfo;
+  ConnectionHandle handle;
+  std::uint64_t generation = 0;
+  bool in_transaction = false;
+
+  bool alive() const { return PQstatus(handle.get()) == CONNECTION_OK; }
+
+  Result<> ensure_connected() {
+    if (alive()) return {};
+    // What the transaction did so far is gone, so the rest of it must not run by itself.
+    if (in_transaction)
+      return fail(Errc::kUnavailable, "the connection was lost within a transaction");
+    handle = connect(conninfo);
+    if (!alive()) return fail(Errc::kUnavailable, one_line(PQerrorMessage(handle.get())));
+    ++generation;
+    return {};
+  }
+
+  Result<ResultHandle> check(ResultHandle result) const {
+    if (!alive()) return fail(Errc::kUnavailable, one_line(PQerrorMessage(handle.get())));
+    const auto status = PQresultStatus(result.get());
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY) {
+      return result;
+    }
+    return std::unexpected(describe(result.get()));
+  }
+};
+
+Connection::Connection() : impl_(std::make_unique<Impl>()) {}
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+Connection::~Connection() = default;
+
+Result<Connection> Connection::open(const std::string& conninfo) {
+  char* problem = nullptr;
+  const UniqueHandle<PQconninfoOption, PQconninfoFree> options(
+      PQconninfoParse(conninfo.c_str(), &problem));
+  if (!options) {
+    const UniqueHandle<char, PQfreemem> owned(problem);
+    return fail(Errc::kInvalid, "bad database address: " + one_line(problem));
+  }
+  Connection connection;
+  connection.impl_->conninfo = conninfo;
+  if (auto connected = connection.impl_->ensure_connected(); !connected) {
+    return std::unexpected(connected.error());
+  }
+  return connection;
+}
+
+Result<Rows> Connection::exec(const char* sql, std::initializer_list<Param> params) {
+  std::vector<const char*> values;
+  for (const auto& param : params) {
+    if (param.has_zero_byte()) return fail(Errc::kInvalid, "a text value contains a zero byte");
+    values.push_back(param.c_str());
+  }
+  if (auto connected = impl_->ensure_connected(); !connected)
+    return std::unexpected(connected.error());
+  auto result = impl_->check(
+      ResultHandle(PQexecParams(impl_->handle.get(), sql, static_cast<int>(values.size()), nullptr,
+                                values.data(), nullptr, nullptr, 0)));
+  if (!result) return std::unexpected(result.error());
+  Rows rows;
+  rows.impl_ = std::make_unique<Rows::Impl>(std::move(*result));
+  return rows;
+}
+
+Result<> Connection::script(const std::string& sql) {
+  if (auto connected = impl_->ensure_connected(); !connected) return connected;
+  auto result = impl_->check(ResultHandle(PQexec(impl_->handle.get(), sql.c_str())));
+  if (!result) return std::unexpected(result.error());
+  return {};
+}
+
+std::uint64_t Connection::generation() const { return impl_->generation; }
+
+Transaction::Transaction(Connection& connection) : connection_(&connection) {}
+
+Transaction::Transaction(Transaction&& other) noexcept
+    : connection_(other.connection_), open_(std::exchange(other.open_, false)) {}
+
+Result<Transaction> Transaction::begin(Connection& connection) {
+  WS_CHECK(!connection.impl_->in_transaction, "one transaction at a time");
+  if (auto begun = connection.exec("begin"); !begun) return std::unexpected(begun.error());
+  connection.impl_->in_transaction = true;
+  return Transaction(connection);
+}
+
+Transaction::~Transaction() {
+  if (!open_) return;
+  // A lost connection has rolled back by itself.
+  if (connection_->impl_->alive()) static_cast<void>(connection_->exec("rollback"));
+  connection_->impl_->in_transaction = false;
+}
+
+Result<Rows> Transaction::exec(const char* sql, std::initializer_list<Param> params) {
+  return connection_->exec(sql, params);
+}
+
+Result<> Transaction::commit() {
+  auto answer = connection_->exec("commit");
+  if (!answer) return std::unexpected(answer.error());
+  connection_->impl_->in_transaction = false;
+  open_ = false;
+  // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, not with an error.
+  if (std::string_view(PQcmdStatus(answer->impl_->result.get())) == "ROLLBACK") {
+    return fail(Errc::kInternal, "the transaction had failed before its commit");
+  }
+  return {};
+}
+
+}  // namespace worldshare::pg

@@ -12,7 +12,8 @@
 
 namespace worldshare::pg {
 
-/// One parameter, sent as text ($1, $2, ...). Implicit on purpose: exec(sql, {job, 7, std::nullopt}).
+/// One parameter, sent as text ($1, $2, ...). Implicit on purpose: exec(sql, {job, 7,
+/// std::nullopt}).
 class Param {
  public:
   Param(std::nullopt_t) {}
@@ -26,6 +27,8 @@ class Param {
   Param(unsigned long value) : text_(std::to_string(value)) {}
   Param(double value);
   const char* c_str() const { return text_ ? text_->c_str() : nullptr; }
+  /// PostgreSQL text cannot hold a zero byte: exec() answers kInvalid.
+  bool has_zero_byte() const { return text_ && text_->find('\0') != std::string::npos; }
 
  private:
   std::optional<std::string> text_;
@@ -56,15 +59,18 @@ class Rows {
 
  private:
   friend class Connection;
+  friend class Transaction;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-/// One connection, one thread. When the server goes away, the running call fails with kUnavailable and the next one
-/// reconnects (at most one attempt per call). Session state (advisory locks) is lost then: see generation().
+/// One connection, one thread. When the server goes away, the running call fails with kUnavailable
+/// and the next one reconnects (at most one attempt per call). Session state (advisory locks) is
+/// lost then: see generation().
 ///
-/// Errors: kUnavailable (connection, shutdown, too many clients), kConflict (serialisation, deadlock, unique
-/// violation), kInvalid (bad data: encoding, range, check constraint), kInternal (everything else: a bug in the SQL).
+/// Errors: kUnavailable (connection, shutdown, too many clients), kConflict (serialisation,
+/// deadlock, unique violation), kInvalid (bad data: encoding, range, check constraint), kInternal
+/// (everything else: a bug in the SQL).
 class Connection {
  public:
   /// `conninfo`: libpq keywords or URI. Bounds connect_timeout to 5 s unless given.
@@ -86,7 +92,8 @@ class Connection {
   std::unique_ptr<Impl> impl_;
 };
 
-/// BEGIN ... COMMIT. Rolls back unless commit() returned ok. The Connection must outlive it; one at a time.
+/// BEGIN ... COMMIT. Rolls back unless commit() returned ok. The Connection must outlive it; one at
+/// a time.
 class Transaction {
  public:
   static Result<Transaction> begin(Connection& connection);

@@ -28,7 +28,7 @@ class PostgresServer {
   /// Conninfo of a database that exists; "postgres" is always there.
   std::string conninfo(const std::string& database = "postgres") const;
 
-  /// SIGKILL to the server and its backends.
+  /// Immediate shutdown: as a crash, nothing is flushed and the next start recovers.
   void kill();
   /// Fast shutdown: connections are cut, data is kept.
   void stop();

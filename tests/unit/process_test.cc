@@ -16,7 +16,8 @@
 namespace worldshare {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
 
 std::string read_all(int fd) {
   std::string text;

@@ -1,0 +1,1 @@
+#include "tests/support/nats_server.h"
