@@ -4,7 +4,6 @@ blender -b --factory-startup -P demo/make_scene.py -- OUT.blend
         [--frames 12] [--width 480] [--height 270] [--samples 16] [--seed 7]
 
 Needs nothing but Blender 3.4: no downloads, no textures, no denoiser. The same arguments give the same pictures.
-The motion is a loop: the frame after the last one would be the first one again.
 """
 
 import argparse
@@ -130,7 +129,7 @@ def add_ground():
 
 
 def animate_turn(target, axis, start, turns, frames):
-    """Keys a steady turn that closes its loop after `frames` frames."""
+    """Keys a steady turn, `turns` of it in `frames` frames."""
     target.rotation_euler[axis] = start
     target.keyframe_insert("rotation_euler", index=axis, frame=1)
     target.rotation_euler[axis] = start + 2.0 * math.pi * turns
@@ -252,6 +251,7 @@ def build(arguments):
 def main():
     arguments = parse_arguments(sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else [])
     build(arguments)
+    bpy.context.preferences.filepaths.save_version = 0  # no .blend1 beside it
     bpy.ops.wm.save_as_mainfile(filepath=arguments.out, compress=True)
     print(f"scene written: {arguments.out}, {arguments.frames} frames of {arguments.width}x{arguments.height}")
 
