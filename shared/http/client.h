@@ -17,27 +17,35 @@ struct Response {
 };
 
 struct ClientOptions {
-  std::string bearer_token;                     ///< sent as "Authorization: Bearer ..." unless empty
-  std::chrono::milliseconds timeout{30'000};    ///< without any byte moving
-  std::size_t limit_bytes = 64U << 20;          ///< of a body held in memory
+  std::string bearer_token;                   ///< sent as "Authorization: Bearer ..." unless empty
+  std::chrono::milliseconds timeout{30'000};  ///< without any byte moving
+  std::size_t limit_bytes = 64U << 20;        ///< of a body held in memory
 };
 
 /// A plain HTTP/1.1 client, one connection per call, blocking. `url`: http://host:port/path?query.
-/// Errors: kInvalid (URL), kUnavailable (cannot connect, cut off), kTimeout. An HTTP error status is not an Error here:
-/// expect_ok() makes it one.
+/// Errors: kInvalid (URL), kUnavailable (cannot connect, cut off), kTimeout. An HTTP error status
+/// is not an Error here: expect_ok() makes it one.
 Result<Response> get(const std::string& url, const ClientOptions& options = {});
-Result<Response> post(const std::string& url, const std::string& content_type, const std::string& body,
-                      const ClientOptions& options = {}, const std::map<std::string, std::string>& headers = {});
+Result<Response> post(const std::string& url,
+                      const std::string& content_type,
+                      const std::string& body,
+                      const ClientOptions& options = {},
+                      const std::map<std::string, std::string>& headers = {});
 Result<Response> put(const std::string& url, ByteView body, const ClientOptions& options = {});
 /// Streams a file as the body.
-Result<Response> put_file(const std::string& url, const std::filesystem::path& file, const ClientOptions& options = {});
-/// Streams the body into `file` (created or truncated); more than `limit_bytes` is kInvalid. The response's body is
-/// then empty, but for an error status it holds the problem text and no file is made.
-Result<Response> get_file(const std::string& url, const std::filesystem::path& file, std::uint64_t limit_bytes,
+Result<Response> put_file(const std::string& url,
+                          const std::filesystem::path& file,
+                          const ClientOptions& options = {});
+/// Streams the body into `file` (created or truncated); more than `limit_bytes` is kInvalid. The
+/// response's body is then empty, but for an error status it holds the problem text and no file is
+/// made.
+Result<Response> get_file(const std::string& url,
+                          const std::filesystem::path& file,
+                          std::uint64_t limit_bytes,
                           const ClientOptions& options = {});
 
-/// 2xx passes; 404 → kNotFound, 401/403 → kDenied, 409 → kConflict, 408/429/5xx → kUnavailable, other → kInvalid, with
-/// the problem's detail as message.
+/// 2xx passes; 404 → kNotFound, 401/403 → kDenied, 409 → kConflict, 408/429/5xx → kUnavailable,
+/// other → kInvalid, with the problem's detail as message.
 Result<Response> expect_ok(Result<Response> response);
 
 }  // namespace worldshare::http

@@ -25,7 +25,7 @@ struct Reply {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::string file;                            ///< when set, this file is the body
+  std::string file;  ///< when set, this file is the body
   std::map<std::string, std::string> headers;
 };
 
@@ -40,8 +40,8 @@ class BodySink {
   virtual Reply on_error(const Error& error) = 0;
 };
 
-/// What the handler says once it has seen the head: an answer at once, "give me the whole body first" (bounded by
-/// `limit_bytes`, larger is answered 413), or a sink for it.
+/// What the handler says once it has seen the head: an answer at once, "give me the whole body
+/// first" (bounded by `limit_bytes`, larger is answered 413), or a sink for it.
 struct NeedBody {
   std::size_t limit_bytes = 1U << 20;
 };
@@ -57,11 +57,11 @@ class Handler {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8080;                   ///< 0 takes a free one
+  std::uint16_t port = 8080;  ///< 0 takes a free one
   unsigned threads = 4;
   std::uint32_t header_limit_bytes = 16 * 1024;
   std::uint32_t connection_limit = 2048;
-  std::uint32_t idle_seconds = 30;             ///< a connection without a byte for so long is closed
+  std::uint32_t idle_seconds = 30;  ///< a connection without a byte for so long is closed
 };
 
 /// HTTP/1.1 with keep-alive on Boost.Beast. Listens from open() on; the destructor stops and joins.

@@ -1,0 +1,119 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "shared/files.h"
+#include "shared/http/client.h"
+#include "shared/http/server.h"
+#include "shared/ids.h"
+
+namespace worldshare::http {
+namespace {
+
+class CountingSink final : public BodySink {
+ public:
+  Result<> write(ByteView bytes) override {
+    count_ += bytes.size();
+    if (count_ > 3'000'000) return fail(Errc::kInvalid, "enough");
+    return {};
+  }
+  Reply finish() override { return {200, "text/plain", std::to_string(count_), {}, {}}; }
+  Reply on_error(const Error& error) override { return {413, "text/plain", error.message, {}, {}}; }
+
+ private:
+  std::size_t count_ = 0;
+};
+
+class Echo final : public Handler {
+ public:
+  HeadDecision on_head(const Request& head) override {
+    if (head.path == "/sink") return std::make_unique<CountingSink>();
+    if (head.path == "/missing") {
+      return Reply{404, "application/problem+json", R"({"detail": "no \"such\" thing"})", {}, {}};
+    }
+    return NeedBody{100};
+  }
+  Reply on_request(const Request& request) override {
+    if (request.path == "/file") return {200, "text/plain", {}, file, {}};
+    return {200,
+            "text/plain",
+            request.method + " " + request.path + " " + request.query + " " + request.body,
+            {},
+            {}};
+  }
+  std::string file;
+};
+
+class HttpTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ServerOptions options;
+    options.port = 0;
+    auto server = Server::open(options, echo_);
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+    base_ = "http://127.0.0.1:" + std::to_string(server_->port());
+  }
+  Echo echo_;
+  std::unique_ptr<Server> server_;
+  std::string base_;
+  std::filesystem::path path_ = std::filesystem::temp_directory_path() / ("ws-http-" + new_id());
+};
+
+TEST_F(HttpTest, CarriesMethodPathQueryAndBody) {
+  const auto response = post(base_ + "/a%20b?x=1", "text/plain", "hello");
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->body, "POST /a b x=1 hello");
+}
+
+TEST_F(HttpTest, RefusesBodiesOverTheLimit) {
+  const auto response = post(base_ + "/a", "text/plain", std::string(101, 'x'));
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 413U);
+}
+
+TEST_F(HttpTest, RefusesPathsWithDots) {
+  EXPECT_EQ(get(base_ + "/a/../b")->status, 400U);
+  EXPECT_EQ(get(base_ + "/a/%2e%2e/b")->status, 400U);
+  EXPECT_EQ(get(base_ + "/a%2fb")->status, 400U);
+}
+
+TEST_F(HttpTest, StreamsUploadsAndFiles) {
+  ASSERT_TRUE(write_file_atomically(path_, std::string(2'500'000, 'p')));
+  const auto up = put_file(base_ + "/sink", path_);
+  ASSERT_TRUE(up) << up.error().message;
+  EXPECT_EQ(up->body, "2500000");
+  echo_.file = path_.string();
+  const auto target = path_.string() + ".copy";
+  ASSERT_TRUE(get_file(base_ + "/file", target, 3'000'000));
+  EXPECT_EQ(std::filesystem::file_size(target), 2'500'000U);
+  EXPECT_EQ(get_file(base_ + "/file", target, 1000).error().code, Errc::kInvalid);
+  std::filesystem::remove(path_);
+  std::filesystem::remove(target);
+}
+
+TEST_F(HttpTest, AnUploadThatTheSinkRefusesGetsItsAnswer) {
+  ASSERT_TRUE(write_file_atomically(path_, std::string(9'000'000, 'p')));
+  const auto up = put_file(base_ + "/sink", path_);
+  // The refusal arrives, or the connection is already cut: never a success.
+  if (up) {
+    EXPECT_EQ(up->status, 413U);
+  }
+  std::filesystem::remove(path_);
+}
+
+TEST_F(HttpTest, ProblemsBecomeErrors) {
+  const auto response = expect_ok(get(base_ + "/missing"));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, Errc::kNotFound);
+  EXPECT_EQ(response.error().message, "no \"such\" thing (HTTP 404)");
+}
+
+TEST_F(HttpTest, NobodyListeningIsUnavailable) {
+  server_.reset();
+  EXPECT_EQ(get(base_ + "/").error().code, Errc::kUnavailable);
+  EXPECT_EQ(get("ftp://x/").error().code, Errc::kInvalid);
+}
+
+}  // namespace
+}  // namespace worldshare::http
