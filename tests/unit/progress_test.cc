@@ -45,8 +45,7 @@ TEST(Progress, LinesOf5xHaveAPrefixAndASpace) {
   EXPECT_EQ(cycles->frame, 1);
   EXPECT_NEAR(cycles->fraction.value_or(-1), 1.0 / 128, 1e-9);
   EXPECT_NEAR(cycles->remaining_seconds.value_or(-1), 103.73, 1e-9);
-  const auto eevee =
-      parse_progress("01:00:04.230  render    | Fra: 7 | Rendering 25 / 64 samples");
+  const auto eevee = parse_progress("01:00:04.230  render    | Fra: 7 | Rendering 25 / 64 samples");
   ASSERT_TRUE(eevee);
   EXPECT_EQ(eevee->frame, 7);
   EXPECT_NEAR(eevee->fraction.value_or(-1), 25.0 / 64, 1e-9);
@@ -60,8 +59,8 @@ TEST(Progress, LinesWithoutACountKeepTheFrameAlone) {
 }
 
 TEST(Progress, NonsenseIsNotProgress) {
-  for (const char* text :
-       {"", "Fra:", "Fra:x", "Blender 3.4.1", "| Fra:1 | Sample 1/2", "Saved: 'a'", "00:", "12:| "}) {
+  for (const char* text : {"", "Fra:", "Fra:x", "Blender 3.4.1", "| Fra:1 | Sample 1/2",
+                           "Saved: 'a'", "00:", "12:| "}) {
     EXPECT_FALSE(parse_progress(text)) << text;
   }
   for (const char* text : {"Fra:1 | Sample 3/0", "Fra:1 | Sample 9/8", "Fra:1 | Sample /8",

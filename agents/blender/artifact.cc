@@ -1,0 +1,69 @@
+#include "agents/blender/artifact.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "shared/image/canonical.h"
+
+namespace worldshare::agent {
+namespace {
+
+Result<Bytes> read_regular_file(const std::filesystem::path& path, std::uint64_t limit_bytes) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return fail(Errc::kCorrupt, "there is no image");
+  struct stat status{};
+  const bool regular = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (!regular || size > limit_bytes) {
+    ::close(fd);
+    if (!regular) return fail(Errc::kCorrupt, "the image is not a regular file");
+    return fail(Errc::kInvalid, fmt::format("the image is larger than {} bytes", limit_bytes));
+  }
+  Bytes bytes(size);
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const ssize_t got = ::read(fd, bytes.data() + filled, bytes.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  ::close(fd);
+  bytes.resize(filled);
+  return bytes;
+}
+
+image::Format wanted_format(wire::ImageFormat format) {
+  switch (format) {
+    case wire::ImageFormat::jpeg: return image::Format::kJpeg;
+    case wire::ImageFormat::exr: return image::Format::kExr;
+    default: return image::Format::kPng;
+  }
+}
+
+}  // namespace
+
+Result<Bytes> read_artifact(const std::filesystem::path& image,
+                            const RenderRequest& request,
+                            std::uint64_t limit_bytes) {
+  auto bytes = read_regular_file(image, limit_bytes);
+  if (!bytes) return bytes;
+  auto canonical = image::canonical(*bytes);
+  if (!canonical) return canonical;
+  auto header = image::read_header(*canonical);
+  if (!header) return std::unexpected(header.error());
+  if (header->format != wanted_format(request.format) || header->width != request.width ||
+      header->height != request.height) {
+    return fail(
+        Errc::kCorrupt,
+        fmt::format("the image is {} {}x{}, asked was {} {}x{}", image::to_string(header->format),
+                    header->width, header->height, wire::EnumNameImageFormat(request.format),
+                    request.width, request.height));
+  }
+  return canonical;
+}
+
+}  // namespace worldshare::agent

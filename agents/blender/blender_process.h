@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <stop_token>
+#include <string>
+
+#include "agents/blender/progress.h"
+#include "shared/process.h"
+#include "shared/result.h"
+
+namespace worldshare::agent {
+
+struct BlenderOptions {
+  std::filesystem::path blender = "blender";  ///< program, looked up in PATH
+  std::filesystem::path scratch;  ///< private folder: scripts, HOME, temporary files of one Blender
+  unsigned threads = 0;           ///< 0: as many as Blender sees fit
+  std::uint64_t scratch_limit_bytes = 4ULL << 30;  ///< more below `scratch` ends the Blender
+  int nice = 0;
+};
+
+/// A Blender that runs our driver, with its output and its report read line by line.
+/// Thread-confined: the kernel kills the Blender when the thread that started it ends.
+class BlenderProcess {
+ public:
+  /// `mode`: "worker", "analyse" or "probe"; `scene` may be empty for the last.
+  static Result<BlenderProcess> start(const BlenderOptions& options,
+                                      const std::string& mode,
+                                      const std::filesystem::path& scene);
+
+  /// Waits up to `time` for output, and takes what there is without blocking.
+  void pump(std::chrono::milliseconds time);
+  /// One line for the driver's stdin. kUnavailable when the Blender is gone.
+  Result<> send(const std::string& line);
+  /// Complete lines of the report and of the output that pump() has taken.
+  std::optional<std::string> next_report() { return report_.next_line(); }
+  std::optional<std::string> next_output() { return output_.next_line(); }
+  /// Nothing while it runs. What it wrote last may still wait for pump().
+  std::optional<int> wait_status() { return process_.poll(); }
+  void kill() { process_.stop(9, std::chrono::milliseconds(0)); }
+  std::string log_tail() const { return output_.tail(); }
+  pid_t pid() const { return process_.pid(); }
+  const std::filesystem::path& scene() const { return scene_; }
+
+ private:
+  BlenderProcess(Process process, std::filesystem::path scene)
+      : process_(std::move(process)), scene_(std::move(scene)) {}
+  Process process_;
+  std::filesystem::path scene_;
+  OutputLog output_;
+  OutputLog report_;
+  bool output_open_ = true;
+  bool report_open_ = true;
+};
+
+/// Starts the driver in `mode`, and returns the one line that it reports. When it reports nothing,
+/// the error (kCorrupt: the scene; kUnavailable: Blender) ends with what Blender said.
+Result<std::string> run_driver_once(const BlenderOptions& options,
+                                    const std::string& mode,
+                                    const std::filesystem::path& scene,
+                                    std::chrono::milliseconds time_limit);
+
+}  // namespace worldshare::agent

@@ -1,0 +1,191 @@
+#include "agents/blender/blender_worker.h"
+
+#include <boost/json.hpp>
+#include <utility>
+
+namespace worldshare::agent {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kPollTime{100};
+constexpr milliseconds kScratchCheckTime{2000};
+
+std::string unit_line(const RenderRequest& request, const std::filesystem::path& output) {
+  boost::json::object unit{{"frame", request.frame},
+                           {"output", output.string()},
+                           {"width", request.width},
+                           {"height", request.height},
+                           {"engine", wire::EnumNameEngine(request.engine)},
+                           {"format", wire::EnumNameImageFormat(request.format)}};
+  if (!request.tamper.empty()) unit["tamper"] = request.tamper;
+  return boost::json::serialize(unit);
+}
+
+std::string text_of(const boost::json::object& object, const char* key) {
+  const auto* value = object.if_contains(key);
+  const auto* text = value != nullptr ? value->if_string() : nullptr;
+  return text != nullptr ? std::string(*text) : std::string();
+}
+
+double number_of(const boost::json::object& object, const char* key) {
+  const auto* value = object.if_contains(key);
+  if (value == nullptr || !value->is_number()) return 0;
+  boost::system::error_code error;
+  const auto number = value->to_number<double>(error);
+  return error ? 0 : number;
+}
+
+RenderOutcome failure(std::string code, std::string error) {
+  RenderOutcome out;
+  out.code = std::move(code);
+  out.error = std::move(error);
+  return out;
+}
+
+RenderOutcome outcome_of(const boost::json::object& report) {
+  RenderOutcome out;
+  out.end = text_of(report, "event") == "done" ? RenderEnd::kDone : RenderEnd::kFailed;
+  out.image = text_of(report, "path");
+  out.code = text_of(report, "code");
+  out.error = text_of(report, "error");
+  out.seconds = number_of(report, "seconds");
+  out.peak_memory_bytes =
+      static_cast<std::uint64_t>(number_of(report, "peak_memory_mb") * 1024 * 1024);
+  return out;
+}
+
+std::uint64_t folder_bytes(const std::filesystem::path& folder) {
+  std::uint64_t sum = 0;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::recursive_directory_iterator();
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->symlink_status(ignored).type() != std::filesystem::file_type::regular) continue;
+    const auto size = entry->file_size(ignored);
+    if (!ignored) sum += size;
+  }
+  return sum;
+}
+
+Result<std::filesystem::path> empty_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::remove_all(folder, error);
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(Errc::kUnavailable, "cannot create " + folder.string());
+  return folder;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlenderWorker>> BlenderWorker::start(const BlenderOptions& options,
+                                                            const std::filesystem::path& scene) {
+  auto process = BlenderProcess::start(options, "worker", scene);
+  if (!process) return std::unexpected(process.error());
+  return std::unique_ptr<BlenderWorker>(new BlenderWorker(options, std::move(*process)));
+}
+
+bool BlenderWorker::alive() { return !process_.wait_status(); }
+
+RenderOutcome BlenderWorker::render(const RenderRequest& request,
+                                    const RenderObserver& observer,
+                                    std::stop_token stop) {
+  unit_fault_.reset();
+  if (!ready_) {
+    auto early_end = wait_for("ready", request, observer, stop);
+    if (early_end) return finish(std::move(*early_end));
+    ready_ = true;
+    scene_fault_ = std::exchange(unit_fault_, std::nullopt);
+  }
+  observer.on_loaded();
+  auto output = empty_folder(std::filesystem::absolute(options_.scratch) / "unit");
+  if (!output) return finish(failure("scratch", output.error().message));
+  // A Blender that is gone shows in wait_for().
+  std::ignore = process_.send(unit_line(request, *output));
+  auto outcome = wait_for("done", request, observer, stop);
+  return finish(outcome ? std::move(*outcome) : failure("render_failed", "no report"));
+}
+
+std::optional<RenderOutcome> BlenderWorker::wait_for(const std::string& event,
+                                                     const RenderRequest& request,
+                                                     const RenderObserver& observer,
+                                                     const std::stop_token& stop) {
+  while (true) {
+    const auto status = process_.wait_status();
+    process_.pump(status ? milliseconds(0) : kPollTime);
+    read_output(request, observer);
+    while (auto line = process_.next_report()) {
+      boost::system::error_code error;
+      const auto value = boost::json::parse(*line, error);
+      const auto* report = error ? nullptr : value.if_object();
+      if (report == nullptr) continue;
+      const std::string kind = text_of(*report, "event");
+      if (kind == "ready" && event == kind) return std::nullopt;
+      if (kind == "done" || kind == "failed") {
+        process_.pump(milliseconds(0));
+        read_output(request, observer);
+        return outcome_of(*report);
+      }
+    }
+    if (status) return ended(*status);
+    if (auto limit = check_limits(request, stop)) {
+      process_.kill();
+      return limit;
+    }
+  }
+}
+
+void BlenderWorker::read_output(const RenderRequest& request, const RenderObserver& observer) {
+  while (auto line = process_.next_output()) {
+    if (!unit_fault_) unit_fault_ = find_fault(*line);
+    const auto progress = parse_progress(*line);
+    if (progress && ready_ && progress->frame == request.frame && progress->fraction) {
+      observer.on_progress(*progress->fraction);
+    }
+  }
+}
+
+std::optional<RenderOutcome> BlenderWorker::check_limits(const RenderRequest& request,
+                                                         const std::stop_token& stop) {
+  const auto now = steady_clock::now();
+  if (stop.stop_requested()) {
+    RenderOutcome out = failure("stopped", "The render was stopped.");
+    out.end = RenderEnd::kStopped;
+    return out;
+  }
+  if (now >= request.deadline) {
+    return failure("timeout", "The render took longer than its time limit.");
+  }
+  if (now < next_scratch_check_) return std::nullopt;
+  next_scratch_check_ = now + kScratchCheckTime;
+  if (folder_bytes(options_.scratch) > options_.scratch_limit_bytes) {
+    return failure("scratch_limit", "Blender wrote more temporary data than this node allows.");
+  }
+  return std::nullopt;
+}
+
+RenderOutcome BlenderWorker::ended(int wait_status) {
+  if (unit_fault_) return failure(unit_fault_->code, unit_fault_->error);
+  const bool by_itself = !ready_ && wait_status == 0x100;
+  if (by_itself) {
+    return failure("scene_unreadable", "Blender could not open the scene.");
+  }
+  RenderOutcome out = failure("crash", "Blender ended: " + describe_wait_status(wait_status));
+  out.end = RenderEnd::kCrashed;
+  return out;
+}
+
+RenderOutcome BlenderWorker::finish(RenderOutcome outcome) {
+  const auto& fault = unit_fault_ ? unit_fault_ : scene_fault_;
+  if (outcome.end == RenderEnd::kDone && fault) {
+    outcome.end = RenderEnd::kFailed;
+    outcome.code = fault->code;
+    outcome.error = fault->error;
+  }
+  if (outcome.end != RenderEnd::kDone) outcome.log_tail = process_.log_tail();
+  return outcome;
+}
+
+}  // namespace worldshare::agent

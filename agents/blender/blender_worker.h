@@ -1,0 +1,90 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "agents/blender/blender_process.h"
+#include "manifest_generated.h"
+#include "shared/result.h"
+
+namespace worldshare::agent {
+
+struct RenderRequest {
+  std::int32_t frame = 0;
+  std::uint32_t width = 0;  ///< pixels; what the scene must have
+  std::uint32_t height = 0;
+  wire::Engine engine = wire::Engine::cycles;
+  wire::ImageFormat format = wire::ImageFormat::png;
+  std::chrono::steady_clock::time_point deadline;
+  std::string tamper;  ///< laboratory only, see agents/laboratory
+};
+
+/// Called on the rendering thread.
+struct RenderObserver {
+  std::function<void()> on_loaded = [] {};
+  std::function<void(double fraction)> on_progress = [](double) {};
+};
+
+enum class RenderEnd : std::uint8_t {
+  kDone,
+  kFailed,   ///< a reason that the same scene will have again: `code` and `error`
+  kCrashed,  ///< the Blender is gone
+  kStopped,  ///< as asked; the Blender is killed
+};
+
+struct RenderOutcome {
+  RenderEnd end = RenderEnd::kFailed;
+  std::filesystem::path image;  ///< when done
+  double seconds = 0;           ///< of the render, without loading
+  std::uint64_t peak_memory_bytes = 0;
+  std::string code;   ///< "missing_texture", "no_camera", "crash", "timeout", ...
+  std::string error;  ///< one sentence
+  std::string log_tail;
+};
+
+/// One warm Blender with one scene loaded, rendering frame after frame. Thread-confined; the
+/// destructor kills the Blender.
+class BlenderWorker {
+ public:
+  static Result<std::unique_ptr<BlenderWorker>> start(const BlenderOptions& options,
+                                                      const std::filesystem::path& scene);
+
+  /// Renders one frame into `scratch`/unit. After anything but kDone and a kFailed with alive() the
+  /// worker is of no more use.
+  RenderOutcome render(const RenderRequest& request,
+                       const RenderObserver& observer,
+                       std::stop_token stop);
+
+  bool alive();
+  pid_t pid() const { return process_.pid(); }
+  const std::filesystem::path& scene() const { return process_.scene(); }
+
+ private:
+  BlenderWorker(BlenderOptions options, BlenderProcess process)
+      : options_(std::move(options)), process_(std::move(process)) {}
+
+  std::optional<RenderOutcome> wait_for(const std::string& event,
+                                        const RenderRequest& request,
+                                        const RenderObserver& observer,
+                                        const std::stop_token& stop);
+  void read_output(const RenderRequest& request, const RenderObserver& observer);
+  std::optional<RenderOutcome> check_limits(const RenderRequest& request,
+                                            const std::stop_token& stop);
+  RenderOutcome ended(int wait_status);
+  RenderOutcome finish(RenderOutcome outcome);
+
+  BlenderOptions options_;
+  BlenderProcess process_;
+  bool ready_ = false;
+  std::optional<LogFault> scene_fault_;  ///< seen while loading: holds for every frame
+  std::optional<LogFault> unit_fault_;
+  std::chrono::steady_clock::time_point next_scratch_check_;
+};
+
+}  // namespace worldshare::agent

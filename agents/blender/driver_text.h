@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string_view>
+
+namespace worldshare::agent {
+
+/// driver.py and scene_report.py, as they were when the program was built.
+extern const std::string_view kDriverText;
+extern const std::string_view kSceneReportText;
+
+}  // namespace worldshare::agent

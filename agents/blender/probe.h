@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "agent_generated.h"
+#include "agents/blender/blender_process.h"
+#include "shared/result.h"
+
+namespace worldshare::agent {
+
+/// What this machine and its Blender can do. Asks Blender once and remembers the answer in
+/// `cache_file`, keyed by the program's path, size and time of change. kNotFound: no such program;
+/// kUnavailable: it does not run.
+Result<wire::CapabilitiesT> probe(const BlenderOptions& options,
+                                  const std::filesystem::path& cache_file);
+
+/// "blender-3_4-cpu".
+std::string render_class(int major, int minor);
+
+/// The program as PATH finds it, links resolved; kNotFound.
+Result<std::filesystem::path> find_program(const std::filesystem::path& program);
+
+}  // namespace worldshare::agent

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace worldshare::agent {
+
+/// What one line of Blender's output (3.x to 5.x) says about the frame in work.
+struct ProgressLine {
+  int frame = 0;
+  std::optional<double> fraction;  ///< 0..1 of the frame's samples, when the line tells
+  std::optional<double> remaining_seconds;
+};
+
+/// Nothing for a line that is not about progress. Pure.
+std::optional<ProgressLine> parse_progress(std::string_view line);
+
+/// The path of a "Saved: '...'" line.
+std::optional<std::string> parse_saved(std::string_view line);
+
+/// Something Blender printed that makes the picture wrong although it goes on.
+struct LogFault {
+  std::string code;   ///< "missing_texture", "gpu_memory", ...
+  std::string error;  ///< the line
+};
+std::optional<LogFault> find_fault(std::string_view line);
+
+/// Cuts a stream of output into lines and keeps the last bytes of it for people. Not thread-safe.
+class OutputLog {
+ public:
+  static constexpr std::size_t kTailBytes = 8 * 1024;
+  static constexpr std::size_t kLineBytes = 4 * 1024;
+
+  /// Takes what was read; complete lines are then waiting in next_line().
+  void append(std::string_view text);
+  std::optional<std::string> next_line();
+  /// At most kTailBytes, beginning at a line where there is one.
+  std::string tail() const;
+  void clear_tail();
+
+ private:
+  std::string pending_;
+  std::deque<std::string> lines_;
+  std::string tail_;
+};
+
+}  // namespace worldshare::agent

@@ -1,0 +1,40 @@
+#include "agents/blender/renderer.h"
+
+#include <spdlog/spdlog.h>
+
+namespace worldshare::agent {
+
+RenderOutcome Renderer::render(const std::filesystem::path& scene,
+                               const RenderRequest& request,
+                               const RenderObserver& observer,
+                               std::stop_token stop) {
+  RenderOutcome outcome = render_once(scene, request, observer, stop);
+  if (outcome.end == RenderEnd::kCrashed && !stop.stop_requested()) {
+    spdlog::warn("blender crashed, trying once more frame={} reason=\"{}\"", request.frame,
+                 outcome.error);
+    outcome = render_once(scene, request, observer, stop);
+  }
+  return outcome;
+}
+
+RenderOutcome Renderer::render_once(const std::filesystem::path& scene,
+                                    const RenderRequest& request,
+                                    const RenderObserver& observer,
+                                    const std::stop_token& stop) {
+  if (worker_ && (worker_->scene() != scene || !worker_->alive())) worker_.reset();
+  if (!worker_) {
+    auto started = BlenderWorker::start(options_, scene);
+    if (!started) {
+      RenderOutcome out;
+      out.code = "blender_unavailable";
+      out.error = started.error().message;
+      return out;
+    }
+    worker_ = std::move(*started);
+  }
+  RenderOutcome outcome = worker_->render(request, observer, stop);
+  if (!worker_->alive()) worker_.reset();
+  return outcome;
+}
+
+}  // namespace worldshare::agent
