@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "dispatcher/economy/economy.h"
+#include "shared/result.h"
+#include "shared/yaml_fields.h"
+
+namespace worldshare::dispatcher {
+
+/// The dispatcher's settings. Order: these defaults < YAML < flags.
+struct Config {
+  std::string http_address = "127.0.0.1";
+  std::uint16_t http_port = 8080;
+  std::string http_public_url;                  ///< base of signed URLs; empty: http://<address>:<port>
+  std::filesystem::path api_token_file;         ///< who has this token may submit and read jobs; empty: nobody is asked
+  std::filesystem::path url_secret_file;        ///< at least 32 bytes; signs blob URLs
+  std::filesystem::path blobs_directory = "blobs";
+  std::uint64_t scene_limit_bytes = 10ULL << 30;
+  std::uint64_t scene_limit_plain_bytes = 64ULL << 30;  ///< uncompressed
+  std::uint64_t artifact_limit_bytes = 512ULL << 20;
+
+  std::string nats_url = "nats://127.0.0.1:4222";
+  std::filesystem::path nats_seed_file;         ///< also signs tickets
+  std::string postgres_conninfo = "dbname=worldshare";
+
+  std::filesystem::path streams_file = "broker-config/streams.yaml";
+  std::filesystem::path sql_directory = "schemas/sql";
+  std::filesystem::path agents_conf_file;       ///< written by --enrol and --revoke
+  std::filesystem::path broker_pid_file;        ///< who gets SIGHUP afterwards; empty: nobody
+
+  EconomyOptions economy;
+  std::chrono::milliseconds url_lifetime{3'600'000};
+  std::chrono::milliseconds time_limit{24 * 3'600'000};  ///< wall clock of one unit
+  std::chrono::milliseconds startup_wait{30'000};        ///< how long services may take to appear
+  std::string log_level = "info";
+
+  YamlFields fields();
+};
+
+}  // namespace worldshare::dispatcher
