@@ -16,8 +16,8 @@ namespace worldshare::nats {
 
 struct ConnectOptions {
   std::string url = "nats://127.0.0.1:4222";
-  std::string name;        ///< shown by `nats server report connections`
-  std::string seed;        ///< nkey seed ("SU..."); empty connects without authentication
+  std::string name;  ///< shown by `nats server report connections`
+  std::string seed;  ///< nkey seed ("SU..."); empty connects without authentication
   std::chrono::milliseconds timeout{2000};
 };
 
@@ -61,7 +61,8 @@ class Subscription {
   ~Subscription();
   Subscription(Subscription&&) noexcept;
   Subscription& operator=(Subscription&&) noexcept;
-  /// The next message, nothing when `timeout` passes, kUnavailable once the subscription or the connection is closed.
+  /// The next message, nothing when `timeout` passes, kUnavailable once the subscription or the
+  /// connection is closed.
   Result<std::optional<Message>> next(std::chrono::milliseconds timeout);
 
  private:
@@ -71,12 +72,13 @@ class Subscription {
   std::unique_ptr<Impl> impl_;
 };
 
-/// One connection to the broker. Reconnects for ever by itself (jittered, 0.1 s growing to 2 s on loopback use);
-/// while disconnected, publishes fail with kUnavailable at once rather than being buffered, because a late
-/// publish would carry stale state. All methods are thread-safe.
+/// One connection to the broker. Reconnects for ever by itself (jittered, 0.1 s growing to 2 s on
+/// loopback use); while disconnected, publishes fail with kUnavailable at once rather than being
+/// buffered, because a late publish would carry stale state. All methods are thread-safe.
 ///
-/// Works around two faults of nats.c 3.4.1: one nkey authentication in 256 fails (retried here), and connecting
-/// to a server that falls silent never returns (open() gives up after 3 x timeout and abandons the attempt's thread).
+/// Works around two faults of nats.c 3.4.1: one nkey authentication in 256 fails (retried here),
+/// and connecting to a server that falls silent never returns (open() gives up after 3 x timeout
+/// and abandons the attempt's thread).
 class Connection {
  public:
   static Result<std::unique_ptr<Connection>> open(const ConnectOptions& options);
@@ -89,20 +91,29 @@ class Connection {
   const std::string& inbox_prefix() const;
 
   /// Core publish, at most once.
-  Result<> publish(const std::string& subject, ByteView data, const Headers& headers = {}, const std::string& reply = {});
+  Result<> publish(const std::string& subject,
+                   ByteView data,
+                   const Headers& headers = {},
+                   const std::string& reply = {});
   /// Core request; kTimeout, or kUnavailable when nobody listens.
-  Result<Message> request(const std::string& subject, ByteView data, std::chrono::milliseconds timeout,
+  Result<Message> request(const std::string& subject,
+                          ByteView data,
+                          std::chrono::milliseconds timeout,
                           const Headers& headers = {});
-  /// A publish that JetStream has stored when this returns. `message_id` deduplicates retries; `summary` is a line
-  /// for people who look at the stream with the NATS CLI (header "Summary").
-  Result<PubAck> publish_stored(const std::string& subject, ByteView data, const std::string& message_id,
-                                const std::string& summary, std::chrono::milliseconds timeout);
+  /// A publish that JetStream has stored when this returns. `message_id` deduplicates retries;
+  /// `summary` is a line for people who look at the stream with the NATS CLI (header "Summary").
+  Result<PubAck> publish_stored(const std::string& subject,
+                                ByteView data,
+                                const std::string& message_id,
+                                const std::string& summary,
+                                std::chrono::milliseconds timeout);
   /// `queue` may be empty. The subscription survives reconnects.
   Result<Subscription> subscribe(const std::string& subject, const std::string& queue = {});
   /// Returns when the server has everything that was published before.
   Result<> flush(std::chrono::milliseconds timeout);
 
  private:
+  friend class Subscription;
   friend class PullConsumer;
   Connection();
   struct Impl;

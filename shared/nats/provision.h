@@ -6,8 +6,9 @@
 
 namespace worldshare::nats {
 
-/// Creates or updates the streams, consumers and key-value buckets that `streams_yaml` lists. Idempotent: run twice
-/// it changes nothing. The YAML keys are JetStream's own API names, so the file is the documentation:
+/// Creates or updates the streams, consumers and key-value buckets that `streams_yaml` lists.
+/// Idempotent: run twice it changes nothing. The YAML keys are JetStream's own API names, so the
+/// file is the documentation:
 ///
 ///   streams:
 ///     - name: RESULTS

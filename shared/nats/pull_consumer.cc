@@ -1,0 +1,252 @@
+#include "shared/nats/pull_consumer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "shared/ids.h"
+#include "shared/nats/connection_impl.h"
+
+namespace worldshare::nats {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using Milliseconds = std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr Milliseconds kSlice = 100ms;
+/// nats-server 2.9.10 does not always say that a pull ended, so the client's own clock decides a
+/// little later.
+constexpr Milliseconds kGrace = 100ms;
+/// How long the rest of a batch may take once its first message is here: it waits in the stream
+/// already.
+constexpr Milliseconds kRestTime = 50ms;
+constexpr Milliseconds kHeartbeat = 2000ms;
+constexpr Milliseconds kLeastForHeartbeat = 600ms;
+
+Milliseconds until(SteadyClock::time_point deadline) {
+  return std::max(0ms, std::chrono::ceil<Milliseconds>(deadline - SteadyClock::now()));
+}
+
+std::string nanoseconds(Milliseconds time) {
+  return std::to_string(std::chrono::nanoseconds(time).count());
+}
+
+/// A pull (ADR-13) as the server reads it.
+struct Pull {
+  int batch = 1;
+  bool no_wait = false;
+  Milliseconds expires{0};
+  Milliseconds heartbeat{0};
+
+  std::string json() const {
+    std::string text =
+        R"({"batch":)" + std::to_string(batch) + R"(,"expires":)" + nanoseconds(expires);
+    if (no_wait) text += R"(,"no_wait":true)";
+    if (heartbeat > 0ms) text += R"(,"idle_heartbeat":)" + nanoseconds(heartbeat);
+    return text + "}";
+  }
+};
+
+Pull waiting_pull(Milliseconds time) {
+  Pull pull;
+  pull.expires = std::max(1ms, time);
+  if (time >= kLeastForHeartbeat) pull.heartbeat = std::min(kHeartbeat, time / 3);
+  return pull;
+}
+
+enum class PullEnd {
+  kDone,    // all that was asked for, or nothing more to come
+  kLost,    // the connection broke, and the server forgot it
+  kSilent,  // no heartbeat came
+};
+
+/// Messages behind this one in the stream, from its ack subject:
+/// $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>, or with
+/// domain and account before the stream and a token after the count.
+int pending_after(std::string_view ack_subject) {
+  const auto dots = std::count(ack_subject.begin(), ack_subject.end(), '.');
+  const int index = dots == 8 ? 8 : 10;
+  for (int i = 0; i < index; ++i) {
+    const auto dot = ack_subject.find('.');
+    if (dot == std::string_view::npos) return 0;
+    ack_subject.remove_prefix(dot + 1);
+  }
+  int pending = 0;
+  std::from_chars(ack_subject.data(), ack_subject.data() + ack_subject.size(), pending);
+  return pending;
+}
+
+Error explain_status(const std::string& code, const std::string& description) {
+  const std::string text = "pull refused: " + code + " " + description;
+  if (code == "503") return {Errc::kUnavailable, "no such consumer, or JetStream is not ready"};
+  if (code == "400") return {Errc::kInvalid, text};
+  if (code != "409") return {Errc::kInternal, text};
+  if (description.contains("Deleted")) return {Errc::kNotFound, text};
+  if (description.contains("MaxWaiting")) return {Errc::kUnavailable, text};
+  return {Errc::kInvalid, text};
+}
+
+}  // namespace
+
+struct PullConsumer::Impl {
+  Connection* connection = nullptr;
+  std::string pull_subject;
+  std::string stream_name;
+  std::string inbox;
+  std::uint64_t pulls = 0;
+  std::optional<LinkSubscription> subscription;
+
+  Result<> bind(std::shared_ptr<Link> link);
+  void take_queued(std::vector<Message>& messages, std::size_t limit);
+  void give_back_queued();
+  Result<PullEnd> run(const Pull& pull, std::vector<Message>& messages);
+  Result<PullEnd> receive(const Pull& pull,
+                          const std::string& reply,
+                          std::vector<Message>& messages);
+  std::optional<Result<PullEnd>> read_status(const Message& message,
+                                             const std::string& reply) const;
+  Result<> settle_with(const Message& message, const std::string& verb) const;
+};
+
+Result<> PullConsumer::Impl::bind(std::shared_ptr<Link> link) {
+  if (subscription && subscription->link() == link) return {};
+  auto opened = LinkSubscription::open(std::move(link), inbox + ".*", {});
+  if (!opened) return std::unexpected(opened.error());
+  subscription = std::move(*opened);
+  return {};
+}
+
+void PullConsumer::Impl::take_queued(std::vector<Message>& messages, std::size_t limit) {
+  while (messages.size() < limit && subscription->queued() > 0) {
+    MessageHandle handle;
+    if (subscription->next(handle, 1ms) != NATS_OK) return;
+    Message message;
+    message.impl_ = std::make_unique<Message::Impl>();
+    message.impl_->handle = std::move(handle);
+    if (!message.subject().starts_with(inbox)) messages.push_back(std::move(message));
+  }
+}
+
+void PullConsumer::Impl::give_back_queued() {
+  if (!subscription) return;
+  std::vector<Message> messages;
+  take_queued(messages, std::size_t{1} << 20U);
+  for (const auto& message : messages) static_cast<void>(settle_with(message, "-NAK"));
+}
+
+/// Nothing: the status does not end the pull.
+std::optional<Result<PullEnd>> PullConsumer::Impl::read_status(const Message& message,
+                                                               const std::string& reply) const {
+  const std::string code = message.header("Status");
+  if (code == "100" || message.subject() != reply) return std::nullopt;
+  if (code == "404" || code == "408") return PullEnd::kDone;
+  return std::unexpected(explain_status(code, message.header("Description")));
+}
+
+Result<PullEnd> PullConsumer::Impl::receive(const Pull& pull,
+                                            const std::string& reply,
+                                            std::vector<Message>& messages) {
+  const Link& link = *subscription->link();
+  const auto epoch = link.reconnects();
+  const auto end = SteadyClock::now() + pull.expires + kGrace;
+  auto heard = SteadyClock::now();
+  for (int count = 0; count < pull.batch;) {
+    MessageHandle handle;
+    const auto status = subscription->next(handle, std::min(kSlice, until(end)));
+    if (status == NATS_NO_RESPONDERS) return std::unexpected(explain_status("503", {}));
+    if (status != NATS_OK && status != NATS_TIMEOUT) return PullEnd::kLost;
+    if (status == NATS_TIMEOUT) {
+      if (SteadyClock::now() >= end) return PullEnd::kDone;
+      if (!link.connected() || link.reconnects() != epoch) return PullEnd::kLost;
+      if (pull.heartbeat > 0ms && SteadyClock::now() - heard > 3 * pull.heartbeat)
+        return PullEnd::kLost;
+      continue;
+    }
+    heard = SteadyClock::now();
+    Message message;
+    message.impl_ = std::make_unique<Message::Impl>();
+    message.impl_->handle = std::move(handle);
+    if (!message.subject().starts_with(inbox)) {
+      messages.push_back(std::move(message));
+      ++count;
+    } else if (auto ended = read_status(message, reply)) {
+      return std::move(*ended);
+    }
+  }
+  return PullEnd::kDone;
+}
+
+Result<PullEnd> PullConsumer::Impl::run(const Pull& pull, std::vector<Message>& messages) {
+  const std::string reply = inbox + "." + std::to_string(++pulls);
+  auto sent = publish_on(*subscription->link(), pull_subject, reply, as_bytes(pull.json()), {});
+  if (!sent) return PullEnd::kLost;
+  return receive(pull, reply, messages);
+}
+
+Result<> PullConsumer::Impl::settle_with(const Message& message, const std::string& verb) const {
+  return connection->publish(std::string(message.reply()), as_bytes(verb));
+}
+
+PullConsumer::PullConsumer() : impl_(std::make_unique<Impl>()) {}
+PullConsumer::PullConsumer(PullConsumer&&) noexcept = default;
+PullConsumer& PullConsumer::operator=(PullConsumer&&) noexcept = default;
+PullConsumer::~PullConsumer() {
+  if (impl_) impl_->give_back_queued();
+}
+
+Result<PullConsumer> PullConsumer::open(Connection& connection,
+                                        const std::string& stream,
+                                        const std::string& durable) {
+  PullConsumer consumer;
+  Impl& impl = *consumer.impl_;
+  impl.connection = &connection;
+  impl.pull_subject = "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + durable;
+  impl.inbox = connection.inbox_prefix() + ".pull-" + new_id();
+  if (auto bound = impl.bind(connection.impl_->current()); !bound)
+    return std::unexpected(bound.error());
+  return consumer;
+}
+
+Result<std::vector<Message>> PullConsumer::fetch(int batch, Milliseconds timeout) {
+  const auto deadline = SteadyClock::now() + timeout;
+  const auto limit = static_cast<std::size_t>(std::max(1, batch));
+  std::vector<Message> messages;
+  impl_->take_queued(messages, limit);
+  while (messages.empty()) {
+    auto link = impl_->connection->impl_->wait_ready(until(deadline));
+    if (!link) return std::unexpected(link.error());
+    if (auto bound = impl_->bind(*link); !bound) return std::unexpected(bound.error());
+    auto end = impl_->run(waiting_pull(until(deadline)), messages);
+    if (!end) return std::unexpected(end.error());
+    if (*end == PullEnd::kDone && messages.empty()) return messages;
+  }
+  const int pending = pending_after(messages.back().reply());
+  const int rest = std::min(static_cast<int>(limit - messages.size()), pending);
+  // A first message alone, then what waits behind it: no pull stays open at the server that could
+  // hand out messages while nobody fetches. What goes wrong here shows again in the next call.
+  if (rest > 0)
+    static_cast<void>(impl_->run({.batch = rest, .no_wait = true, .expires = kRestTime}, messages));
+  return messages;
+}
+
+Result<> PullConsumer::ack(const Message& message) { return impl_->settle_with(message, "+ACK"); }
+
+Result<> PullConsumer::nak(const Message& message, Milliseconds delay) {
+  return impl_->settle_with(message, R"(-NAK {"delay":)" + nanoseconds(delay) + "}");
+}
+
+// nats-server 2.9.10 ignores a reason behind the word.
+Result<> PullConsumer::term(const Message& message) { return impl_->settle_with(message, "+TERM"); }
+Result<> PullConsumer::in_progress(const Message& message) {
+  return impl_->settle_with(message, "+WPI");
+}
+
+Result<> settle(PullConsumer& consumer,
+                const Message& message,
+                const Result<>& outcome,
+                Milliseconds delay) {
+  if (outcome) return consumer.ack(message);
+  return is_retryable(outcome.error().code) ? consumer.nak(message, delay) : consumer.term(message);
+}
+
+}  // namespace worldshare::nats

@@ -1,1 +1,166 @@
 #include "tests/support/nats_server.h"
+
+#include <signal.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "shared/files.h"
+#include "shared/nats/provision.h"
+
+namespace worldshare::testing {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+constexpr auto kPatience = 20s;
+
+std::filesystem::path config_folder() {
+  return std::filesystem::path(WS_SOURCE_DIR) / "broker-config";
+}
+
+template <class T>
+void require(const Result<T>& result, const std::string& what) {
+  if (!result) std::fprintf(stderr, "%s: %s\n", what.c_str(), result.error().message.c_str());
+  WS_CHECK(result.has_value(), "the test's nats-server failed");
+}
+
+std::string agent_entry(const std::string& key) {
+  return "  { nkey: " + key + ", allowed_connection_types: [\"STANDARD\"], permissions: {\n" +
+         "      publish: { allow: [\"rpc." + key + ".*\", \"hb." + key + "\", \"results." + key +
+         ".*\"] }\n" + "      subscribe: { allow: [\"_INBOX." + key + ".>\", \"work." + key +
+         ".*\"] } } }\n";
+}
+
+}  // namespace
+
+NatsServer::NatsServer()
+    : dispatcher_(NKey::generate()), verifier_(NKey::generate()), operator_(NKey::generate()) {}
+
+NatsServer::~NatsServer() { kill(); }
+
+std::unique_ptr<NatsServer> NatsServer::start() {
+  std::unique_ptr<NatsServer> server(new NatsServer);
+  std::filesystem::copy_file(config_folder() / "nats-server.conf",
+                             server->folder_.path() / "nats-server.conf");
+  server->write_agents();
+  server->port_ = free_port();
+  server->monitor_port_ = free_port();
+  server->restart();
+  return server;
+}
+
+std::string NatsServer::url() const { return "nats://127.0.0.1:" + std::to_string(port_); }
+
+pid_t NatsServer::pid() const { return process_ ? process_->pid() : -1; }
+
+nats::ConnectOptions NatsServer::options(const NKey& key, const std::string& name) const {
+  nats::ConnectOptions options;
+  options.url = url();
+  options.name = name;
+  options.seed = key.seed();
+  return options;
+}
+
+std::unique_ptr<nats::Connection> NatsServer::connect(const NKey& key,
+                                                      const std::string& name) const {
+  auto connection = nats::Connection::open(options(key, name));
+  require(connection, "connect as " + name);
+  return std::move(*connection);
+}
+
+void NatsServer::provision() {
+  require(nats::provision(*connect(operator_, "provision"), config_folder() / "streams.yaml"),
+          "provision");
+}
+
+NKey NatsServer::add_agent() {
+  NKey key = NKey::generate();
+  add_agent(key.public_key());
+  return key;
+}
+
+void NatsServer::add_agent(const std::string& public_key) {
+  agents_.insert(public_key);
+  write_agents();
+  reload();
+}
+
+void NatsServer::remove_agent(const std::string& public_key) {
+  agents_.erase(public_key);
+  write_agents();
+  reload();
+}
+
+std::filesystem::path NatsServer::agents_file() const { return folder_.path() / "agents.conf"; }
+
+void NatsServer::write_agents() const {
+  std::string text = "users: [\n";
+  for (const auto& key : agents_) text += agent_entry(key);
+  require(write_file_atomically(agents_file(), text + "]\n"), "agents.conf");
+}
+
+void NatsServer::reload() {
+  if (!process_) return;
+  const auto before = count_in_log("Reloaded server configuration");
+  ::kill(process_->pid(), SIGHUP);
+  wait_for_log("Reloaded server configuration", before + 1);
+}
+
+void NatsServer::restart() {
+  WS_CHECK(!process_, "the server runs already");
+  const auto before = count_in_log("Server is ready");
+  ProcessOptions options;
+  options.argv = {"/usr/sbin/nats-server", "-c", "nats-server.conf"};
+  options.working_directory = folder_.path();
+  options.output_file = folder_.path() / "nats.log";
+  options.environment = {{"WS_NATS_NAME", "test"},
+                         {"WS_NATS_LISTEN", "127.0.0.1:" + std::to_string(port_)},
+                         {"WS_NATS_MONITOR", "127.0.0.1:" + std::to_string(monitor_port_)},
+                         {"WS_NATS_STORE", (folder_.path() / "store").string()},
+                         {"WS_DISPATCHER_NKEY", dispatcher_.public_key()},
+                         {"WS_VERIFIER_NKEY", verifier_.public_key()},
+                         {"WS_OPERATOR_NKEY", operator_.public_key()}};
+  auto process = Process::spawn(options);
+  require(process, "spawn");
+  process_ = std::move(*process);
+  wait_for_log("Server is ready", before + 1);
+}
+
+void NatsServer::kill() {
+  if (!process_) return;
+  process_->stop(SIGKILL, 10s);
+  process_.reset();
+}
+
+void NatsServer::stop() {
+  if (!process_) return;
+  process_->stop(SIGTERM, 10s);
+  process_.reset();
+}
+
+std::string NatsServer::log() const {
+  return read_file(folder_.path() / "nats.log", 64U << 20U).value_or("");
+}
+
+std::size_t NatsServer::count_in_log(const std::string& phrase) const {
+  const std::string text = log();
+  std::size_t count = 0;
+  for (auto at = text.find(phrase); at != std::string::npos; at = text.find(phrase, at + 1))
+    ++count;
+  return count;
+}
+
+void NatsServer::wait_for_log(const std::string& phrase, std::size_t count) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (count_in_log(phrase) < count) {
+    if (process_->poll() || std::chrono::steady_clock::now() > deadline) {
+      std::fprintf(stderr, "%s\n", log().c_str());
+      WS_CHECK(false, "the test's nats-server did not come up or reload");
+    }
+    std::this_thread::sleep_for(5ms);
+  }
+}
+
+}  // namespace worldshare::testing

@@ -1,0 +1,104 @@
+#include "shared/nats/connect_options.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include "shared/crypto.h"
+#include "shared/log.h"
+#include "shared/nats/link.h"
+
+namespace worldshare::nats {
+namespace {
+
+constexpr std::int64_t kFirstReconnectMs = 100;
+constexpr std::int64_t kLastReconnectMs = 2000;
+constexpr std::int64_t kPingIntervalMs = 20'000;
+constexpr int kPingsUnanswered = 2;
+
+/// nats.c may call back after a connection is destroyed, so its closures live as long as the
+/// program.
+const NKey& keep(const NKey& key) {
+  static std::mutex mutex;
+  static auto& keys = *new std::map<std::string, NKey>;
+  const std::lock_guard lock(mutex);
+  return keys.try_emplace(key.public_key(), key).first->second;
+}
+
+natsStatus sign_nonce(
+    char**, unsigned char** signature, int* length, const char* nonce, void* closure) {
+  const auto bytes = static_cast<const NKey*>(closure)->sign(as_bytes(nonce));
+  // nats.c frees it.
+  auto* copy = static_cast<unsigned char*>(std::malloc(bytes.size()));
+  if (copy == nullptr) return NATS_NO_MEMORY;
+  std::memcpy(copy, bytes.data(), bytes.size());
+  *signature = copy;
+  *length = static_cast<int>(bytes.size());
+  return NATS_OK;
+}
+
+std::int64_t reconnect_delay(natsConnection*, int attempts, void*) {
+  const int doublings = std::clamp(attempts - 1, 0, 10);
+  const std::int64_t delay = std::min(kLastReconnectMs, kFirstReconnectMs << doublings);
+  return delay / 2 + static_cast<std::int64_t>(random_below(static_cast<std::uint64_t>(delay / 2)));
+}
+
+/// The subscription may be freed already, so it is not touched.
+void log_error(natsConnection* connection, natsSubscription*, natsStatus status, void*) {
+  const char* text = nullptr;
+  natsConnection_GetLastError(connection, &text);
+  spdlog::warn("broker reported an error status={} error={}", natsStatus_GetText(status),
+               text == nullptr ? "" : text);
+}
+
+natsStatus set_behaviour(natsOptions* handle, const ConnectOptions& options) {
+  const natsStatus statuses[] = {
+      natsOptions_SetName(handle, options.name.empty() ? "worldshare" : options.name.c_str()),
+      natsOptions_SetTimeout(handle, options.timeout.count()),
+      natsOptions_SetSendAsap(handle, true),
+      natsOptions_SetMaxReconnect(handle, -1),
+      natsOptions_SetCustomReconnectDelay(handle, reconnect_delay, nullptr),
+      // 0 would mean 8 MB. What is published while disconnected fails instead of arriving stale.
+      natsOptions_SetReconnectBufSize(handle, 1),
+      natsOptions_SetFailRequestsOnDisconnect(handle, true),
+      natsOptions_SetPingInterval(handle, kPingIntervalMs),
+      natsOptions_SetMaxPingsOut(handle, kPingsUnanswered),
+      natsOptions_SetErrorHandler(handle, log_error, nullptr),
+  };
+  for (const auto status : statuses) {
+    if (status != NATS_OK) return status;
+  }
+  return NATS_OK;
+}
+
+}  // namespace
+
+Result<OptionsHandle> make_options(const ConnectOptions& options, const std::string& inbox_prefix) {
+  natsOptions* raw = nullptr;
+  if (const auto status = natsOptions_Create(&raw); status != NATS_OK) {
+    return failed("cannot make options", status);
+  }
+  OptionsHandle handle(raw);
+  if (natsOptions_SetURL(raw, options.url.c_str()) != NATS_OK) {
+    return fail(Errc::kInvalid, "bad broker address: " + options.url);
+  }
+  if (const auto status = set_behaviour(raw, options); status != NATS_OK) {
+    return failed("cannot set options", status);
+  }
+  if (const auto status = natsOptions_SetCustomInboxPrefix(raw, inbox_prefix.c_str());
+      status != NATS_OK) {
+    return failed("cannot set the inbox prefix", status);
+  }
+  if (options.seed.empty()) return handle;
+  auto key = NKey::from_seed(options.seed);
+  if (!key) return std::unexpected(key.error());
+  const NKey& kept = keep(*key);
+  const auto status =
+      natsOptions_SetNKey(raw, kept.public_key().c_str(), sign_nonce, const_cast<NKey*>(&kept));
+  if (status != NATS_OK) return failed("cannot set the key", status);
+  return handle;
+}
+
+}  // namespace worldshare::nats

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "shared/nats/connection.h"
+#include "shared/nats/link.h"
+
+/// Private to shared/nats.
+namespace worldshare::nats {
+
+struct Message::Impl {
+  MessageHandle handle;
+};
+
+/// Holds the current link and replaces one that ended.
+struct Connection::Impl {
+  ConnectOptions options;
+  std::string inbox_prefix;
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::shared_ptr<Link> link;  // guarded by mutex
+  std::jthread keeper;         // last: ends before what it uses
+
+  std::shared_ptr<Link> current() const;
+  /// kUnavailable unless connected now.
+  Result<std::shared_ptr<Link>> ready() const;
+  /// As ready(), waiting up to `timeout` for the broker to come back.
+  Result<std::shared_ptr<Link>> wait_ready(std::chrono::milliseconds timeout) const;
+  /// A link that has not ended for good, waiting up to `timeout` for a new one.
+  Result<std::shared_ptr<Link>> wait_open(std::chrono::milliseconds timeout);
+  void keep(std::stop_token stop);
+};
+
+Result<> publish_on(const Link& link,
+                    const std::string& subject,
+                    const std::string& reply,
+                    ByteView data,
+                    const Headers& headers);
+
+}  // namespace worldshare::nats

@@ -1,0 +1,204 @@
+#include "shared/nats/link.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "shared/log.h"
+#include "shared/nats/connect_options.h"
+
+namespace worldshare::nats {
+namespace {
+
+/// nats.c 3.4.1 sends an empty signature when its first byte is zero, so one refusal in 256 is not
+/// meant.
+constexpr int kAuthAttempts = 5;
+constexpr std::chrono::seconds kDestroyWait{3};
+constexpr std::int64_t kUnsubscribeFlushMs = 500;
+/// Beyond it, messages are dropped and the error is logged.
+constexpr int kMaxPendingMessages = 262'144;
+constexpr int kMaxPendingBytes = 128 << 20;
+
+/// One call that may never return, made on a thread that can be left behind.
+struct Attempt {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  bool done = false;
+  bool abandoned = false;
+  natsStatus status = NATS_TIMEOUT;
+  natsConnection* connection = nullptr;
+};
+
+natsStatus connect_once(natsConnection** connection, natsOptions* options) {
+  natsStatus status = NATS_OK;
+  for (int i = 0; i < kAuthAttempts; ++i) {
+    status = natsConnection_Connect(connection, options);
+    if (status != NATS_CONNECTION_AUTH_FAILED) break;
+  }
+  return status;
+}
+
+void run_attempt(const std::shared_ptr<Attempt>& attempt, const OptionsHandle& options) {
+  natsConnection* connection = nullptr;
+  const natsStatus status = connect_once(&connection, options.get());
+  bool abandoned = false;
+  {
+    const std::lock_guard lock(attempt->mutex);
+    attempt->done = true;
+    attempt->status = status;
+    attempt->connection = connection;
+    abandoned = attempt->abandoned;
+  }
+  attempt->changed.notify_all();
+  if (abandoned) natsConnection_Destroy(connection);
+  nats_ReleaseThreadMemory();
+}
+
+Error connect_error(const ConnectOptions& options, natsStatus status) {
+  const std::string what = "cannot connect to " + options.url + ": ";
+  if (status == NATS_CONNECTION_AUTH_FAILED)
+    return {Errc::kDenied, what + "the broker refuses the key"};
+  return {Errc::kUnavailable, what + natsStatus_GetText(status)};
+}
+
+}  // namespace
+
+Errc errc_of(natsStatus status) {
+  switch (status) {
+    case NATS_TIMEOUT:
+    case NATS_MISSED_HEARTBEAT: return Errc::kTimeout;
+    case NATS_CONNECTION_AUTH_FAILED:
+    case NATS_NOT_PERMITTED: return Errc::kDenied;
+    case NATS_NOT_FOUND: return Errc::kNotFound;
+    case NATS_INVALID_SUBJECT:
+    case NATS_INVALID_QUEUE_NAME:
+    case NATS_INVALID_ARG:
+    case NATS_MAX_PAYLOAD: return Errc::kInvalid;
+    case NATS_NO_MEMORY:
+    case NATS_ILLEGAL_STATE:
+    case NATS_INVALID_TIMEOUT:
+    case NATS_NOT_INITIALIZED:
+    case NATS_FAILED_TO_INITIALIZE: return Errc::kInternal;
+    default: return Errc::kUnavailable;
+  }
+}
+
+std::unexpected<Error> failed(const std::string& what, natsStatus status) {
+  return fail(errc_of(status), what + ": " + natsStatus_GetText(status));
+}
+
+bool is_sendable(const std::string& subject) {
+  char before = '.';
+  for (const char c : subject) {
+    if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || (c == '.' && before == '.'))
+      return false;
+    before = c;
+  }
+  return before != '.';
+}
+
+Result<std::shared_ptr<Link>> Link::connect(const ConnectOptions& options,
+                                            const std::string& inbox_prefix,
+                                            std::stop_token stop) {
+  auto handle = make_options(options, inbox_prefix);
+  if (!handle) return std::unexpected(handle.error());
+  auto attempt = std::make_shared<Attempt>();
+  std::thread([attempt, owned = std::move(*handle)] { run_attempt(attempt, owned); }).detach();
+  std::unique_lock lock(attempt->mutex);
+  attempt->changed.wait_for(lock, stop, 3 * options.timeout, [&] { return attempt->done; });
+  if (!attempt->done) {
+    attempt->abandoned = true;
+    return fail(Errc::kUnavailable,
+                "the broker at " + options.url + " accepts connections but does not answer");
+  }
+  if (attempt->status != NATS_OK) return std::unexpected(connect_error(options, attempt->status));
+  return std::make_shared<Link>(attempt->connection);
+}
+
+Link::Link(natsConnection* handle) : handle_(handle) {}
+
+Link::~Link() {
+  auto attempt = std::make_shared<Attempt>();
+  std::thread([attempt, handle = handle_] {
+    natsConnection_Destroy(handle);
+    {
+      const std::lock_guard lock(attempt->mutex);
+      attempt->done = true;
+    }
+    attempt->changed.notify_all();
+    nats_ReleaseThreadMemory();
+  }).detach();
+  std::unique_lock lock(attempt->mutex);
+  if (!attempt->changed.wait_for(lock, kDestroyWait, [&] { return attempt->done; })) {
+    spdlog::warn("broker connection does not end and is left behind");
+  }
+}
+
+bool Link::connected() const {
+  return natsConnection_Status(handle_) == NATS_CONN_STATUS_CONNECTED;
+}
+bool Link::closed() const { return natsConnection_IsClosed(handle_); }
+
+std::uint64_t Link::reconnects() const {
+  natsStatistics* raw = nullptr;
+  if (natsStatistics_Create(&raw) != NATS_OK) return 0;
+  const UniqueHandle<natsStatistics, natsStatistics_Destroy> statistics(raw);
+  std::uint64_t count = 0;
+  natsConnection_GetStats(handle_, raw);
+  natsStatistics_GetCounts(raw, nullptr, nullptr, nullptr, nullptr, &count);
+  return count;
+}
+
+LinkSubscription::LinkSubscription(std::shared_ptr<Link> link, natsSubscription* handle)
+    : link_(std::move(link)), handle_(handle) {}
+
+Result<LinkSubscription> LinkSubscription::open(std::shared_ptr<Link> link,
+                                                const std::string& subject,
+                                                const std::string& queue) {
+  if (!is_sendable(subject) || subject.empty())
+    return fail(Errc::kInvalid, "bad subject: " + subject);
+  natsSubscription* handle = nullptr;
+  const auto status =
+      queue.empty()
+          ? natsConnection_SubscribeSync(&handle, link->get(), subject.c_str())
+          : natsConnection_QueueSubscribeSync(&handle, link->get(), subject.c_str(), queue.c_str());
+  if (status != NATS_OK) return failed("cannot subscribe to " + subject, status);
+  natsSubscription_SetPendingLimits(handle, kMaxPendingMessages, kMaxPendingBytes);
+  return LinkSubscription(std::move(link), handle);
+}
+
+LinkSubscription& LinkSubscription::operator=(LinkSubscription&& other) noexcept {
+  close();
+  handle_ = std::move(other.handle_);
+  link_ = std::move(other.link_);
+  return *this;
+}
+
+LinkSubscription::~LinkSubscription() { close(); }
+
+void LinkSubscription::close() {
+  if (!handle_) return;
+  // nats.c 3.4.1 may crash when a message arrives for a subscription that is being destroyed; after
+  // the flush none can.
+  if (natsSubscription_Unsubscribe(handle_.get()) == NATS_OK && link_->connected()) {
+    natsConnection_FlushTimeout(link_->get(), kUnsubscribeFlushMs);
+  }
+  handle_.reset();
+}
+
+std::uint64_t LinkSubscription::queued() const {
+  std::uint64_t count = 0;
+  return natsSubscription_QueuedMsgs(handle_.get(), &count) == NATS_OK ? count : 0;
+}
+
+natsStatus LinkSubscription::next(MessageHandle& message, std::chrono::milliseconds timeout) {
+  natsMsg* raw = nullptr;
+  const auto status =
+      natsSubscription_NextMsg(&raw, handle_.get(), std::max<std::int64_t>(1, timeout.count()));
+  message.reset(raw);
+  return status;
+}
+
+}  // namespace worldshare::nats

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <string_view>
+
+#include "shared/nats/connection.h"
+
+/// Private to shared/nats: the answers of JetStream's API.
+namespace worldshare::nats {
+
+/// The "error" object of an answer as an Error; nothing when there is none.
+std::optional<Error> api_error(const boost::json::object& answer);
+Result<boost::json::object> parse_answer(std::string_view text);
+Result<PubAck> parse_pub_ack(std::string_view text);
+
+}  // namespace worldshare::nats
