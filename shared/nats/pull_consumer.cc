@@ -1,10 +1,12 @@
 #include "shared/nats/pull_consumer.h"
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <charconv>
 
 #include "shared/ids.h"
 #include "shared/nats/connection_impl.h"
+#include "shared/nats/pub_ack.h"
 
 namespace worldshare::nats {
 namespace {
@@ -20,6 +22,7 @@ constexpr Milliseconds kGrace = 100ms;
 /// How long the rest of a batch may take once its first message is here: it waits in the stream
 /// already.
 constexpr Milliseconds kRestTime = 50ms;
+constexpr Milliseconds kInfoTime = 2000ms;
 constexpr Milliseconds kHeartbeat = 2000ms;
 constexpr Milliseconds kLeastForHeartbeat = 600ms;
 
@@ -50,14 +53,14 @@ struct Pull {
 Pull waiting_pull(Milliseconds time) {
   Pull pull;
   pull.expires = std::max(1ms, time);
-  if (time >= kLeastForHeartbeat) pull.heartbeat = std::min(kHeartbeat, time / 3);
+  if (time >= kLeastForHeartbeat) pull.heartbeat = std::min(kHeartbeat, time / 4);
   return pull;
 }
 
 enum class PullEnd {
   kDone,    // all that was asked for, or nothing more to come
   kLost,    // the connection broke, and the server forgot it
-  kSilent,  // no heartbeat came
+  kSilent,  // neither a message nor a status came
 };
 
 /// Messages behind this one in the stream, from its ack subject:
@@ -90,12 +93,12 @@ Error explain_status(const std::string& code, const std::string& description) {
 
 struct PullConsumer::Impl {
   Connection* connection = nullptr;
-  std::string pull_subject;
-  std::string stream_name;
+  std::string name;  // <stream>.<durable>
   std::string inbox;
   std::uint64_t pulls = 0;
   std::optional<LinkSubscription> subscription;
 
+  Result<> check_exists() const;
   Result<> bind(std::shared_ptr<Link> link);
   void take_queued(std::vector<Message>& messages, std::size_t limit);
   void give_back_queued();
@@ -107,6 +110,17 @@ struct PullConsumer::Impl {
                                              const std::string& reply) const;
   Result<> settle_with(const Message& message, const std::string& verb) const;
 };
+
+/// The server does not answer pulls from a consumer that it does not have.
+Result<> PullConsumer::Impl::check_exists() const {
+  auto answer = connection->request("$JS.API.CONSUMER.INFO." + name, {}, kInfoTime);
+  if (!answer) return {};  // a broker that is away is no reason to give up
+  auto object = parse_answer(as_text(answer->data()));
+  if (!object) return std::unexpected(object.error());
+  const auto error = api_error(*object);
+  if (!error || error->code != Errc::kNotFound) return {};
+  return fail(Errc::kNotFound, "there is no consumer " + name + ": " + error->message);
+}
 
 Result<> PullConsumer::Impl::bind(std::shared_ptr<Link> link) {
   if (subscription && subscription->link() == link) return {};
@@ -156,10 +170,10 @@ Result<PullEnd> PullConsumer::Impl::receive(const Pull& pull,
     if (status == NATS_NO_RESPONDERS) return std::unexpected(explain_status("503", {}));
     if (status != NATS_OK && status != NATS_TIMEOUT) return PullEnd::kLost;
     if (status == NATS_TIMEOUT) {
-      if (SteadyClock::now() >= end) return PullEnd::kDone;
+      if (SteadyClock::now() >= end) return PullEnd::kSilent;
       if (!link.connected() || link.reconnects() != epoch) return PullEnd::kLost;
       if (pull.heartbeat > 0ms && SteadyClock::now() - heard > 3 * pull.heartbeat)
-        return PullEnd::kLost;
+        return PullEnd::kSilent;
       continue;
     }
     heard = SteadyClock::now();
@@ -178,7 +192,8 @@ Result<PullEnd> PullConsumer::Impl::receive(const Pull& pull,
 
 Result<PullEnd> PullConsumer::Impl::run(const Pull& pull, std::vector<Message>& messages) {
   const std::string reply = inbox + "." + std::to_string(++pulls);
-  auto sent = publish_on(*subscription->link(), pull_subject, reply, as_bytes(pull.json()), {});
+  auto sent = publish_on(*subscription->link(), "$JS.API.CONSUMER.MSG.NEXT." + name, reply,
+                         as_bytes(pull.json()), {});
   if (!sent) return PullEnd::kLost;
   return receive(pull, reply, messages);
 }
@@ -200,10 +215,11 @@ Result<PullConsumer> PullConsumer::open(Connection& connection,
   PullConsumer consumer;
   Impl& impl = *consumer.impl_;
   impl.connection = &connection;
-  impl.pull_subject = "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + durable;
+  impl.name = stream + "." + durable;
   impl.inbox = connection.inbox_prefix() + ".pull-" + new_id();
   if (auto bound = impl.bind(connection.impl_->current()); !bound)
     return std::unexpected(bound.error());
+  if (auto exists = impl.check_exists(); !exists) return std::unexpected(exists.error());
   return consumer;
 }
 
@@ -219,6 +235,10 @@ Result<std::vector<Message>> PullConsumer::fetch(int batch, Milliseconds timeout
     auto end = impl_->run(waiting_pull(until(deadline)), messages);
     if (!end) return std::unexpected(end.error());
     if (*end == PullEnd::kDone && messages.empty()) return messages;
+    if (*end == PullEnd::kSilent) {
+      if (auto exists = impl_->check_exists(); !exists) return std::unexpected(exists.error());
+      if (SteadyClock::now() >= deadline) return messages;
+    }
   }
   const int pending = pending_after(messages.back().reply());
   const int rest = std::min(static_cast<int>(limit - messages.size()), pending);

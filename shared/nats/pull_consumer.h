@@ -13,7 +13,8 @@ namespace worldshare::nats {
 /// its buffer with leftovers. One thread at a time; must not outlive the Connection.
 class PullConsumer {
  public:
-  /// Does not create the durable: provisioning does (streams.yaml).
+  /// Does not create the durable: provisioning does (streams.yaml). kNotFound when the broker says
+  /// that there is none.
   static Result<PullConsumer> open(Connection& connection,
                                    const std::string& stream,
                                    const std::string& durable);
