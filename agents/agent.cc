@@ -1,0 +1,239 @@
+#include "agents/agent.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+#include <vector>
+
+#include "agents/backoff.h"
+#include "agents/blender/probe.h"
+#include "agents/dispatcher_client.h"
+#include "agents/lease_book.h"
+#include "agents/scenes/scene_cache.h"
+#include "agents/slot.h"
+#include "shared/clock.h"
+#include "shared/ids.h"
+#include "shared/messages/messages.h"
+
+namespace worldshare::agent {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kShortestHeartbeat{100};  // between two of them: at most 10 a second
+constexpr milliseconds kLeaveTime{3000};
+constexpr std::size_t kListedScenes = 500;
+
+/// An assignment that can be worked on at all.
+bool is_complete(const wire::AssignmentT& assignment) {
+  return is_id(assignment.lease) && assignment.ticket.size() == kSignatureBytes &&
+         assignment.scene != nullptr && is_sha256_hex(assignment.scene->sha256) &&
+         assignment.output != nullptr && assignment.output->width > 0 &&
+         assignment.output->height > 0;
+}
+
+}  // namespace
+
+struct Agent::Impl {
+  Impl(const Config& settings, NKey own_key, wire::CapabilitiesT probed)
+      : config(settings),
+        key(std::move(own_key)),
+        capabilities(std::move(probed)),
+        book(settings.slots) {}
+
+  std::unique_ptr<nats::Connection> connect(const std::stop_token& stop) const;
+  bool say_hello(DispatcherClient& client, const std::stop_token& stop);
+  void read_mailbox(const std::stop_token& stop, nats::Subscription& mailbox);
+  void handle(const nats::Message& message);
+  void send_heartbeats(DispatcherClient& client, const std::stop_token& stop);
+  void leave(DispatcherClient& client);
+  wire::AgentStateT state(bool draining);
+
+  const Config config;
+  const NKey key;
+  const wire::CapabilitiesT capabilities;
+  const std::uint64_t started_ms = unix_ms(SystemClock().now());
+  std::uint64_t sequence = 0;
+  milliseconds heartbeat{0};
+  LeaseBook book;
+  std::unique_ptr<SceneCache> scenes;
+  std::vector<std::unique_ptr<Slot>> slots;
+};
+
+Agent::Agent() = default;
+Agent::~Agent() = default;
+
+const std::string& Agent::id() const { return impl_->key.public_key(); }
+
+Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
+  auto valid = config.check();
+  if (!valid) return std::unexpected(valid.error());
+  auto key = NKey::load(config.seed_file);
+  if (!key) return std::unexpected(key.error());
+  BlenderOptions options;
+  options.blender = config.blender;
+  options.scratch = config.state_folder / "scratch" / "probe";
+  auto capabilities = probe(options, config.state_folder / "capabilities");
+  if (!capabilities) return std::unexpected(capabilities.error());
+  auto scenes = SceneCache::open(config.state_folder / "scenes", config.cache_bytes);
+  if (!scenes) return std::unexpected(scenes.error());
+  auto agent = std::unique_ptr<Agent>(new Agent());
+  agent->impl_ = std::make_unique<Impl>(config, std::move(*key), std::move(*capabilities));
+  agent->impl_->heartbeat = config.heartbeat;
+  agent->impl_->scenes = std::move(*scenes);
+  return agent;
+}
+
+void Agent::run(std::stop_token stop) {
+  Impl& self = *impl_;
+  const auto connection = self.connect(stop);
+  if (!connection) return;
+  DispatcherClient client(*connection, id());
+  auto mailbox = client.subscribe_mailbox();
+  if (!mailbox) {
+    spdlog::error("cannot subscribe reason=\"{}\"", mailbox.error().message);
+    return;
+  }
+  if (!self.say_hello(client, stop)) return;
+  SlotServices services{self.config, self.key,     "Blender " + self.capabilities.blender,
+                        client,      *self.scenes, self.book};
+  for (std::uint32_t slot = 0; slot < self.config.slots; ++slot) {
+    self.slots.push_back(std::make_unique<Slot>(slot, services));
+  }
+  {
+    const std::jthread reader(
+        [&](const std::stop_token& end) { self.read_mailbox(end, *mailbox); });
+    self.send_heartbeats(client, stop);
+    self.leave(client);
+  }
+  self.slots.clear();
+}
+
+std::unique_ptr<nats::Connection> Agent::Impl::connect(const std::stop_token& stop) const {
+  nats::ConnectOptions options;
+  options.url = config.nats_url;
+  options.name = "worldshare-agent";
+  options.seed = key.seed();
+  Backoff backoff;
+  while (!stop.stop_requested()) {
+    auto connection = nats::Connection::open(options);
+    if (connection) return std::move(*connection);
+    spdlog::warn("no broker yet url={} agent={} reason=\"{}\"", config.nats_url, key.public_key(),
+                 connection.error().message);
+    if (!backoff.wait(stop)) break;
+  }
+  return nullptr;
+}
+
+bool Agent::Impl::say_hello(DispatcherClient& client, const std::stop_token& stop) {
+  Backoff backoff;
+  while (!stop.stop_requested()) {
+    auto reply = client.hello();
+    if (reply) {
+      if (reply->heartbeat_ms > 0) heartbeat = milliseconds(reply->heartbeat_ms);
+      spdlog::info("enrolled agent={} owner={} heartbeat_ms={}", key.public_key(), reply->owner,
+                   heartbeat.count());
+      return true;
+    }
+    const bool refused =
+        reply.error().code == Errc::kDenied || reply.error().code == Errc::kNotFound;
+    spdlog::warn("{} agent={} reason=\"{}\"", refused ? "not enrolled" : "no dispatcher yet",
+                 key.public_key(), reply.error().message);
+    if (!backoff.wait(stop)) break;
+  }
+  return false;
+}
+
+void Agent::Impl::read_mailbox(const std::stop_token& stop, nats::Subscription& mailbox) {
+  while (!stop.stop_requested()) {
+    auto message = mailbox.next(milliseconds(200));
+    if (!message) {
+      spdlog::error("mailbox is closed reason=\"{}\"", message.error().message);
+      if (!sleep_unless_stopped(stop, milliseconds(1000))) return;
+    } else if (*message) {
+      handle(**message);
+    }
+  }
+}
+
+void Agent::Impl::handle(const nats::Message& message) {
+  const std::string_view subject = message.subject();
+  const std::string prefix = "work." + key.public_key() + ".";
+  std::uint32_t slot = 0;
+  const bool for_me = subject.starts_with(prefix);
+  const std::string_view token = for_me ? subject.substr(prefix.size()) : std::string_view();
+  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), slot);
+  if (!for_me || error != std::errc{} || slot >= slots.size()) {
+    spdlog::warn("message for nobody here subject={}", subject);
+    return;
+  }
+  auto work = messages::decode<wire::Work>(message.data());
+  if (!work) {
+    spdlog::warn("mailbox message is damaged slot={} reason=\"{}\"", slot, work.error().message);
+    return;
+  }
+  if (auto* assignment = work->body.AsAssignment()) {
+    if (is_complete(*assignment)) {
+      slots[slot]->assign(std::move(*assignment));
+    } else {
+      spdlog::warn("assignment lacks something slot={} lease={}", slot, assignment->lease);
+    }
+  } else if (const auto* over = work->body.AsStop()) {
+    slots[slot]->stop_lease(over->lease, over->reason);
+  }
+}
+
+void Agent::Impl::send_heartbeats(DispatcherClient& client, const std::stop_token& stop) {
+  bool away = false;
+  while (!stop.stop_requested()) {
+    const auto sent_at = steady_clock::now();
+    const bool sent = client.heartbeat(state(false)).has_value();
+    if (sent && away && !say_hello(client, stop)) return;
+    if (sent == away) spdlog::info("broker is {}", sent ? "back" : "away");
+    away = !sent;
+    // Until the broker is back its return is what matters.
+    if (away) {
+      if (!sleep_unless_stopped(stop, std::min(heartbeat, milliseconds(500)))) return;
+      continue;
+    }
+    book.wait_for_change(stop, sent_at + heartbeat);
+    const auto rest = kShortestHeartbeat - (steady_clock::now() - sent_at);
+    if (rest > rest.zero()) {
+      sleep_unless_stopped(stop, std::chrono::duration_cast<milliseconds>(rest) + milliseconds(1));
+    }
+  }
+}
+
+void Agent::Impl::leave(DispatcherClient& client) {
+  spdlog::info("leaving agent={}", key.public_key());
+  for (const auto& slot : slots) slot->shut_down();
+  const auto until = steady_clock::now() + kLeaveTime;
+  const auto idle = [](const auto& slot) { return slot->idle(); };
+  while (!std::ranges::all_of(slots, idle) && steady_clock::now() < until) {
+    book.wait_for_change({}, std::min(until, steady_clock::now() + milliseconds(100)));
+  }
+  // A farewell that is lost only costs the dispatcher the wait for a heartbeat.
+  std::ignore = client.heartbeat(state(true));
+}
+
+wire::AgentStateT Agent::Impl::state(bool draining) {
+  wire::AgentStateT out;
+  out.agent = key.public_key();
+  out.sequence = ++sequence;
+  out.started_ms = started_ms;
+  out.capabilities = std::make_unique<wire::CapabilitiesT>(capabilities);
+  out.slots = config.slots;
+  out.draining = draining;
+  if (!draining) out.free_slots = book.free_slots();
+  for (auto& lease : book.leases()) {
+    out.leases.push_back(std::make_unique<wire::LeaseProgressT>(std::move(lease)));
+  }
+  out.scenes = scenes->list();
+  if (out.scenes.size() > kListedScenes) out.scenes.resize(kListedScenes);
+  return out;
+}
+
+}  // namespace worldshare::agent

@@ -1,0 +1,43 @@
+#include "agents/config.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "agents/laboratory/tamper.h"
+
+namespace worldshare::agent {
+
+YamlFields Config::fields() {
+  YamlFields fields;
+  fields.add("nats.url", nats_url)
+      .add("agent.seed_file", seed_file)
+      .add("agent.state_folder", state_folder)
+      .add("agent.slots", slots)
+      .add("agent.threads", threads)
+      .add("agent.nice", nice)
+      .add("agent.heartbeat_seconds", heartbeat)
+      .add("blender.path", blender)
+      .add("limits.cache_bytes", cache_bytes)
+      .add("limits.scratch_bytes", scratch_bytes)
+      .add("limits.artifact_bytes", artifact_bytes)
+      .add("limits.scene_plain_bytes", scene_plain_bytes)
+      .add("laboratory.tamper", tamper)
+      .add("log.level", log_level);
+  return fields;
+}
+
+Result<> Config::check() const {
+  if (slots == 0 || slots > 64) return fail(Errc::kInvalid, "agent.slots must be 1 to 64");
+  if (nice > 19) return fail(Errc::kInvalid, "agent.nice must be 0 to 19");
+  if (heartbeat < std::chrono::milliseconds(100)) {
+    return fail(Errc::kInvalid, "agent.heartbeat_seconds must be at least 0.1");
+  }
+  return laboratory::check_tamper(tamper);
+}
+
+unsigned Config::threads_per_slot() const {
+  if (threads > 0) return threads;
+  return std::max(1U, std::thread::hardware_concurrency() / std::max(1U, slots));
+}
+
+}  // namespace worldshare::agent

@@ -1,0 +1,89 @@
+#include "agents/lease_book.h"
+
+#include <algorithm>
+
+namespace worldshare::agent {
+
+void LeaseBook::begin(std::uint32_t slot, const std::string& lease) {
+  const std::lock_guard lock(mutex_);
+  working_[lease] = Entry{slot, wire::LeasePhase::fetching, 0};
+  changed_locked();
+}
+
+void LeaseBook::set_phase(const std::string& lease, wire::LeasePhase phase) {
+  const std::lock_guard lock(mutex_);
+  const auto found = working_.find(lease);
+  if (found == working_.end() || found->second.phase >= phase) return;
+  found->second.phase = phase;
+  if (phase >= wire::LeasePhase::uploading) found->second.progress = 1;
+  changed_locked();
+}
+
+void LeaseBook::set_progress(const std::string& lease, double progress) {
+  const std::lock_guard lock(mutex_);
+  const auto found = working_.find(lease);
+  if (found == working_.end()) return;
+  const auto value = static_cast<float>(std::clamp(progress, 0.0, 1.0));
+  found->second.progress = std::max(found->second.progress, value);
+}
+
+void LeaseBook::end(const std::string& lease, bool reported) {
+  const std::lock_guard lock(mutex_);
+  const auto found = working_.find(lease);
+  if (found == working_.end()) return;
+  if (reported) {
+    found->second.phase = wire::LeasePhase::reported;
+    found->second.progress = 1;
+    reported_.emplace_back(found->first, found->second);
+    if (reported_.size() > kRemembered) reported_.pop_front();
+  }
+  working_.erase(found);
+  changed_locked();
+}
+
+bool LeaseBook::knows(const std::string& lease) const {
+  const std::lock_guard lock(mutex_);
+  return working_.contains(lease) ||
+         std::ranges::any_of(reported_, [&](const auto& entry) { return entry.first == lease; });
+}
+
+std::vector<std::uint32_t> LeaseBook::free_slots() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t slot = 0; slot < slots_; ++slot) {
+    const bool taken = std::ranges::any_of(
+        working_, [slot](const auto& entry) { return entry.second.slot == slot; });
+    if (!taken) out.push_back(slot);
+  }
+  return out;
+}
+
+std::vector<wire::LeaseProgressT> LeaseBook::leases() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<wire::LeaseProgressT> out;
+  const auto add = [&out](const auto& item) {
+    wire::LeaseProgressT lease;
+    lease.lease = item.first;
+    lease.slot = item.second.slot;
+    lease.phase = item.second.phase;
+    lease.progress = item.second.progress;
+    out.push_back(std::move(lease));
+  };
+  std::ranges::for_each(working_, add);
+  std::ranges::for_each(reported_, add);
+  return out;
+}
+
+bool LeaseBook::wait_for_change(std::stop_token stop, std::chrono::steady_clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  const bool changed = change_.wait_until(lock, stop, until, [this] { return changed_; });
+  changed_ = false;
+  return changed;
+}
+
+void LeaseBook::changed_locked() {
+  changed_ = true;
+  change_.notify_all();
+}
+
+}  // namespace worldshare::agent

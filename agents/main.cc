@@ -1,1 +1,105 @@
-int main() { return 0; }
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+#include "agents/agent.h"
+#include "agents/blender/probe.h"
+#include "agents/scene_analysis.h"
+#include "shared/ids.h"
+#include "shared/log.h"
+#include "shared/messages/messages.h"
+#include "shared/signals.h"
+
+namespace {
+
+using namespace worldshare;
+
+struct Flags {
+  std::string config;
+  std::string init_key;
+  std::string analyse;
+  std::string blender;
+  bool probe = false;
+};
+
+int complain(const Error& error) {
+  std::cerr << "worldshare-agent: " << error.message << "\n";
+  return 1;
+}
+
+int init_key(const std::string& path) {
+  const NKey key = NKey::generate();
+  if (std::filesystem::exists(path)) {
+    return complain({Errc::kConflict, path + " exists already"});
+  }
+  if (auto saved = key.save(path); !saved) return complain(saved.error());
+  std::cout << key.public_key() << "\n";
+  return 0;
+}
+
+/// A scratch folder of this call alone, removed at its end.
+struct Scratch {
+  std::filesystem::path path = std::filesystem::temp_directory_path() / ("worldshare-" + new_id());
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
+int analyse(const agent::Config& config, const std::string& file) {
+  const Scratch scratch;
+  const auto analysis =
+      agent::analyse_scene(config.blender, file, scratch.path, config.scene_plain_bytes);
+  std::cout << analysis.json << "\n";
+  return analysis.ok ? 0 : 1;
+}
+
+int probe(const agent::Config& config) {
+  const Scratch scratch;
+  agent::BlenderOptions options;
+  options.blender = config.blender;
+  options.scratch = scratch.path;
+  auto capabilities = agent::probe(options, scratch.path / "capabilities");
+  if (!capabilities) return complain(capabilities.error());
+  std::cout << messages::to_json(*capabilities) << "\n";
+  return 0;
+}
+
+int serve(const agent::Config& config, const std::string& effective) {
+  StopOnSignal stop;
+  init_log("agent", config.log_level);
+  spdlog::info("starting version={}\n{}", WORLDSHARE_VERSION, effective);
+  auto agent = agent::Agent::open(config);
+  if (!agent) {
+    spdlog::error("cannot start reason=\"{}\"", agent.error().message);
+    return 1;
+  }
+  (*agent)->run(stop.token());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("WorldShare's agent: renders frames for the farm");
+  app.add_option("--config", flags.config, "YAML file")->check(CLI::ExistingFile);
+  app.add_option("--init-key", flags.init_key, "make a seed file, print the public key");
+  app.add_option("--analyse", flags.analyse, "print what a .blend needs, as JSON");
+  app.add_option("--blender", flags.blender, "the Blender to use");
+  app.add_flag("--probe", flags.probe, "print what this machine's Blender can do, as JSON");
+  app.set_version_flag("--version", WORLDSHARE_VERSION);
+  CLI11_PARSE(app, argc, argv);
+
+  if (!flags.init_key.empty()) return init_key(flags.init_key);
+  agent::Config config;
+  const YamlFields fields = config.fields();
+  if (!flags.config.empty()) {
+    if (auto loaded = fields.load(flags.config); !loaded) return complain(loaded.error());
+  }
+  if (!flags.blender.empty()) config.blender = flags.blender;
+  if (!flags.analyse.empty()) return analyse(config, flags.analyse);
+  if (flags.probe) return probe(config);
+  return serve(config, fields.describe());
+}

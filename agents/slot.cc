@@ -1,0 +1,86 @@
+#include "agents/slot.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace worldshare::agent {
+
+Slot::Slot(std::uint32_t index, SlotServices& services)
+    : index_(index), services_(services), thread_([this] { loop(); }) {}
+
+Slot::~Slot() {
+  shut_down();
+  thread_.join();
+}
+
+void Slot::assign(wire::AssignmentT assignment) {
+  const std::lock_guard lock(mutex_);
+  const std::string& lease = assignment.lease;
+  if (closing_ || lease == current_ || (next_ && next_->lease == lease) ||
+      services_.book.knows(lease)) {
+    return;
+  }
+  if (!current_.empty()) {
+    spdlog::warn("lease is replaced slot={} lease={} by={}", index_, current_, lease);
+    current_stop_.request_stop();
+  }
+  next_ = std::move(assignment);
+  wake_.notify_all();
+}
+
+void Slot::stop_lease(const std::string& lease, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (next_ && next_->lease == lease) next_.reset();
+  if (current_ != lease) return;
+  spdlog::info("lease is over slot={} lease={} reason=\"{}\"", index_, lease, reason);
+  current_stop_.request_stop();
+}
+
+void Slot::shut_down() {
+  const std::lock_guard lock(mutex_);
+  closing_ = true;
+  next_.reset();
+  current_stop_.request_stop();
+  wake_.notify_all();
+}
+
+bool Slot::idle() const {
+  const std::lock_guard lock(mutex_);
+  return current_.empty() && !next_;
+}
+
+void Slot::loop() {
+  BlenderOptions options;
+  options.blender = services_.config.blender;
+  options.scratch = services_.config.state_folder / fmt::format("scratch/slot-{}", index_);
+  options.threads = services_.config.threads_per_slot();
+  options.scratch_limit_bytes = services_.config.scratch_bytes;
+  options.nice = static_cast<int>(services_.config.nice);
+  WarmBlender blender(std::move(options));
+  while (true) {
+    wire::AssignmentT assignment;
+    std::stop_token stop;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return closing_ || next_; });
+      if (closing_) return;
+      assignment = std::move(*std::exchange(next_, std::nullopt));
+      current_ = assignment.lease;
+      current_stop_ = std::stop_source();
+      stop = current_stop_.get_token();
+    }
+    services_.book.begin(index_, assignment.lease);
+    spdlog::info("lease begins slot={} lease={} frame={}", index_, assignment.lease,
+                 assignment.frame);
+    const bool reported = UnitRun(services_, blender, assignment, stop).run();
+    {
+      const std::lock_guard lock(mutex_);
+      current_.clear();
+    }
+    services_.book.end(assignment.lease, reported);
+  }
+}
+
+}  // namespace worldshare::agent

@@ -1,0 +1,208 @@
+#include "agents/unit_run.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "agents/backoff.h"
+#include "agents/blender/artifact.h"
+#include "agents/laboratory/tamper.h"
+#include "shared/http/client.h"
+#include "shared/messages/messages.h"
+#include "shared/scene/blend_file.h"
+
+namespace worldshare::agent {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::hours kLongestUnit{24};
+constexpr std::size_t kErrorBytes = 500;
+constexpr std::size_t kLogTailBytes = 8 * 1024;
+// A transfer that fails for another reason than the network is tried so often.
+constexpr int kTransferTries = 5;
+
+std::chrono::seconds time_limit(const wire::AssignmentT& assignment) {
+  if (assignment.time_limit_seconds == 0) return kLongestUnit;
+  return std::chrono::seconds(assignment.time_limit_seconds);
+}
+
+}  // namespace
+
+UnitRun::UnitRun(SlotServices& services,
+                 WarmBlender& blender,
+                 const wire::AssignmentT& assignment,
+                 std::stop_token stop)
+    : services_(services),
+      blender_(blender),
+      assignment_(assignment),
+      stop_(std::move(stop)),
+      deadline_(steady_clock::now() + time_limit(assignment)),
+      scene_url_(assignment.scene_url) {}
+
+bool UnitRun::run() {
+  auto scene = fetch_scene();
+  if (stop_.stop_requested()) return false;
+  wire::ResultT result =
+      scene ? render(std::move(*scene)) : failed("scene_unavailable", scene.error().message, "");
+  if (stop_.stop_requested()) return false;
+  services_.book.set_phase(assignment_.lease, wire::LeasePhase::uploading);
+  if (result.outcome == wire::Outcome::rendered) {
+    auto uploaded = upload();
+    if (stop_.stop_requested()) return false;
+    if (!uploaded) {
+      spdlog::warn("artifact was not taken lease={} reason=\"{}\"", assignment_.lease,
+                   uploaded.error().message);
+      if (uploaded.error().code == Errc::kDenied || uploaded.error().code == Errc::kNotFound) {
+        return false;
+      }
+      result = failed("upload_failed", uploaded.error().message, "");
+    }
+  }
+  return report(result);
+}
+
+Result<SceneCache::Hold> UnitRun::fetch_scene() {
+  Backoff backoff;
+  for (int tries = 0;;) {
+    auto hold =
+        services_.scenes.get(assignment_.scene->sha256, assignment_.scene->size_bytes,
+                             [this](const std::filesystem::path& part) { return download(part); });
+    if (hold || hold.error().code == Errc::kInvalid) return hold;
+    if (!is_retryable(hold.error().code) && ++tries >= kTransferTries) return hold;
+    if (steady_clock::now() >= deadline_) return hold;
+    spdlog::info("scene does not come yet lease={} reason=\"{}\"", assignment_.lease,
+                 hold.error().message);
+    if (!backoff.wait(stop_)) return hold;
+  }
+}
+
+Result<> UnitRun::download(const std::filesystem::path& part) {
+  const auto fetch = [&] {
+    return http::expect_ok(http::get_file(scene_url_, part, assignment_.scene->size_bytes));
+  };
+  auto response = fetch();
+  if (!response && response.error().code == Errc::kDenied) {
+    auto url = services_.dispatcher.scene_url(assignment_.lease);
+    if (!url) return std::unexpected(url.error());
+    scene_url_ = *url;
+    response = fetch();
+  }
+  if (!response) return std::unexpected(response.error());
+  return {};
+}
+
+wire::ResultT UnitRun::render(SceneCache::Hold scene) {
+  services_.book.set_phase(assignment_.lease, wire::LeasePhase::loading);
+  auto checked = scene::check_blend_file(scene.path(), services_.config.scene_plain_bytes);
+  if (!checked) return failed("scene_unreadable", checked.error().message, "");
+  laboratory::warn_of_tampering(services_.config.tamper, assignment_.lease);
+  const std::string& lease = assignment_.lease;
+  const RenderObserver observer{
+      [&] { services_.book.set_phase(lease, wire::LeasePhase::rendering); },
+      [&](double fraction) { services_.book.set_progress(lease, fraction); }};
+  const RenderRequest unit = request();
+  const RenderOutcome outcome = blender_.renderer.render(scene.path(), unit, observer, stop_);
+  blender_.scene = std::move(scene);
+  if (outcome.end != RenderEnd::kDone) {
+    return failed(outcome.code, outcome.error, outcome.log_tail);
+  }
+  auto artifact = read_artifact(outcome.image, unit, services_.config.artifact_bytes);
+  if (!artifact) return failed("bad_image", artifact.error().message, outcome.log_tail);
+  artifact_ = std::move(*artifact);
+  wire::ResultT out = new_result();
+  out.outcome = wire::Outcome::rendered;
+  out.artifact = std::make_unique<wire::ArtifactT>();
+  out.artifact->sha256 = to_hex(sha256(artifact_));
+  out.artifact->size_bytes = artifact_.size();
+  out.render_seconds = static_cast<float>(outcome.seconds);
+  out.peak_memory_bytes = outcome.peak_memory_bytes;
+  return out;
+}
+
+RenderRequest UnitRun::request() const {
+  RenderRequest out;
+  out.frame = assignment_.frame;
+  out.width = assignment_.output->width;
+  out.height = assignment_.output->height;
+  out.format = assignment_.output->format;
+  out.engine = assignment_.engine;
+  out.deadline = deadline_;
+  out.tamper = services_.config.tamper;
+  return out;
+}
+
+Result<> UnitRun::upload() {
+  wire::UploadRequestT request;
+  request.lease = assignment_.lease;
+  request.sha256 = to_hex(sha256(artifact_));
+  request.size_bytes = artifact_.size();
+  Backoff backoff;
+  for (int tries = 0;;) {
+    auto done = upload_once(request);
+    if (done) return {};
+    const Errc code = done.error().code;
+    if (code == Errc::kDenied || code == Errc::kNotFound) return done;
+    if (!is_retryable(code) && ++tries >= kTransferTries) return done;
+    spdlog::info("upload waits lease={} reason=\"{}\"", assignment_.lease, done.error().message);
+    if (!backoff.wait(stop_)) return done;
+  }
+}
+
+/// A denied or unknown lease ends the unit; a URL that is not taken is only asked for again.
+Result<> UnitRun::upload_once(const wire::UploadRequestT& request) {
+  auto reply = services_.dispatcher.upload(request);
+  if (!reply) return std::unexpected(reply.error());
+  if (reply->present) return {};
+  auto stored = http::expect_ok(http::put(reply->url, artifact_));
+  if (stored) return {};
+  const bool about_url =
+      stored.error().code == Errc::kDenied || stored.error().code == Errc::kNotFound;
+  return fail(about_url ? Errc::kInvalid : stored.error().code, stored.error().message);
+}
+
+bool UnitRun::report(const wire::ResultT& result) {
+  wire::SignedResultT message;
+  message.payload = messages::encode(result);
+  message.signature = services_.key.sign(message.payload);
+  const bool rendered = result.outcome == wire::Outcome::rendered;
+  const std::string summary =
+      rendered ? fmt::format("rendered in {:.1f} s, {} bytes, {}", result.render_seconds,
+                             result.artifact->size_bytes, result.artifact->sha256.substr(0, 12))
+               : fmt::format("failed: {}", result.error_code);
+  Backoff backoff(std::chrono::seconds(15));
+  while (!stop_.stop_requested()) {
+    auto stored = services_.dispatcher.report(assignment_.lease, message, summary);
+    if (stored) {
+      spdlog::info("result stored lease={} frame={} outcome=\"{}\"", assignment_.lease,
+                   assignment_.frame, summary);
+      return true;
+    }
+    spdlog::info("result waits lease={} reason=\"{}\"", assignment_.lease, stored.error().message);
+    if (!backoff.wait(stop_)) break;
+  }
+  return false;
+}
+
+wire::ResultT UnitRun::new_result() const {
+  wire::ResultT out;
+  out.lease = assignment_.lease;
+  out.agent = services_.key.public_key();
+  out.ticket = assignment_.ticket;
+  out.renderer = services_.renderer_name;
+  return out;
+}
+
+wire::ResultT UnitRun::failed(const std::string& code,
+                              const std::string& error,
+                              const std::string& log_tail) const {
+  spdlog::warn("unit failed lease={} frame={} code={} reason=\"{}\"", assignment_.lease,
+               assignment_.frame, code, error);
+  wire::ResultT out = new_result();
+  out.outcome = wire::Outcome::failed;
+  out.error_code = code;
+  out.error = messages::clean_text(error, kErrorBytes);
+  out.log_tail = messages::clean_text(log_tail, kLogTailBytes);
+  return out;
+}
+
+}  // namespace worldshare::agent

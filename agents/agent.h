@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "agents/config.h"
+#include "shared/crypto.h"
+#include "shared/result.h"
+
+namespace worldshare::agent {
+
+/// The program on a render node: says what it can take, renders what its mailboxes say, reports.
+class Agent {
+ public:
+  /// Reads the key, asks Blender what it can do, opens the cache. Talks to nobody yet.
+  static Result<std::unique_ptr<Agent>> open(const Config& config);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  /// Works until `stop` is requested; a broker or dispatcher that is away is waited for. Then says
+  /// that it leaves, kills its Blenders and returns within seconds. Call once.
+  void run(std::stop_token stop);
+  /// The public key: this agent's id.
+  const std::string& id() const;
+
+ private:
+  Agent();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace worldshare::agent

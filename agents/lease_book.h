@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent_generated.h"
+
+namespace worldshare::agent {
+
+/// What this agent holds: which lease each slot works on, and which were reported lately. The
+/// source of every heartbeat. Thread-safe.
+class LeaseBook {
+ public:
+  static constexpr std::size_t kRemembered = 64;
+
+  explicit LeaseBook(std::uint32_t slots) : slots_(slots) {}
+
+  /// `slot` begins with `lease` in the phase fetching.
+  void begin(std::uint32_t slot, const std::string& lease);
+  /// Phases and progress only move forward; a lease that is not in work is ignored.
+  void set_phase(const std::string& lease, wire::LeasePhase phase);
+  void set_progress(const std::string& lease, double progress);
+  /// The slot is free again; a reported lease stays listed among the last kRemembered.
+  void end(const std::string& lease, bool reported);
+  /// In work or lately reported.
+  bool knows(const std::string& lease) const;
+
+  std::vector<std::uint32_t> free_slots() const;
+  std::vector<wire::LeaseProgressT> leases() const;
+
+  /// Returns when something worth a heartbeat (begin, phase, end) has happened since the last call
+  /// that returned true, or at `until`, or when `stop` is requested. True for the first.
+  bool wait_for_change(std::stop_token stop, std::chrono::steady_clock::time_point until);
+
+ private:
+  struct Entry {
+    std::uint32_t slot = 0;
+    wire::LeasePhase phase = wire::LeasePhase::fetching;
+    float progress = 0;
+  };
+  void changed_locked();
+
+  const std::uint32_t slots_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any change_;
+  std::map<std::string, Entry> working_;                // by mutex_
+  std::deque<std::pair<std::string, Entry>> reported_;  // by mutex_
+  bool changed_ = false;                                // by mutex_
+};
+
+}  // namespace worldshare::agent

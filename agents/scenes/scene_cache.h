@@ -1,0 +1,78 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "shared/result.h"
+
+namespace worldshare::agent {
+
+/// Scenes on disk, named by their SHA-256: <folder>/<sha256>.blend. The least recently used go
+/// first when the limit is reached; one that is held never goes. Thread-safe; one process per
+/// folder.
+class SceneCache {
+ public:
+  /// Keeps a scene on disk while it lives. Must not outlive the cache. Movable.
+  class Hold {
+   public:
+    Hold(Hold&& other) noexcept;
+    Hold& operator=(Hold&& other) noexcept;
+    ~Hold();
+    const std::filesystem::path& path() const { return path_; }
+
+   private:
+    friend class SceneCache;
+    Hold(SceneCache* cache, std::string sha256, std::filesystem::path path);
+    SceneCache* cache_;
+    std::string sha256_;
+    std::filesystem::path path_;
+  };
+
+  /// Takes over what an earlier run left in `folder`.
+  static Result<std::unique_ptr<SceneCache>> open(const std::filesystem::path& folder,
+                                                  std::uint64_t limit_bytes);
+
+  /// Writes the scene's bytes to the file that it is given.
+  using Download = std::function<Result<>(const std::filesystem::path& part)>;
+
+  /// The scene, downloaded when it is not there; a second caller for the same scene waits for the
+  /// first. Errors: of `download`, kCorrupt when the bytes are not the ones named, kInvalid when it
+  /// is larger than the whole cache.
+  Result<Hold> get(const std::string& sha256, std::uint64_t size_bytes, const Download& download);
+
+  /// The names, most recently used first.
+  std::vector<std::string> list() const;
+
+ private:
+  struct Entry {
+    std::uint64_t size_bytes = 0;
+    std::uint64_t last_used = 0;  ///< grows
+    unsigned holds = 0;
+    bool verified = false;  ///< in this run
+  };
+  SceneCache(std::filesystem::path folder, std::uint64_t limit_bytes)
+      : folder_(std::move(folder)), limit_bytes_(limit_bytes) {}
+  void scan();
+  Result<> fetch(const std::string& sha256, std::uint64_t size_bytes, const Download& download);
+  Result<> make_room(std::uint64_t size_bytes);
+  Hold hold_locked(const std::string& sha256);
+  void release(const std::string& sha256);
+  std::filesystem::path path(const std::string& sha256) const;
+
+  const std::filesystem::path folder_;
+  const std::uint64_t limit_bytes_;
+  mutable std::mutex mutex_;
+  std::condition_variable fetched_;
+  std::map<std::string, Entry> entries_;           // by mutex_
+  std::map<std::string, std::uint64_t> fetching_;  // by mutex_: sizes of downloads under way
+  std::uint64_t clock_ = 0;                        // by mutex_
+};
+
+}  // namespace worldshare::agent

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "agents/blender/renderer.h"
+#include "agents/config.h"
+#include "agents/dispatcher_client.h"
+#include "agents/lease_book.h"
+#include "agents/scenes/scene_cache.h"
+#include "shared/bytes.h"
+#include "shared/crypto.h"
+#include "work_generated.h"
+
+namespace worldshare::agent {
+
+/// What all slots of an agent share; owned by the Agent, which outlives them.
+struct SlotServices {
+  const Config& config;
+  const NKey& key;
+  const std::string renderer_name;  ///< "Blender 3.4.1"
+  DispatcherClient& dispatcher;
+  SceneCache& scenes;
+  LeaseBook& book;
+};
+
+/// What a slot keeps between units. The scene stays held while a Blender has it loaded.
+struct WarmBlender {
+  explicit WarmBlender(BlenderOptions options) : renderer(std::move(options)) {}
+  std::optional<SceneCache::Hold> scene;
+  Renderer renderer;
+};
+
+/// One lease from its assignment to its stored result. Used by one thread, once.
+class UnitRun {
+ public:
+  UnitRun(SlotServices& services,
+          WarmBlender& blender,
+          const wire::AssignmentT& assignment,
+          std::stop_token stop);
+
+  /// True when a result was stored; false when the lease ended before.
+  bool run();
+
+ private:
+  Result<SceneCache::Hold> fetch_scene();
+  Result<> download(const std::filesystem::path& part);
+  /// The result to report; `artifact_` holds the image when it is a rendered one.
+  wire::ResultT render(SceneCache::Hold scene);
+  Result<> upload();
+  Result<> upload_once(const wire::UploadRequestT& request);
+  bool report(const wire::ResultT& result);
+  wire::ResultT new_result() const;
+  wire::ResultT failed(const std::string& code,
+                       const std::string& error,
+                       const std::string& log_tail) const;
+  RenderRequest request() const;
+
+  SlotServices& services_;
+  WarmBlender& blender_;
+  const wire::AssignmentT& assignment_;
+  const std::stop_token stop_;
+  const std::chrono::steady_clock::time_point deadline_;
+  std::string scene_url_;
+  Bytes artifact_;
+};
+
+}  // namespace worldshare::agent
