@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "shared/ids.h"
@@ -228,6 +229,42 @@ TEST_F(Nats, EverythingSurvivesKillAndRestart) {
   auto message = subscription->next(5s);
   ASSERT_TRUE(message.has_value() && message->has_value());
   EXPECT_EQ(as_text((*message)->data()), "fresh");
+}
+
+TEST_F(Nats, ManyRestartsUnderLoadLoseNothing) {
+  auto sender = connect();
+  auto connection = connect();
+  auto pull = consumer(*connection, "VERDICTS", "dispatcher");
+  std::atomic<bool> enough = false;
+  std::atomic<std::size_t> sent = 0;
+  std::jthread sending([&] {
+    while (!enough) publish(*sender, "verdicts.j7", "m" + std::to_string(sent++));
+  });
+  std::set<std::string> seen;
+  std::jthread receiving([&] {
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while ((!enough || seen.size() < sent) && std::chrono::steady_clock::now() < deadline) {
+      auto messages = pull.fetch(16, 500ms);
+      if (!messages) {
+        EXPECT_EQ(messages.error().code, Errc::kUnavailable) << messages.error().message;
+        continue;
+      }
+      for (const auto& message : *messages) {
+        seen.emplace(as_text(message.data()));
+        static_cast<void>(pull.ack(message));
+      }
+    }
+  });
+  for (std::size_t i = 1; i <= 10; ++i) {
+    while (sent < i * 100) std::this_thread::sleep_for(1ms);
+    server->kill();
+    server->restart();
+  }
+  enough = true;
+  sending.join();
+  receiving.join();
+  EXPECT_GE(sent, 1000U);
+  EXPECT_EQ(seen.size(), sent);
 }
 
 TEST_F(Nats, PullThatTheServerForgotIsAskedForAgain) {
