@@ -15,22 +15,23 @@ namespace worldshare::dispatcher {
 struct Config {
   std::string http_address = "127.0.0.1";
   std::uint16_t http_port = 8080;
-  std::string http_public_url;                  ///< base of signed URLs; empty: http://<address>:<port>
-  std::filesystem::path api_token_file;         ///< who has this token may submit and read jobs; empty: nobody is asked
-  std::filesystem::path url_secret_file;        ///< at least 32 bytes; signs blob URLs
+  std::string http_public_url;  ///< base of signed URLs; empty: http://<address>:<port>
+  std::filesystem::path
+      api_token_file;  ///< who has this token may submit and read jobs; empty: nobody is asked
+  std::filesystem::path url_secret_file;  ///< at least 32 bytes; signs blob URLs
   std::filesystem::path blobs_directory = "blobs";
   std::uint64_t scene_limit_bytes = 10ULL << 30;
   std::uint64_t scene_limit_plain_bytes = 64ULL << 30;  ///< uncompressed
   std::uint64_t artifact_limit_bytes = 512ULL << 20;
 
   std::string nats_url = "nats://127.0.0.1:4222";
-  std::filesystem::path nats_seed_file;         ///< also signs tickets
+  std::filesystem::path nats_seed_file;  ///< also signs tickets
   std::string postgres_conninfo = "dbname=worldshare";
 
   std::filesystem::path streams_file = "broker-config/streams.yaml";
   std::filesystem::path sql_directory = "schemas/sql";
-  std::filesystem::path agents_conf_file;       ///< written by --enrol and --revoke
-  std::filesystem::path broker_pid_file;        ///< who gets SIGHUP afterwards; empty: nobody
+  std::filesystem::path agents_conf_file;  ///< written by --enrol and --revoke
+  std::filesystem::path broker_pid_file;   ///< who gets SIGHUP afterwards; empty: nobody
 
   EconomyOptions economy;
   std::chrono::milliseconds url_lifetime{3'600'000};

@@ -28,7 +28,8 @@ class Inbox {
   /// The oldest item, or nothing after `timeout` or a stop request.
   std::optional<T> pop(std::stop_token stop, std::chrono::milliseconds timeout) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, stop, timeout, [&] { return !items_.empty(); })) return std::nullopt;
+    if (!changed_.wait_for(lock, stop, timeout, [&] { return !items_.empty(); }))
+      return std::nullopt;
     T item = std::move(items_.front());
     items_.pop_front();
     changed_.notify_all();

@@ -84,7 +84,8 @@ void Economy::forget_lease(const std::string& id) {
   const auto found = leases_.find(id);
   if (found == leases_.end()) return;
   const Lease& lease = found->second;
-  if (const auto unit = units_.find(lease.unit); unit != units_.end()) unit->second.leases.erase(id);
+  if (const auto unit = units_.find(lease.unit); unit != units_.end())
+    unit->second.leases.erase(id);
   const auto seat = seats_.find({lease.agent, lease.slot});
   if (seat != seats_.end() && seat->second == id) seats_.erase(seat);
   leases_.erase(found);
@@ -115,9 +116,13 @@ std::vector<StopOrder> Economy::close_unit(UnitId id, const std::string& reason)
   return stop;
 }
 
-void Economy::note_progress(Lease& lease, const wire::LeaseProgressT& progress, Clock::TimePoint now) {
-  const float value = std::isfinite(progress.progress) ? std::clamp(progress.progress, 0.0F, 1.0F) : 0.0F;
-  const bool advanced = progress.phase > lease.phase || (progress.phase == lease.phase && value > lease.progress);
+void Economy::note_progress(Lease& lease,
+                            const wire::LeaseProgressT& progress,
+                            Clock::TimePoint now) {
+  const float value =
+      std::isfinite(progress.progress) ? std::clamp(progress.progress, 0.0F, 1.0F) : 0.0F;
+  const bool advanced =
+      progress.phase > lease.phase || (progress.phase == lease.phase && value > lease.progress);
   if (!advanced) return;
   const auto extension =
       progress.phase == wire::LeasePhase::reported ? options_.report_grace : options_.lease_extend;
@@ -128,13 +133,15 @@ void Economy::note_progress(Lease& lease, const wire::LeaseProgressT& progress, 
   lease.dirty = true;
 }
 
-HeartbeatOutcome Economy::heartbeat(const std::string& owner, wire::AgentStateT state, Clock::TimePoint now) {
+HeartbeatOutcome Economy::heartbeat(const std::string& owner,
+                                    wire::AgentStateT state,
+                                    Clock::TimePoint now) {
   HeartbeatOutcome outcome;
   const std::string agent = state.agent;
   Node& node = nodes_[agent];
   // An older message of the same run that was overtaken tells nothing new.
-  const bool stale = node.state.started_ms == state.started_ms && state.sequence <= node.state.sequence &&
-                     node.seen_at != Clock::TimePoint{};
+  const bool stale = node.state.started_ms == state.started_ms &&
+                     state.sequence <= node.state.sequence && node.seen_at != Clock::TimePoint{};
   if (stale) return outcome;
   std::set<std::string> listed;
   for (const auto& held : state.leases) {
@@ -148,7 +155,8 @@ HeartbeatOutcome Economy::heartbeat(const std::string& owner, wire::AgentStateT 
     }
   }
   const auto resend_after = std::min(options_.heartbeat * 2, std::chrono::milliseconds(10'000));
-  for (auto seat = seats_.lower_bound({agent, 0}); seat != seats_.end() && seat->first.first == agent; ++seat) {
+  for (auto seat = seats_.lower_bound({agent, 0});
+       seat != seats_.end() && seat->first.first == agent; ++seat) {
     const Lease& lease = leases_.at(seat->second);
     const bool known = listed.contains(lease.id) || lease.phase == wire::LeasePhase::reported;
     if (!known && now - lease.sent_at >= resend_after) outcome.resend.push_back(lease.id);
@@ -222,15 +230,20 @@ std::vector<WantedUnits> Economy::wanted_units(Clock::TimePoint now) const {
     const Job& job = jobs_.at(id);
     const std::uint32_t total = messages::frame_count(job.manifest);
     if (job.frames_made >= total) continue;
-    const auto able = std::erase_if(seats, [&](const Seat& seat) { return why_not(job, *seat.node).empty(); });
-    const auto count = std::min<std::uint32_t>(total - job.frames_made, static_cast<std::uint32_t>(able));
+    const auto able =
+        std::erase_if(seats, [&](const Seat& seat) { return why_not(job, *seat.node).empty(); });
+    const auto count =
+        std::min<std::uint32_t>(total - job.frames_made, static_cast<std::uint32_t>(able));
     if (count > 0) wanted.push_back({id, job.frames_made, count});
   }
   return wanted;
 }
 
-std::optional<std::size_t> Economy::choose_seat(const Unit& unit, const Job& job, const std::vector<Seat>& seats) {
-  // Best group first: has the scene and gave no void result here; then without the scene; then the void owners.
+std::optional<std::size_t> Economy::choose_seat(const Unit& unit,
+                                                const Job& job,
+                                                const std::vector<Seat>& seats) {
+  // Best group first: has the scene and gave no void result here; then without the scene; then the
+  // void owners.
   std::vector<std::size_t> groups[3];
   for (std::size_t i = 0; i < seats.size(); ++i) {
     const Node& node = *seats[i].node;
@@ -271,7 +284,10 @@ std::vector<Lease> Economy::match(Clock::TimePoint now) {
   return grants;
 }
 
-Reported Economy::reported(const std::string& lease_id, const std::string& owner, UnitId unit_id, bool counts) {
+Reported Economy::reported(const std::string& lease_id,
+                           const std::string& owner,
+                           UnitId unit_id,
+                           bool counts) {
   Reported outcome;
   forget_lease(lease_id);
   const auto entry = units_.find(unit_id);
@@ -285,7 +301,8 @@ Reported Economy::reported(const std::string& lease_id, const std::string& owner
     for (const auto& other : leases) {
       const Lease lease = leases_.at(other);
       if (lease.owner != owner) continue;
-      outcome.stop.push_back({lease.agent, lease.slot, other, "an earlier result of yours arrived"});
+      outcome.stop.push_back(
+          {lease.agent, lease.slot, other, "an earlier result of yours arrived"});
       forget_lease(other);
     }
     return outcome;
@@ -295,8 +312,8 @@ Reported Economy::reported(const std::string& lease_id, const std::string& owner
   unit.void_owners.insert(owner);
   const Job* job = this->job(unit.job);
   if (job != nullptr && unit.voids.size() > job->manifest.policy->max_replicas) {
-    outcome.failed = UnitFailure{
-        unit_id, std::to_string(unit.voids.size()) + " results could not be used as images of this frame"};
+    outcome.failed = UnitFailure{unit_id, std::to_string(unit.voids.size()) +
+                                              " results could not be used as images of this frame"};
   }
   return outcome;
 }
@@ -354,7 +371,8 @@ std::string Economy::waiting(const std::string& id, Clock::TimePoint now) const 
   if (owners.empty()) return reason;
   for (const auto& [unit_id, unit] : units_) {
     if (unit.job != id || !unit.leases.empty() || unit.opinions.size() >= unit.wanted) continue;
-    const bool anybody = std::ranges::any_of(owners, [&](const auto& owner) { return !unit.owners.contains(owner); });
+    const bool anybody = std::ranges::any_of(
+        owners, [&](const auto& owner) { return !unit.owners.contains(owner); });
     if (!anybody) {
       return "frame " + std::to_string(unit.frame) + " needs another volunteer: all " +
              std::to_string(owners.size()) + " that are connected have rendered it";

@@ -28,14 +28,14 @@ struct Unit {
   UnitId id = 0;
   std::string job;
   std::int32_t frame = 0;
-  std::uint32_t wanted = 2;            ///< opinions that the trust engine wants in all
-  std::set<std::string> opinions;      ///< leases whose results it counts
-  std::set<std::string> voids;         ///< leases whose results it could not use
+  std::uint32_t wanted = 2;        ///< opinions that the trust engine wants in all
+  std::set<std::string> opinions;  ///< leases whose results it counts
+  std::set<std::string> voids;     ///< leases whose results it could not use
   std::uint32_t expiries = 0;
-  std::set<std::string> owners;        ///< who holds or held a replica that counts
-  std::set<std::string> void_owners;   ///< asked again only after everybody else
-  std::set<std::string> leases;        ///< live ones
-  Clock::TimePoint held_until{};       ///< the sibling is not offered before
+  std::set<std::string> owners;       ///< who holds or held a replica that counts
+  std::set<std::string> void_owners;  ///< asked again only after everybody else
+  std::set<std::string> leases;       ///< live ones
+  Clock::TimePoint held_until{};      ///< the sibling is not offered before
 };
 
 struct Lease {
@@ -48,7 +48,7 @@ struct Lease {
   Clock::TimePoint sent_at{};
   wire::LeasePhase phase = wire::LeasePhase::fetching;
   float progress = 0;
-  bool dirty = false;                  ///< expires_at moved since it was last written
+  bool dirty = false;  ///< expires_at moved since it was last written
 };
 
 /// What an agent said last.
@@ -60,12 +60,13 @@ struct Node {
 };
 
 struct EconomyOptions {
-  std::chrono::milliseconds lease_initial{300'000};   ///< until the first sign of progress
-  std::chrono::milliseconds lease_extend{120'000};    ///< after each sign of progress
-  std::chrono::milliseconds report_grace{600'000};    ///< reported, but no word of the verifier yet
+  std::chrono::milliseconds lease_initial{300'000};  ///< until the first sign of progress
+  std::chrono::milliseconds lease_extend{120'000};   ///< after each sign of progress
+  std::chrono::milliseconds report_grace{600'000};   ///< reported, but no word of the verifier yet
   std::chrono::milliseconds heartbeat{30'000};
-  std::chrono::milliseconds sibling_hold{5'000};      ///< upper end of the random delay of a second replica
-  std::uint32_t max_expiries = 10;                    ///< a unit that loses more leases than this fails
+  std::chrono::milliseconds sibling_hold{
+      5'000};                       ///< upper end of the random delay of a second replica
+  std::uint32_t max_expiries = 10;  ///< a unit that loses more leases than this fails
 };
 
 struct StopOrder {
@@ -76,7 +77,7 @@ struct StopOrder {
 };
 
 struct HeartbeatOutcome {
-  std::vector<std::string> resend;     ///< leases whose assignment the agent seems not to have
+  std::vector<std::string> resend;  ///< leases whose assignment the agent seems not to have
   std::vector<StopOrder> stop;
 };
 
@@ -87,7 +88,7 @@ struct UnitFailure {
 
 struct Reported {
   std::vector<StopOrder> stop;
-  std::optional<UnitFailure> failed;   ///< too many results were void
+  std::optional<UnitFailure> failed;  ///< too many results were void
 };
 
 struct Expired {
@@ -98,17 +99,21 @@ struct Expired {
 
 struct WantedUnits {
   std::string job;
-  std::uint32_t first_index = 0;       ///< frames [first_index, first_index + count) of the manifest
+  std::uint32_t first_index = 0;  ///< frames [first_index, first_index + count) of the manifest
   std::uint32_t count = 0;
 };
 
-/// The economy scheduler's memory: jobs, open units, leases, nodes, and who gets what. No I/O, no threads; everything
-/// here can be rebuilt from PostgreSQL (units, leases) and the next heartbeats (nodes). The caller writes what
-/// match() proposes before anybody hears of it, and takes it back with cancel() when that fails.
+/// The economy scheduler's memory: jobs, open units, leases, nodes, and who gets what. No I/O, no
+/// threads; everything here can be rebuilt from PostgreSQL (units, leases) and the next heartbeats
+/// (nodes). The caller writes what match() proposes before anybody hears of it, and takes it back
+/// with cancel() when that fails.
 class Economy {
  public:
   /// `draw(n)` returns a uniform number below n; production passes random_below.
   Economy(EconomyOptions options, std::function<std::uint64_t(std::uint64_t)> draw);
+
+  /// Takes over what is known of the agents; for a rebuild of everything else.
+  void adopt_nodes(Economy& other) { nodes_ = std::move(other.nodes_); }
 
   void add_job(Job job);
   void remove_job(const std::string& id);
@@ -128,11 +133,15 @@ class Economy {
   void cancel(const std::string& lease);
 
   /// Takes in an agent's state. `owner` is whose agent it is.
-  HeartbeatOutcome heartbeat(const std::string& owner, wire::AgentStateT state, Clock::TimePoint now);
+  HeartbeatOutcome heartbeat(const std::string& owner,
+                             wire::AgentStateT state,
+                             Clock::TimePoint now);
 
-  /// How many further units free slots could take now, in job order. The caller makes them and calls add_unit.
+  /// How many further units free slots could take now, in job order. The caller makes them and
+  /// calls add_unit.
   std::vector<WantedUnits> wanted_units(Clock::TimePoint now) const;
-  /// Assigns free slots to units that want replicas. The leases are in memory already when this returns.
+  /// Assigns free slots to units that want replicas. The leases are in memory already when this
+  /// returns.
   std::vector<Lease> match(Clock::TimePoint now);
 
   /// The trust engine recorded a result: the lease is over. `counts`: an opinion; otherwise void.
@@ -161,7 +170,9 @@ class Economy {
   bool occupied(const std::string& agent, std::uint32_t slot) const;
   static std::string why_not(const Job& job, const Node& node);
   bool wants_replica(const Unit& unit, Clock::TimePoint now) const;
-  std::optional<std::size_t> choose_seat(const Unit& unit, const Job& job, const std::vector<Seat>& seats);
+  std::optional<std::size_t> choose_seat(const Unit& unit,
+                                         const Job& job,
+                                         const std::vector<Seat>& seats);
   void forget_lease(const std::string& id);
   void note_progress(Lease& lease, const wire::LeaseProgressT& progress, Clock::TimePoint now);
 

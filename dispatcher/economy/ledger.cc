@@ -9,7 +9,8 @@ namespace {
 constexpr const char* kTryLead = "select pg_try_advisory_lock(-1001)";
 
 constexpr const char* kOpenJobs =
-    "select id, manifest::text, frames_made from jobs where state in ('queued', 'active') order by created_at, id";
+    "select id, manifest::text, frames_made from jobs where state in ('queued', 'active') order by "
+    "created_at, id";
 
 constexpr const char* kOpenUnits = R"(
   select u.id, u.frame, u.replicas_wanted,
@@ -41,7 +42,8 @@ constexpr const char* kExtend = R"(
     from unnest($1::text[], $2::bigint[]) x(lease, t) where p.lease = x.lease and p.state = 'leased')";
 
 constexpr const char* kExpire =
-    "update replicas set state = 'expired', ended_at = now() where lease = any($1) and state = 'leased'";
+    "update replicas set state = 'expired', ended_at = now() where lease = any($1) and state = "
+    "'leased'";
 
 // The owner's other lease goes first: one counted replica per owner and unit.
 constexpr const char* kSupersede = R"(
@@ -54,7 +56,8 @@ constexpr const char* kReported = R"(
    where lease = $1 and state in ('leased', 'expired'))";
 
 constexpr const char* kClose =
-    "update units set state = $2, reason = $3, finished_at = now() where id = $1 and state = 'open' returning job";
+    "update units set state = $2, reason = $3, finished_at = now() where id = $1 and state = "
+    "'open' returning job";
 
 constexpr const char* kEndLeases =
     "update replicas set state = 'expired', ended_at = now() where unit = $1 and state = 'leased'";
@@ -64,14 +67,17 @@ constexpr const char* kCount = R"(
    where id = $1 returning frames_accepted + frames_failed = frames_total, frames_failed = 0)";
 
 constexpr const char* kFinish =
-    "update jobs set state = $2, finished_at = now() where id = $1 and state in ('queued', 'active')";
+    "update jobs set state = $2, finished_at = now() where id = $1 and state in ('queued', "
+    "'active')";
 
 Result<Job> to_job(const pg::Rows& rows, int row) {
   auto manifest = messages::parse_manifest(rows.text(row, 1));
   if (!manifest) {
-    return fail(Errc::kInternal, "stored manifest of job " + rows.str(row, 0) + ": " + manifest.error().message);
+    return fail(Errc::kInternal,
+                "stored manifest of job " + rows.str(row, 0) + ": " + manifest.error().message);
   }
-  return Job{rows.str(row, 0), std::move(*manifest), static_cast<std::uint32_t>(rows.integer(row, 2))};
+  return Job{rows.str(row, 0), std::move(*manifest),
+             static_cast<std::uint32_t>(rows.integer(row, 2))};
 }
 
 }  // namespace
@@ -142,7 +148,8 @@ Result<std::vector<StoredUnit>> Ledger::open_units(const std::string& job) {
 
 Result<std::optional<std::string>> Ledger::owner_of(const std::string& agent) {
   auto rows = connection_.exec(
-      "select a.owner from agents a join credentials c on c.agent = a.id where a.id = $1 and c.revoked_at is null",
+      "select a.owner from agents a join credentials c on c.agent = a.id where a.id = $1 and "
+      "c.revoked_at is null",
       {agent});
   if (!rows) return std::unexpected(rows.error());
   if (rows->empty()) return std::nullopt;
@@ -150,8 +157,9 @@ Result<std::optional<std::string>> Ledger::owner_of(const std::string& agent) {
 }
 
 Result<> Ledger::saw_agent(const std::string& agent, const std::string& render_class) {
-  auto rows = connection_.exec("update agents set last_seen_at = now(), render_class = $2 where id = $1",
-                               {agent, messages::clean_text(render_class, 100)});
+  auto rows =
+      connection_.exec("update agents set last_seen_at = now(), render_class = $2 where id = $1",
+                       {agent, messages::clean_text(render_class, 100)});
   if (!rows) return std::unexpected(rows.error());
   return {};
 }
@@ -166,7 +174,8 @@ Result<std::vector<Unit>> Ledger::make_units(const Job& job, const WantedUnits& 
   const int replicas = job.manifest.policy->replicas;
   auto rows = transaction->exec(kMakeUnits, {job.id, pg::array(frames), replicas});
   if (!rows) return std::unexpected(rows.error());
-  auto counted = transaction->exec(kCountMade, {job.id, wanted.first_index + wanted.count, wanted.first_index});
+  auto counted = transaction->exec(kCountMade,
+                                   {job.id, wanted.first_index + wanted.count, wanted.first_index});
   if (!counted) return std::unexpected(counted.error());
   if (counted->affected() != 1) return fail(Errc::kConflict, "job " + job.id + " moved on");
   if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
@@ -197,8 +206,8 @@ Result<> Ledger::grant(const std::vector<Lease>& leases) {
     slots.push_back(lease.slot);
     expiries.push_back(static_cast<std::int64_t>(unix_ms(lease.expires_at)));
   }
-  auto rows = connection_.exec(kGrant, {pg::array(ids), pg::array(units), pg::array(agents), pg::array(owners),
-                                        pg::array(slots), pg::array(expiries)});
+  auto rows = connection_.exec(kGrant, {pg::array(ids), pg::array(units), pg::array(agents),
+                                        pg::array(owners), pg::array(slots), pg::array(expiries)});
   if (!rows) return std::unexpected(rows.error());
   return {};
 }
@@ -221,7 +230,9 @@ Result<> Ledger::expire(const std::vector<std::string>& leases) {
   return {};
 }
 
-Result<VerdictEffect> Ledger::close(pg::Transaction& transaction, UnitId unit, bool accepted,
+Result<VerdictEffect> Ledger::close(pg::Transaction& transaction,
+                                    UnitId unit,
+                                    bool accepted,
                                     const std::string& reason) {
   VerdictEffect effect;
   auto closed = transaction.exec(kClose, {unit, accepted ? "accepted" : "failed", reason});
@@ -249,7 +260,8 @@ Result<VerdictEffect> Ledger::record_verdict(const wire::VerdictT& verdict) {
   if (!owner) return std::unexpected(owner.error());
   if (owner->empty()) return fail(Errc::kNotFound, "verdict on an unknown lease " + verdict.lease);
   if (verdict.counts) {
-    if (auto rows = transaction->exec(kSupersede, {verdict.lease}); !rows) return std::unexpected(rows.error());
+    if (auto rows = transaction->exec(kSupersede, {verdict.lease}); !rows)
+      return std::unexpected(rows.error());
   }
   auto rows = transaction->exec(kReported, {verdict.lease, verdict.counts ? "reported" : "void"});
   if (!rows) return std::unexpected(rows.error());
@@ -261,7 +273,8 @@ Result<VerdictEffect> Ledger::record_verdict(const wire::VerdictT& verdict) {
     effect = std::move(*closed);
   } else if (verdict.decision == Decision::more_replicas && verdict.counts) {
     auto wanted = transaction->exec(
-        "update units set replicas_wanted = greatest(replicas_wanted, $2) where id = $1 and state = 'open'",
+        "update units set replicas_wanted = greatest(replicas_wanted, $2) where id = $1 and state "
+        "= 'open'",
         {unit, verdict.opinions + verdict.replicas_needed});
     if (!wanted) return std::unexpected(wanted.error());
   }

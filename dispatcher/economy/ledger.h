@@ -17,19 +17,19 @@ struct StoredUnit {
 };
 
 struct VerdictEffect {
-  std::string owner;          ///< whose result it was
-  bool unit_closed = false;   ///< this call made the unit final
+  std::string owner;                     ///< whose result it was
+  bool unit_closed = false;              ///< this call made the unit final
   std::optional<std::string> job_state;  ///< "completed" or "failed" when this call ended the job
 };
 
-/// The dispatcher's writing side in PostgreSQL: each method is one transaction, and idempotent where a message may
-/// come twice. One thread.
+/// The dispatcher's writing side in PostgreSQL: each method is one transaction, and idempotent
+/// where a message may come twice. One thread.
 class Ledger {
  public:
   explicit Ledger(pg::Connection connection) : connection_(std::move(connection)) {}
 
-  /// Takes the leader's lock without waiting; false: another dispatcher leads. The lock ends with the session, so a
-  /// changed generation() means that it must be taken again.
+  /// Takes the leader's lock without waiting; false: another dispatcher leads. The lock ends with
+  /// the session, so a changed generation() means that it must be taken again.
   Result<bool> try_lead();
   std::uint64_t generation() const { return connection_.generation(); }
 
@@ -50,7 +50,10 @@ class Ledger {
   Result<VerdictEffect> fail_unit(const UnitFailure& failure);
 
  private:
-  Result<VerdictEffect> close(pg::Transaction& transaction, UnitId unit, bool accepted, const std::string& reason);
+  Result<VerdictEffect> close(pg::Transaction& transaction,
+                              UnitId unit,
+                              bool accepted,
+                              const std::string& reason);
   pg::Connection connection_;
 };
 

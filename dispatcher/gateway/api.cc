@@ -1,0 +1,223 @@
+#include "dispatcher/gateway/api.h"
+
+#include <charconv>
+#include <optional>
+
+#include "dispatcher/gateway/status.h"
+#include "shared/log.h"
+#include "shared/messages/manifest.h"
+
+namespace worldshare::dispatcher {
+namespace {
+
+constexpr const char* kTenant = "local";
+
+http::Reply problem(unsigned status, const std::string& title, const std::string& detail) {
+  wire::ProblemT table;
+  table.status = static_cast<std::uint16_t>(status);
+  table.title = title;
+  table.detail = messages::clean_text(detail, 1000);
+  // "field: what to do" is how checks of input speak.
+  const auto colon = detail.find(": ");
+  if (status == 400 && colon != std::string::npos && detail.find(' ') > colon)
+    table.field = detail.substr(0, colon);
+  return {status, "application/problem+json", messages::to_json(table), {}, {}};
+}
+
+http::Reply problem(const Error& error) {
+  switch (error.code) {
+    case Errc::kInvalid:
+    case Errc::kCorrupt: return problem(400, "Bad Request", error.message);
+    case Errc::kDenied: return problem(403, "Forbidden", error.message);
+    case Errc::kNotFound: return problem(404, "Not Found", error.message);
+    case Errc::kConflict: return problem(409, "Conflict", error.message);
+    default: break;
+  }
+  spdlog::warn("request failed error=\"{}\"", error.message);
+  http::Reply reply =
+      problem(503, "Service Unavailable", "the database cannot be reached; try again");
+  reply.headers["Retry-After"] = "1";
+  return reply;
+}
+
+template <class Table>
+http::Reply json(unsigned status, const Table& table) {
+  return {status, "application/json", messages::to_json(table), {}, {}};
+}
+
+/// An upload on its way into the store.
+class BlobSink final : public http::BodySink {
+ public:
+  explicit BlobSink(blobs::Store::Upload upload) : upload_(std::move(upload)) {}
+  Result<> write(ByteView bytes) override { return upload_.write(bytes); }
+  http::Reply finish() override {
+    if (auto ok = upload_.commit(); !ok) return problem(ok.error());
+    return {201, "application/json", "{}", {}, {}};
+  }
+  http::Reply on_error(const Error& error) override {
+    return error.code == Errc::kInvalid ? problem(413, "Content Too Large", error.message)
+                                        : problem(error);
+  }
+
+ private:
+  blobs::Store::Upload upload_;
+};
+
+std::optional<std::uint64_t> content_length(const http::Request& head) {
+  const auto field = head.headers.find("content-length");
+  if (field == head.headers.end()) return std::nullopt;
+  std::uint64_t value = 0;
+  const auto& text = field->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// "/v1/jobs/x/frames/3" → {"v1", "jobs", "x", "frames", "3"}
+std::vector<std::string> split(const std::string& path) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 1; begin <= path.size();) {
+    const auto end = std::min(path.find('/', begin), path.size());
+    parts.push_back(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+bool is_blob_path(const std::vector<std::string>& parts) {
+  return parts.size() == 3 && parts[0] == "v1" && parts[1] == "blobs";
+}
+
+}  // namespace
+
+Api::Api(Parts parts)
+    : parts_(std::move(parts)),
+      pool_(parts_.config.postgres_conninfo),
+      intake_(parts_.config, parts_.store, parts_.nats) {}
+
+bool Api::authorised(const http::Request& request) const {
+  if (parts_.token.empty()) return true;
+  const auto field = request.headers.find("authorization");
+  return field != request.headers.end() &&
+         equal_constant_time(field->second, "Bearer " + parts_.token);
+}
+
+http::HeadDecision Api::on_head(const http::Request& head) {
+  const auto parts = split(head.path);
+  if (is_blob_path(parts) && head.method == "PUT") return put_blob(head, parts[2]);
+  return http::NeedBody{messages::ManifestLimits{}.json_bytes};
+}
+
+http::Reply Api::on_request(const http::Request& request) {
+  const auto parts = split(request.path);
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  if (get && parts.size() == 1 && parts[0] == "health") return health();
+  if (get && is_blob_path(parts)) return get_blob(request, parts[2]);
+  if (!authorised(request)) {
+    return problem(401, "Unauthorized", "send the API token as 'Authorization: Bearer TOKEN'");
+  }
+  const bool jobs = parts.size() >= 2 && parts[0] == "v1" && parts[1] == "jobs";
+  if (jobs && parts.size() == 2 && request.method == "POST") return post_job(request);
+  if (jobs && parts.size() == 3 && get) return get_job(parts[2]);
+  if (jobs && parts.size() == 5 && parts[3] == "frames" && get)
+    return get_frame(parts[2], parts[4]);
+  return problem(404, "Not Found", "there is no " + request.method + " " + request.path);
+}
+
+http::HeadDecision Api::put_blob(const http::Request& head, const std::string& sha256) {
+  if (!is_sha256_hex(sha256))
+    return problem(400, "Bad Request", "sha256: 64 lower-case hex digits");
+  std::uint64_t size = 0;
+  if (const auto grant =
+          parts_.signer.check(blobs::Access::kPut, sha256, head.query, parts_.clock.now())) {
+    size = grant->size_bytes;
+  } else if (!head.query.empty() || !authorised(head)) {
+    return problem(grant.error());
+  } else if (const auto length = content_length(head)) {
+    size = *length;
+    if (size > parts_.config.scene_limit_bytes) {
+      return problem(413, "Content Too Large",
+                     "at most " + std::to_string(parts_.config.scene_limit_bytes) + " bytes");
+    }
+  } else {
+    return problem(411, "Length Required", "send Content-Length");
+  }
+  auto upload = parts_.store.begin(sha256, size);
+  if (!upload) return problem(upload.error());
+  return std::make_unique<BlobSink>(std::move(*upload));
+}
+
+http::Reply Api::get_blob(const http::Request& request, const std::string& sha256) {
+  if (!is_sha256_hex(sha256))
+    return problem(400, "Bad Request", "sha256: 64 lower-case hex digits");
+  const auto grant =
+      parts_.signer.check(blobs::Access::kGet, sha256, request.query, parts_.clock.now());
+  if (!grant) {
+    if (!request.query.empty() || !authorised(request)) return problem(grant.error());
+    auto pg = pool_.borrow();
+    if (!pg) return problem(pg.error());
+    const auto readable = is_readable(**pg, kTenant, sha256);
+    if (!readable) return problem(readable.error());
+    if (!*readable) return problem(404, "Not Found", "there is no such blob of yours");
+  }
+  if (!parts_.store.size(sha256)) return problem(404, "Not Found", "there is no such blob");
+  return {200, "application/octet-stream", {}, parts_.store.path(sha256).string(), {}};
+}
+
+http::Reply Api::post_job(const http::Request& request) {
+  auto pg = pool_.borrow();
+  if (!pg) return problem(pg.error());
+  const auto key = request.headers.find("idempotency-key");
+  const auto accepted =
+      intake_.submit(**pg, kTenant, request.body, key == request.headers.end() ? "" : key->second);
+  if (!accepted) return problem(accepted.error());
+  wire::JobCreatedT created;
+  created.id = accepted->job;
+  created.frames = accepted->frames;
+  http::Reply reply = json(accepted->is_new ? 201 : 200, created);
+  reply.headers["Location"] = "/v1/jobs/" + accepted->job;
+  return reply;
+}
+
+http::Reply Api::get_job(const std::string& id) {
+  auto pg = pool_.borrow();
+  if (!pg) return problem(pg.error());
+  auto status = job_status(**pg, kTenant, id);
+  if (!status) return problem(status.error());
+  const auto notice = parts_.board.read();
+  if (const auto why = notice.waiting.find(id); why != notice.waiting.end())
+    status->waiting = why->second;
+  return json(200, *status);
+}
+
+http::Reply Api::get_frame(const std::string& id, const std::string& frame) {
+  std::int32_t number = 0;
+  const auto [end, error] = std::from_chars(frame.data(), frame.data() + frame.size(), number);
+  if (error != std::errc() || end != frame.data() + frame.size()) {
+    return problem(400, "Bad Request", "frame: must be a frame number");
+  }
+  auto pg = pool_.borrow();
+  if (!pg) return problem(pg.error());
+  auto status = frame_status(**pg, kTenant, id, number);
+  if (!status) return problem(status.error());
+  if (status->state == "accepted") {
+    status->url = parts_.signer.sign(blobs::Access::kGet, status->artifact, status->size_bytes,
+                                     parts_.clock.now() + parts_.config.url_lifetime);
+  }
+  return json(200, *status);
+}
+
+http::Reply Api::health() {
+  wire::HealthT health;
+  health.version = WORLDSHARE_VERSION;
+  health.leader = parts_.board.read().leader;
+  health.nats = parts_.nats.connected() ? "connected" : "not connected";
+  auto pg = pool_.borrow();
+  const bool postgres = pg && (**pg).exec("select 1");
+  health.postgres = postgres ? "connected" : "not connected";
+  const bool ok = postgres && parts_.nats.connected();
+  health.status = ok ? "ok" : "degraded";
+  return json(ok ? 200 : 503, health);
+}
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "dispatcher/config.h"
+#include "shared/blobs/signed_url.h"
+#include "shared/clock.h"
+#include "shared/messages/messages.h"
+#include "shared/pg/connection.h"
+
+namespace worldshare::dispatcher {
+
+/// How a job stands. kNotFound for an unknown id or another tenant's job.
+Result<wire::JobStatusT> job_status(pg::Connection& pg,
+                                    const std::string& tenant,
+                                    const std::string& job);
+
+/// How a frame of a job stands, with its replicas, comparisons and, once accepted, its artifact.
+Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
+                                        const std::string& tenant,
+                                        const std::string& job,
+                                        std::int32_t frame);
+
+/// Whether an artist may read this blob: a scene or an accepted output of the tenant's jobs.
+Result<bool> is_readable(pg::Connection& pg, const std::string& tenant, const std::string& sha256);
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,110 @@
+#include "dispatcher/intake/intake.h"
+
+#include "shared/ids.h"
+#include "shared/log.h"
+#include "shared/messages/manifest.h"
+#include "shared/scene/blend_file.h"
+
+namespace worldshare::dispatcher {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kInsertJob = R"(
+  insert into jobs (id, tenant, idempotency_key, title, manifest, scene, frames_total, replicas, max_replicas)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (tenant, idempotency_key) do nothing)";
+
+constexpr const char* kEarlier =
+    "select id, manifest = $3::jsonb from jobs where tenant = $1 and idempotency_key = $2";
+
+Result<Accepted> insert(pg::Connection& pg,
+                        const std::string& tenant,
+                        const wire::ManifestT& manifest,
+                        const std::string& key) {
+  auto transaction = pg::Transaction::begin(pg);
+  if (!transaction) return std::unexpected(transaction.error());
+  const std::string json = messages::to_json(manifest);
+  const auto frames = messages::frame_count(manifest);
+  Accepted accepted{new_id(), frames, true};
+  const pg::Param key_param = key.empty() ? pg::Param(std::nullopt) : pg::Param(key);
+  auto rows =
+      transaction->exec("insert into tenants (id) values ($1) on conflict do nothing", {tenant});
+  if (rows) {
+    rows = transaction->exec(
+        "insert into scenes (sha256, size_bytes, name, blender) values ($1, $2, $3, $4) on "
+        "conflict do nothing",
+        {manifest.scene->sha256, manifest.scene->size_bytes, manifest.scene->name,
+         manifest.requirements->blender});
+  }
+  if (rows) {
+    rows = transaction->exec(
+        kInsertJob, {accepted.job, tenant, key_param, manifest.title, json, manifest.scene->sha256,
+                     frames, int{manifest.policy->replicas}, int{manifest.policy->max_replicas}});
+  }
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->affected() == 0) {
+    auto earlier = transaction->exec(kEarlier, {tenant, key, json});
+    if (!earlier) return std::unexpected(earlier.error());
+    if (earlier->empty() || !earlier->boolean(0, 1)) {
+      return fail(Errc::kConflict,
+                  "Idempotency-Key: was used for another manifest; choose a new one");
+    }
+    return Accepted{earlier->str(0, 0), frames, false};
+  }
+  if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
+  return accepted;
+}
+
+}  // namespace
+
+Intake::Intake(const Config& config, blobs::Store store, nats::Connection& nats)
+    : config_(config), store_(std::move(store)), nats_(nats) {}
+
+Result<std::string> Intake::check_scene(const wire::SceneRefT& scene) const {
+  const auto size = store_.size(scene.sha256);
+  if (!size)
+    return fail(Errc::kNotFound,
+                "scene: not uploaded yet; PUT it to /v1/blobs/" + scene.sha256 + " first");
+  if (*size != scene.size_bytes) {
+    return fail(Errc::kInvalid,
+                "scene.size_bytes: the uploaded file has " + std::to_string(*size) + " bytes");
+  }
+  auto file = scene::check_blend_file(store_.path(scene.sha256), config_.scene_limit_plain_bytes);
+  if (!file) return fail(Errc::kInvalid, "scene: " + file.error().message);
+  return file->version;
+}
+
+Result<Accepted> Intake::submit(pg::Connection& pg,
+                                const std::string& tenant,
+                                const std::string& json,
+                                const std::string& idempotency_key) const {
+  if (idempotency_key.size() > 200 ||
+      messages::clean_text(idempotency_key, 200) != idempotency_key) {
+    return fail(Errc::kInvalid, "Idempotency-Key: at most 200 bytes of plain text");
+  }
+  messages::ManifestLimits limits;
+  limits.scene_bytes = config_.scene_limit_bytes;
+  auto manifest = messages::parse_manifest(json, limits);
+  if (!manifest) return std::unexpected(manifest.error());
+  auto version = check_scene(*manifest->scene);
+  if (!version) return std::unexpected(version.error());
+  auto& needs = manifest->requirements->blender;
+  if (needs.empty() || !version_at_least(needs, *version)) needs = *version;
+  auto accepted = insert(pg, tenant, *manifest, idempotency_key);
+  if (!accepted || !accepted->is_new) return accepted;
+  spdlog::info("job accepted job={} frames={} scene={}", accepted->job, accepted->frames,
+               manifest->scene->sha256);
+  wire::EventT event;
+  event.job = accepted->job;
+  event.kind = wire::EventKind::job_accepted;
+  event.message = manifest->title;
+  const auto stored = nats_.publish_stored(
+      "jobs.submit." + tenant, messages::encode(event), "job-" + accepted->job,
+      "job " + accepted->job + ", " + std::to_string(accepted->frames) + " frames", 2000ms);
+  // The economy looks at the table by itself every few seconds.
+  if (!stored)
+    spdlog::warn("job notice not sent job={} error=\"{}\"", accepted->job, stored.error().message);
+  return accepted;
+}
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,117 @@
+#include "dispatcher/service.h"
+
+#include <functional>
+#include <thread>
+
+#include "dispatcher/dispatcher.h"
+#include "dispatcher/gateway/api.h"
+#include "dispatcher/nodes/enrolment.h"
+#include "dispatcher/nodes/rpc.h"
+#include "shared/files.h"
+#include "shared/log.h"
+#include "shared/nats/provision.h"
+#include "shared/pg/migrate.h"
+#include "shared/retry.h"
+
+namespace worldshare::dispatcher {
+namespace {
+
+Result<pg::Connection> open_pg(const Config& config, std::stop_token stop) {
+  return retry_until<pg::Connection>("PostgreSQL", config.startup_wait, stop, [&] {
+    return pg::Connection::open(config.postgres_conninfo);
+  });
+}
+
+Result<std::unique_ptr<nats::Connection>> open_nats(const Config& config,
+                                                    const NKey& key,
+                                                    std::stop_token stop) {
+  nats::ConnectOptions options;
+  options.url = config.nats_url;
+  options.name = "worldshare-dispatcher";
+  options.seed = key.seed();
+  return retry_until<std::unique_ptr<nats::Connection>>(
+      "the NATS server", config.startup_wait, stop,
+      [&] { return nats::Connection::open(options); });
+}
+
+/// A secret's or token's text without the line end; "" for no path.
+Result<std::string> read_secret(const std::filesystem::path& path) {
+  if (path.empty()) return std::string();
+  auto text = read_file(path, 4096);
+  if (!text) return text;
+  text->erase(text->find_last_not_of(" \r\n") + 1);
+  if (text->empty()) return fail(Errc::kInvalid, path.string() + " is empty");
+  return text;
+}
+
+}  // namespace
+
+Result<> serve(const Config& config, std::stop_token stop) {
+  const auto key = NKey::load(config.nats_seed_file);
+  if (!key) return std::unexpected(key.error());
+  const auto token = read_secret(config.api_token_file);
+  if (!token) return std::unexpected(token.error());
+  const auto secret = read_secret(config.url_secret_file);
+  if (!secret) return std::unexpected(secret.error());
+  if (secret->size() < 32)
+    return fail(Errc::kInvalid, "http.url_secret_file: must hold at least 32 bytes");
+  const auto store = blobs::Store::open(config.blobs_directory);
+  if (!store) return std::unexpected(store.error());
+  auto ledger_pg = open_pg(config, stop);
+  if (!ledger_pg) return std::unexpected(ledger_pg.error());
+  auto rpc_pg = open_pg(config, stop);
+  if (!rpc_pg) return std::unexpected(rpc_pg.error());
+  auto nats = open_nats(config, *key, stop);
+  if (!nats) return std::unexpected(nats.error());
+
+  const SystemClock clock;
+  Board board;
+  const std::string base = config.http_public_url.empty() ? "http://" + config.http_address + ":" +
+                                                                std::to_string(config.http_port)
+                                                          : config.http_public_url;
+  const blobs::UrlSigner signer(*secret, base);
+  Api api({config, *token, *store, signer, **nats, clock, board});
+  auto server = http::Server::open({.address = config.http_address, .port = config.http_port}, api);
+  if (!server) return std::unexpected(server.error());
+  RpcService rpc(config, **nats, std::move(*rpc_pg), *store, signer, clock);
+  std::jthread rpc_thread([&rpc, stop] { rpc.run(stop); });
+  spdlog::info("dispatcher serves http={}:{} agents_key={}", config.http_address, (*server)->port(),
+               key->public_key());
+  Dispatcher dispatcher({config, *key, **nats, signer, clock, board},
+                        Ledger(std::move(*ledger_pg)));
+  dispatcher.run(stop);
+  return {};
+}
+
+Result<> provision(const Config& config, std::stop_token stop) {
+  auto pg = open_pg(config, stop);
+  if (!pg) return std::unexpected(pg.error());
+  const auto applied = pg::migrate(*pg, config.sql_directory);
+  if (!applied) return std::unexpected(applied.error());
+  const auto key = NKey::load(config.nats_seed_file);
+  if (!key) return std::unexpected(key.error());
+  auto nats = open_nats(config, *key, stop);
+  if (!nats) return std::unexpected(nats.error());
+  if (auto ok = nats::provision(**nats, config.streams_file); !ok) return ok;
+  spdlog::info("provisioned migrations={} streams={}", *applied, config.streams_file.string());
+  return {};
+}
+
+Result<> enrol_agent(const Config& config,
+                     const std::string& agent,
+                     const std::string& owner,
+                     std::stop_token stop) {
+  auto pg = open_pg(config, stop);
+  if (!pg) return std::unexpected(pg.error());
+  if (auto ok = enrol(*pg, agent, owner); !ok) return ok;
+  return write_agents_conf(*pg, config.agents_conf_file, config.broker_pid_file);
+}
+
+Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_token stop) {
+  auto pg = open_pg(config, stop);
+  if (!pg) return std::unexpected(pg.error());
+  if (auto ok = revoke(*pg, agent); !ok) return ok;
+  return write_agents_conf(*pg, config.agents_conf_file, config.broker_pid_file);
+}
+
+}  // namespace worldshare::dispatcher

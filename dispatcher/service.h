@@ -1,0 +1,24 @@
+#pragma once
+
+#include <stop_token>
+
+#include "dispatcher/config.h"
+#include "shared/result.h"
+
+namespace worldshare::dispatcher {
+
+/// Runs a whole dispatcher (economy, rpc, HTTP) until `stop`. kUnavailable when a service did not
+/// appear within config.startup_wait; kInvalid for key and secret files that cannot be used.
+Result<> serve(const Config& config, std::stop_token stop);
+
+/// `--provision`: migrations, streams and consumers. Idempotent.
+Result<> provision(const Config& config, std::stop_token stop);
+
+/// `--enrol AGENT --owner NAME` and `--revoke AGENT`.
+Result<> enrol_agent(const Config& config,
+                     const std::string& agent,
+                     const std::string& owner,
+                     std::stop_token stop);
+Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_token stop);
+
+}  // namespace worldshare::dispatcher
