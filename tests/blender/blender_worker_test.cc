@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 
-#include <future>
 #include <thread>
 
 #include "agents/blender/artifact.h"
@@ -172,7 +172,6 @@ RenderRequest slow_request() {
 TEST_F(BlenderWorkerTest, ACrashIsTriedOnceInAFreshBlender) {
   int kills = 0;
   std::vector<pid_t> pids;
-  std::jthread killer;
   observer_.on_loaded = [&] {
     pids.push_back(renderer_.pid());
     ++kills;
@@ -219,17 +218,18 @@ TEST_F(BlenderWorkerTest, TheTimeLimitHolds) {
 }
 
 TEST_F(BlenderWorkerTest, TheKernelEndsBlenderWithTheThreadThatStartedIt) {
-  std::promise<pid_t> pid;
+  std::unique_ptr<BlenderWorker> worker;
   std::thread([&] {
-    auto worker = BlenderWorker::start(blender_options(folder_), scene_folder() / "slow.blend");
-    ASSERT_TRUE(worker);
-    pid.set_value((*worker)->pid());
-    std::ignore = worker->release();
-  }).detach();
-  const pid_t child = pid.get_future().get();
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    auto started = BlenderWorker::start(blender_options(folder_), scene_folder() / "slow.blend");
+    ASSERT_TRUE(started);
+    worker = std::move(*started);
+  }).join();
+  ASSERT_NE(worker, nullptr);
+  siginfo_t end{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(worker->pid()), &end, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(end.si_code, CLD_KILLED);
+  EXPECT_EQ(end.si_status, SIGKILL);
+  EXPECT_FALSE(worker->alive());
 }
 
 TEST_F(BlenderWorkerTest, ACheaterOfTheLaboratoryKeepsSizeAndFormat) {
