@@ -40,9 +40,10 @@ Result<MessageHandle> make_message(const std::string& subject,
   if (!is_sendable(subject) || !is_sendable(reply.empty() ? "x" : reply)) {
     return fail(Errc::kInvalid, "bad subject: " + subject);
   }
+  const std::string_view body = as_text(data);
   natsMsg* raw = nullptr;
   const auto status = natsMsg_Create(&raw, subject.c_str(), reply.empty() ? nullptr : reply.c_str(),
-                                     as_text(data).data(), static_cast<int>(data.size()));
+                                     body.data(), static_cast<int>(body.size()));
   if (status != NATS_OK) return failed("cannot make a message for " + subject, status);
   MessageHandle message(raw);
   for (const auto& [key, value] : headers) {
