@@ -8,7 +8,6 @@
 #include "agents/scene_analysis.h"
 #include "shared/ids.h"
 #include "shared/log.h"
-#include "shared/messages/messages.h"
 #include "shared/signals.h"
 
 namespace {
@@ -62,7 +61,7 @@ int probe(const agent::Config& config) {
   options.scratch = scratch.path;
   auto capabilities = agent::probe(options, scratch.path / "capabilities");
   if (!capabilities) return complain(capabilities.error());
-  std::cout << messages::to_json(*capabilities) << "\n";
+  std::cout << agent::to_json(*capabilities) << "\n";
   return 0;
 }
 

@@ -65,6 +65,21 @@ void add_machine(wire::CapabilitiesT& out) {
 
 }  // namespace
 
+std::string to_json(const wire::CapabilitiesT& capabilities) {
+  boost::json::array engines;
+  for (const wire::Engine engine : capabilities.engines) {
+    engines.emplace_back(wire::EnumNameEngine(engine));
+  }
+  return boost::json::serialize(
+      boost::json::object{{"agent_version", capabilities.agent_version},
+                          {"render_class", capabilities.render_class},
+                          {"blender", capabilities.blender},
+                          {"engines", engines},
+                          {"features", boost::json::value_from(capabilities.features)},
+                          {"memory_bytes", capabilities.memory_bytes},
+                          {"threads", capabilities.threads}});
+}
+
 std::string render_class(int major, int minor) {
   return fmt::format("blender-{}_{}-cpu", major, minor);
 }

@@ -15,6 +15,9 @@ namespace worldshare::agent {
 Result<wire::CapabilitiesT> probe(const BlenderOptions& options,
                                   const std::filesystem::path& cache_file);
 
+/// For people and scripts.
+std::string to_json(const wire::CapabilitiesT& capabilities);
+
 /// "blender-3_4-cpu".
 std::string render_class(int major, int minor);
 

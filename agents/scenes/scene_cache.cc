@@ -126,7 +126,9 @@ Result<> SceneCache::make_room(std::uint64_t size_bytes) {
   const std::lock_guard lock(mutex_);
   std::uint64_t used = 0;
   for (const auto& [name, bytes] : fetching_) used += bytes;
-  for (const auto& [name, entry] : entries_) used += entry.size_bytes;
+  for (const auto& [name, entry] : entries_) {
+    if (!fetching_.contains(name)) used += entry.size_bytes;
+  }
   while (used > limit_bytes_) {
     auto oldest = entries_.end();
     for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
