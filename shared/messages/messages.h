@@ -25,13 +25,15 @@ template <class Table>
 Result<typename Table::NativeTableType> decode(ByteView bytes) {
   if (bytes.empty() || bytes.size() > kMaxMessageBytes)
     return fail(Errc::kCorrupt, "message is empty or too large");
-  flatbuffers::Verifier verifier(bytes.data(), bytes.size(), 32, 100'000);
+  // What comes off a socket begins anywhere; FlatBuffers reads words where they are aligned.
+  const Bytes aligned(bytes.begin(), bytes.end());
+  flatbuffers::Verifier verifier(aligned.data(), aligned.size(), 32, 100'000);
   if (!verifier.VerifyBuffer<Table>(nullptr)) {
     return fail(Errc::kCorrupt,
                 std::string("not a valid message of type ") + Table::GetFullyQualifiedName());
   }
   typename Table::NativeTableType out;
-  flatbuffers::GetRoot<Table>(bytes.data())->UnPackTo(&out);
+  flatbuffers::GetRoot<Table>(aligned.data())->UnPackTo(&out);
   return out;
 }
 
