@@ -1,1 +1,52 @@
-int main() { return 0; }
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <vector>
+
+#include "cli/command.h"
+#include "shared/log.h"
+#include "shared/signals.h"
+
+namespace worldshare::cli {
+
+int report_error(const Error& error, std::stop_token stop) {
+  if (stop.stop_requested()) {
+    fmt::print(stderr, "\nworldshare: interrupted\n");
+    return kInterrupted;
+  }
+  fmt::print(stderr, "worldshare: {}\n", error.message);
+  switch (error.code) {
+    case Errc::kInvalid:
+    case Errc::kCorrupt:
+    case Errc::kDenied:
+    case Errc::kConflict: return kBadInput;
+    default: return kUnreachable;
+  }
+}
+
+}  // namespace worldshare::cli
+
+int main(int argc, char** argv) {
+  namespace cli = worldshare::cli;
+  worldshare::StopOnSignal stop;
+  CLI::App app("WorldShare: render Blender scenes on volunteers' machines, every frame verified");
+  app.set_version_flag("--version", WORLDSHARE_VERSION);
+  app.require_subcommand(1);
+  std::string level = "warn";
+  app.add_option("--log-level", level, "trace, debug, info, warn, err");
+  const std::vector<std::pair<std::string, cli::Run>> commands = {
+      {"render", cli::add_render(app)}, {"submit", cli::add_submit(app)},
+      {"watch", cli::add_watch(app)},   {"status", cli::add_status(app)},
+      {"fetch", cli::add_fetch(app)},   {"up", cli::add_up(app)},
+      {"down", cli::add_down(app)}};
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? cli::kDone : cli::kBadInput;
+  }
+  worldshare::init_log("worldshare", level);
+  for (const auto& [name, run] : commands) {
+    if (app.got_subcommand(name)) return run(stop.token());
+  }
+  return cli::kBadInput;
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "shared/http/client.h"
+#include "shared/messages/messages.h"
+#include "shared/result.h"
+
+namespace worldshare::cli {
+
+/// The dispatcher's HTTP API. Calls that meet a dispatcher that is restarting are repeated for
+/// `patience`; submissions carry an idempotency key, so a repeat makes no second job. One thread.
+class ApiClient {
+ public:
+  ApiClient(std::string base,
+            std::string token,
+            std::stop_token stop,
+            std::chrono::milliseconds patience = std::chrono::seconds(60));
+
+  Result<> upload(const std::filesystem::path& file, const std::string& sha256) const;
+  Result<wire::JobCreatedT> submit(const wire::ManifestT& manifest,
+                                   const std::string& idempotency_key) const;
+  Result<wire::JobStatusT> job(const std::string& id) const;
+  Result<wire::FrameStatusT> frame(const std::string& id, std::int32_t frame) const;
+  /// Fetches a verified frame and checks its bytes against its name.
+  Result<> download(const wire::FrameStatusT& frame, const std::filesystem::path& file) const;
+
+ private:
+  Result<http::Response> call(const std::function<Result<http::Response>()>& attempt) const;
+  std::string base_;
+  http::ClientOptions options_;
+  std::stop_token stop_;
+  std::chrono::milliseconds patience_;
+};
+
+}  // namespace worldshare::cli

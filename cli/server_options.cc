@@ -1,0 +1,48 @@
+#include "cli/server_options.h"
+
+#include "cli/embedded/stack.h"
+#include "shared/files.h"
+
+namespace worldshare::cli {
+namespace {
+
+Result<std::string> one_line(const std::filesystem::path& path) {
+  auto text = read_file(path, 4096);
+  if (text) text->erase(text->find_last_not_of(" \r\n") + 1);
+  return text;
+}
+
+}  // namespace
+
+std::filesystem::path up_folder() { return default_state_root() / "up"; }
+
+void ServerOptions::add_to(CLI::App& command) {
+  command.add_option("--server", server_, "dispatcher's address, http://host:port")
+      ->envname("WORLDSHARE_SERVER");
+  command.add_option("--token-file", token_file_, "file with the API token")
+      ->envname("WORLDSHARE_TOKEN_FILE");
+}
+
+Result<ApiClient> ServerOptions::client(std::stop_token stop) const {
+  std::string server = server_;
+  std::filesystem::path token_file = token_file_;
+  if (server.empty()) {
+    auto url = one_line(up_folder() / "url");
+    if (!url) {
+      return fail(
+          Errc::kNotFound,
+          "no server: give --server http://host:port, or start one here with 'worldshare up'");
+    }
+    server = *url;
+    if (token_file.empty()) token_file = up_folder() / "keys/api-token";
+  }
+  std::string token;
+  if (!token_file.empty()) {
+    auto text = one_line(token_file);
+    if (!text) return fail(Errc::kNotFound, "--token-file: " + text.error().message);
+    token = *text;
+  }
+  return ApiClient(server, token, std::move(stop), std::chrono::seconds(10));
+}
+
+}  // namespace worldshare::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <stop_token>
+#include <string>
+
+#include "cli/api_client.h"
+
+namespace worldshare::cli {
+
+/// Which dispatcher a command talks to: --server and --token-file, else the environment
+/// (WORLDSHARE_SERVER, WORLDSHARE_TOKEN_FILE), else the stack that `worldshare up` left running.
+class ServerOptions {
+ public:
+  void add_to(CLI::App& command);
+  Result<ApiClient> client(std::stop_token stop) const;
+
+ private:
+  std::string server_;
+  std::filesystem::path token_file_;
+};
+
+/// Where `worldshare up` notes the address of its stack: <state root>/up.
+std::filesystem::path up_folder();
+
+}  // namespace worldshare::cli

@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/analysis.h"
+#include "cli/command.h"
+#include "cli/embedded/stack.h"
+#include "cli/progress.h"
+#include "cli/server_options.h"
+#include "shared/ids.h"
+
+namespace worldshare::cli {
+namespace {
+
+struct Options {
+  ServerOptions server;
+  std::filesystem::path scene;
+  std::string frames;
+  unsigned replicas = 2;
+  unsigned max_replicas = 5;
+  bool watch = false;
+};
+
+Result<std::string> submit(const Options& options, const ApiClient& api) {
+  auto analysis = analyse(program_folder() / "worldshare-agent", options.scene);
+  if (!analysis) return std::unexpected(analysis.error());
+  FrameChoice frames{analysis->frame_start, analysis->frame_end, 1};
+  if (!options.frames.empty()) {
+    auto chosen = parse_frames(options.frames);
+    if (!chosen) return std::unexpected(chosen.error());
+    frames = *chosen;
+  }
+  auto manifest =
+      make_manifest(options.scene, *analysis, frames, options.replicas, options.max_replicas);
+  if (!manifest) return std::unexpected(manifest.error());
+  if (auto ok = api.upload(options.scene, manifest->scene->sha256); !ok)
+    return std::unexpected(ok.error());
+  auto job = api.submit(*manifest, new_id());
+  if (!job) return std::unexpected(job.error());
+  return job->id;
+}
+
+int run(const Options& options, std::stop_token stop) {
+  auto api = options.server.client(stop);
+  if (!api) return report_error(api.error(), stop);
+  auto job = submit(options, *api);
+  if (!job) return report_error(job.error(), stop);
+  fmt::print("{}\n", *job);
+  if (!options.watch) return kDone;
+  auto status = watch(*api, *job, stop);
+  if (!status) return report_error(status.error(), stop);
+  return status->state == "completed" ? kDone : kNotVerified;
+}
+
+}  // namespace
+
+Run add_submit(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("submit", "hand a scene in as a job; prints the job's id");
+  command->add_option("scene", options->scene, "packed .blend file")->required();
+  command->add_option("--frames", options->frames,
+                      "7, 1-250 or 1-250x5; default: the scene's range");
+  command->add_option("--replicas", options->replicas, "renderings that must agree")
+      ->check(CLI::Range(1, 9))
+      ->capture_default_str();
+  command
+      ->add_option("--max-replicas", options->max_replicas, "volunteers tried before a frame fails")
+      ->check(CLI::Range(1, 99))
+      ->capture_default_str();
+  command->add_flag("--watch", options->watch, "follow it to its end");
+  options->server.add_to(*command);
+  return [options](std::stop_token stop) { return run(*options, std::move(stop)); };
+}
+
+}  // namespace worldshare::cli

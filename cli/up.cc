@@ -1,0 +1,85 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/embedded/stack.h"
+#include "cli/server_options.h"
+#include "shared/files.h"
+#include "shared/signals.h"
+
+namespace worldshare::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+std::optional<pid_t> running_pid() {
+  auto text = read_file(up_folder() / "pid", 64);
+  if (!text) return std::nullopt;
+  pid_t pid = 0;
+  std::from_chars(text->data(), text->data() + text->size(), pid);
+  if (pid <= 1 || ::kill(pid, 0) != 0) return std::nullopt;
+  return pid;
+}
+
+int serve(unsigned agents, std::stop_token stop) {
+  if (running_pid())
+    return report_error({Errc::kConflict, "a stack is up already; 'worldshare down' stops it"},
+                        stop);
+  auto stack = Stack::start({.state = up_folder(), .agents = agents}, stop);
+  if (!stack) return report_error(stack.error(), stop);
+  auto noted = write_file_atomically(up_folder() / "url", (*stack)->url() + "\n");
+  if (noted) noted = write_file_atomically(up_folder() / "pid", std::to_string(::getpid()) + "\n");
+  if (!noted) return report_error(noted.error(), stop);
+  fmt::print("up at {} with {} agents; state and logs in {}\n", (*stack)->url(), agents,
+             up_folder().string());
+  std::fflush(stdout);
+  while (!stop.stop_requested()) sleep_unless_stopped(stop, 3600s);
+  std::error_code ignored;
+  fs::remove(up_folder() / "url", ignored);
+  stack->reset();
+  fs::remove(up_folder() / "pid", ignored);
+  return kDone;
+}
+
+int down(std::stop_token stop) {
+  const auto pid = running_pid();
+  if (!pid) {
+    fmt::print("no stack is up\n");
+    return kDone;
+  }
+  ::kill(*pid, SIGTERM);
+  for (int i = 0; i < 300; ++i) {
+    if (::kill(*pid, 0) != 0) {
+      fmt::print("stopped\n");
+      return kDone;
+    }
+    sleep_unless_stopped(stop, 100ms);
+  }
+  return report_error(
+      {Errc::kTimeout, "the stack does not stop; see " + (up_folder() / "logs").string()}, stop);
+}
+
+}  // namespace
+
+Run add_up(CLI::App& app) {
+  auto agents = std::make_shared<unsigned>(3);
+  auto* command = app.add_subcommand(
+      "up", "run an embedded stack in the foreground until Ctrl-C or 'worldshare down'");
+  command->add_option("--agents", *agents, "local agents, of different owners")
+      ->check(CLI::Range(0, 16))
+      ->capture_default_str();
+  return [agents](std::stop_token stop) { return serve(*agents, std::move(stop)); };
+}
+
+Run add_down(CLI::App& app) {
+  app.add_subcommand("down", "stop the stack that 'worldshare up' started");
+  return [](std::stop_token stop) { return down(std::move(stop)); };
+}
+
+}  // namespace worldshare::cli
