@@ -21,6 +21,7 @@ constexpr std::size_t kMaxKeptBytes =
     64;  // chromaticities have 32; only the channel list is longer
 constexpr std::uint64_t kMaxChunks = 1U << 24;
 constexpr std::uint32_t kMaxChannels = 1024;
+constexpr std::uint32_t kMaxTileSide = 2048;  // a decoder allocates whole tiles
 constexpr std::array<std::string_view, 13> kKept{
     "channels",  "compression",      "dataWindow",         "displayWindow",
     "lineOrder", "pixelAspectRatio", "screenWindowCenter", "screenWindowWidth",
@@ -61,8 +62,12 @@ Result<> parse_channels(ByteView value, Attributes& out) {
     if (!name) return corrupt("channel list is cut");
     if (name->empty()) break;
     const auto type = reader.u32_little();
-    if (!type || !reader.take(4) || !reader.take(8)) return corrupt("channel list is cut");
+    reader.take(4);  // perceptual linearity
+    const auto x_sampling = reader.u32_little();
+    const auto y_sampling = reader.u32_little();
+    if (!type || !x_sampling || !y_sampling) return corrupt("channel list is cut");
     if (*type > 2) return corrupt("unknown channel type");
+    if (*x_sampling != 1 || *y_sampling != 1) return corrupt("subsampled channels");
     if (++out.channels > kMaxChannels) return corrupt("too many channels");
     out.bits = std::max(out.bits, *type == 1 ? 16U : 32U);
     out.floating_point = out.floating_point || *type != 0;
@@ -95,6 +100,7 @@ Result<> parse_tiles(ByteView value, Attributes& out) {
   const auto mode = reader.u8();
   if (!width || !height || !mode || *width == 0 || *height == 0)
     return corrupt("damaged tile size");
+  if (*width > kMaxTileSide || *height > kMaxTileSide) return corrupt("absurdly large tiles");
   if ((*mode & 0x0f) > 2 || (*mode >> 4) > 1) return corrupt("unknown tile levels");
   out.tiles = Tiles{*width, *height, *mode};
   return {};
