@@ -7,7 +7,7 @@ build_packages=(
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libcli11-dev libzstd-dev zlib1g-dev
 )
 run_packages=(nats-server postgresql-15 blender)
-test_packages=(libgtest-dev libgmock-dev nodejs python3 clang-19 libclang-rt-19-dev)
+test_packages=(libgtest-dev libgmock-dev nodejs npm python3 clang-19 libclang-rt-19-dev)
 check_packages=(clang-19 clang-format-19 clang-tidy-19 shellcheck python3)
 
 as_root() {
@@ -20,10 +20,11 @@ as_root() {
   fi
 }
 
+# A program that is there already, from wherever, is not installed a second time (npm, blender).
 missing_packages() {
   local package
   for package in "$@"; do
-    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
+    command -v "$package" >/dev/null || [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
   done
 }
 
