@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "shared/result.h"
+#include "verifier/image/decoded_image.h"
+
+namespace worldshare::verifier {
+
+/// When two pictures of one render class count as the same rendering. One tolerance for all classes
+/// until they are calibrated one by one.
+struct Tolerance {
+  double psnr_db = 40;  ///< at least, for colour and for alpha
+  double ssim = 0.98;   ///< at least
+};
+
+enum class Method : std::uint8_t { kSameBlob, kSamePixels, kMetrics, kIncomparable };
+/// As in comparisons.method.
+std::string_view to_string(Method method);
+
+/// What the comparison of two renderings showed.
+struct Comparison {
+  Method method = Method::kIncomparable;
+  std::optional<double> psnr_db;  ///< the lower of colour and alpha; nothing when identical
+  std::optional<double> ssim;
+  bool agree = false;
+  /// For the medoid: 0 when identical, else the mean squared difference over the squared peak.
+  double distance() const;
+};
+
+Comparison same_blob();
+
+/// Same pixels agree; otherwise the metrics decide, and pictures of different shape never agree.
+Comparison compare(const DecodedImage& a, const DecodedImage& b, const Tolerance& tolerance);
+
+}  // namespace worldshare::verifier
