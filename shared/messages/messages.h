@@ -18,6 +18,36 @@ namespace worldshare::messages {
 /// Limits for the verifier: what a message of ours may nest and hold.
 inline constexpr std::size_t kMaxMessageBytes = 256 * 1024;
 
+/// The four characters that a message of this type carries at its start, as the schema's
+/// file_identifier or, for the tables that share a file, as its comment says. A message of one type
+/// is never taken for another, even where a reply was steered to a strange subject.
+template <class Table>
+constexpr const char* kIdentifier = nullptr;
+template <>
+constexpr const char* kIdentifier<wire::Manifest> = "WSMA";
+template <>
+constexpr const char* kIdentifier<wire::Work> = "WSWK";
+template <>
+constexpr const char* kIdentifier<wire::AgentState> = "WSHB";
+template <>
+constexpr const char* kIdentifier<wire::HelloReply> = "WSHR";
+template <>
+constexpr const char* kIdentifier<wire::UploadRequest> = "WSUQ";
+template <>
+constexpr const char* kIdentifier<wire::UploadReply> = "WSUR";
+template <>
+constexpr const char* kIdentifier<wire::SceneRequest> = "WSSQ";
+template <>
+constexpr const char* kIdentifier<wire::SceneReply> = "WSSR";
+template <>
+constexpr const char* kIdentifier<wire::Result> = "WSRE";
+template <>
+constexpr const char* kIdentifier<wire::SignedResult> = "WSRS";
+template <>
+constexpr const char* kIdentifier<wire::Verdict> = "WSVD";
+template <>
+constexpr const char* kIdentifier<wire::Event> = "WSEV";
+
 /// Checks `bytes` with the FlatBuffers verifier, then unpacks a `Table` (wire::Result,
 /// wire::AgentState, ...) into its object form (wire::ResultT). Nothing of the buffer is touched
 /// before the check. kCorrupt when it does not hold.
@@ -28,7 +58,7 @@ Result<typename Table::NativeTableType> decode(ByteView bytes) {
   // What comes off a socket begins anywhere; FlatBuffers reads words where they are aligned.
   const Bytes aligned(bytes.begin(), bytes.end());
   flatbuffers::Verifier verifier(aligned.data(), aligned.size(), 32, 100'000);
-  if (!verifier.VerifyBuffer<Table>(nullptr)) {
+  if (!verifier.VerifyBuffer<Table>(kIdentifier<Table>)) {
     return fail(Errc::kCorrupt,
                 std::string("not a valid message of type ") + Table::GetFullyQualifiedName());
   }
@@ -42,7 +72,7 @@ template <class NativeTable>
 Bytes encode(const NativeTable& object) {
   using Table = typename NativeTable::TableType;
   flatbuffers::FlatBufferBuilder builder;
-  builder.Finish(Table::Pack(builder, &object));
+  builder.Finish(Table::Pack(builder, &object), kIdentifier<Table>);
   return Bytes(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
 }
 

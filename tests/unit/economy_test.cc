@@ -1,0 +1,309 @@
+#include "dispatcher/economy/economy.h"
+
+#include <gtest/gtest.h>
+
+#include "shared/messages/manifest.h"
+
+namespace worldshare::dispatcher {
+namespace {
+
+using namespace std::chrono_literals;
+
+wire::ManifestT manifest(int last, unsigned replicas = 2, unsigned max_replicas = 3) {
+  const std::string json =
+      R"({"scene": {"sha256": ")" + std::string(64, 'a') +
+      R"(", "size_bytes": 9, "name": "a.blend"}, "frames": {"first": 1, "last": )" +
+      std::to_string(last) + R"(}, "output": {"width": 8, "height": 8},)" +
+      R"("policy": {"replicas": )" + std::to_string(replicas) + R"(, "max_replicas": )" +
+      std::to_string(max_replicas) + R"(}, "requirements": {"blender": "3.4"}})";
+  return std::move(*messages::parse_manifest(json));
+}
+
+class EconomyTest : public testing::Test {
+ protected:
+  EconomyTest() {
+    options_.sibling_hold = 0ms;
+    options_.heartbeat = 1000ms;
+    economy_ = Economy(options_, [this](std::uint64_t bound) { return draws_++ % bound; });
+  }
+
+  void add_job(const std::string& id, int last, unsigned replicas = 2) {
+    Job job;
+    job.id = id;
+    job.manifest = manifest(last, replicas);
+    economy_.add_job(std::move(job));
+  }
+
+  wire::AgentStateT state(const std::string& agent,
+                          std::vector<std::uint32_t> free,
+                          std::vector<std::pair<std::string, wire::LeasePhase>> leases = {},
+                          float progress = 0) {
+    wire::AgentStateT out;
+    out.agent = agent;
+    out.sequence = ++sequence_;
+    out.started_ms = 1;
+    out.capabilities = std::make_unique<wire::CapabilitiesT>();
+    out.capabilities->blender = "3.4.1";
+    out.capabilities->engines = {wire::Engine::cycles};
+    out.capabilities->memory_bytes = 1U << 30;
+    out.free_slots = std::move(free);
+    for (const auto& [lease, phase] : leases) {
+      auto held = std::make_unique<wire::LeaseProgressT>();
+      held->lease = lease;
+      held->phase = phase;
+      held->progress = progress;
+      out.leases.push_back(std::move(held));
+    }
+    return out;
+  }
+
+  HeartbeatOutcome idle(int n) {
+    return economy_.heartbeat("owner" + std::to_string(n), state("agent" + std::to_string(n), {0}),
+                              now_);
+  }
+
+  /// What the dispatcher does between the economy's proposals: gives ids to new units.
+  std::vector<Lease> dispatch() {
+    for (const auto& wanted : economy_.wanted_units(now_)) {
+      for (std::uint32_t i = 0; i < wanted.count; ++i) {
+        Unit unit;
+        unit.id = ++units_;
+        unit.job = wanted.job;
+        unit.frame = static_cast<std::int32_t>(wanted.first_index + i + 1);
+        unit.wanted = economy_.job(wanted.job)->manifest.policy->replicas;
+        economy_.add_unit(std::move(unit));
+      }
+      economy_.frames_made(wanted.job, wanted.count);
+    }
+    return economy_.match(now_);
+  }
+
+  EconomyOptions options_;
+  std::uint64_t draws_ = 0;
+  std::uint64_t sequence_ = 0;
+  UnitId units_ = 0;
+  Clock::TimePoint now_ = from_unix_ms(1'000'000);
+  Economy economy_{options_, [](std::uint64_t) { return 0; }};
+};
+
+TEST_F(EconomyTest, ReplicasOfAUnitGoToDifferentOwners) {
+  add_job("j", 10);
+  for (int n : {1, 2, 3}) idle(n);
+  std::set<std::pair<UnitId, std::string>> pairs;
+  const auto leases = dispatch();
+  EXPECT_EQ(leases.size(), 3U);
+  for (const auto& lease : leases) EXPECT_TRUE(pairs.emplace(lease.unit, lease.owner).second);
+}
+
+TEST_F(EconomyTest, TwoAgentsOfOneOwnerNeverShareAUnit) {
+  add_job("j", 1);
+  economy_.heartbeat("same", state("agent1", {0}), now_);
+  economy_.heartbeat("same", state("agent2", {0}), now_);
+  EXPECT_EQ(dispatch().size(), 1U);
+  EXPECT_TRUE(dispatch().empty());
+  const auto lease = economy_.unit(1)->leases;
+  economy_.reported(*lease.begin(), "same", 1, true);
+  idle(1);
+  EXPECT_EQ(economy_.waiting("j", now_), "");
+}
+
+TEST_F(EconomyTest, UnitsAreMadeForFreeSlotsOnly) {
+  add_job("j", 1'000'000);
+  idle(1);
+  idle(2);
+  dispatch();
+  EXPECT_EQ(economy_.job("j")->frames_made, 2U);
+  EXPECT_TRUE(economy_.wanted_units(now_).empty());
+}
+
+TEST_F(EconomyTest, AnOpenUnitIsFinishedBeforeANewOneIsOpened) {
+  add_job("j", 10);
+  idle(1);
+  const auto first = dispatch();
+  ASSERT_EQ(first.size(), 1U);
+  idle(2);
+  const auto second = dispatch();
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(second[0].unit, first[0].unit);
+}
+
+TEST_F(EconomyTest, AProposedLeaseThatCouldNotBeWrittenIsTakenBack) {
+  add_job("j", 1);
+  idle(1);
+  const auto leases = dispatch();
+  ASSERT_EQ(leases.size(), 1U);
+  economy_.cancel(leases[0].id);
+  EXPECT_EQ(economy_.lease(leases[0].id), nullptr);
+  EXPECT_EQ(dispatch().size(), 1U);
+}
+
+TEST_F(EconomyTest, ALeaseThatTheAgentDoesNotListIsSentAgain) {
+  add_job("j", 1);
+  idle(1);
+  const auto leases = dispatch();
+  EXPECT_TRUE(idle(1).resend.empty()) << "the assignment may still be on its way";
+  now_ += 2500ms;
+  EXPECT_EQ(idle(1).resend, std::vector<std::string>{leases[0].id});
+  EXPECT_TRUE(dispatch().empty()) << "the slot is taken all the same";
+}
+
+TEST_F(EconomyTest, AStrangersLeaseIsStopped) {
+  const auto outcome = economy_.heartbeat(
+      "owner1", state("agent1", {}, {{"gone", wire::LeasePhase::rendering}}), now_);
+  ASSERT_EQ(outcome.stop.size(), 1U);
+  EXPECT_EQ(outcome.stop[0].lease, "gone");
+}
+
+TEST_F(EconomyTest, OnlyProgressExtendsALease) {
+  add_job("j", 1);
+  options_.lease_initial = options_.lease_extend = 10'000ms;
+  economy_ = Economy(options_, [](std::uint64_t) { return 0; });
+  add_job("j", 1);
+  idle(1);
+  const std::string lease = dispatch().at(0).id;
+  now_ += 9s;
+  economy_.heartbeat("owner1", state("agent1", {}, {{lease, wire::LeasePhase::rendering}}, 0.5F),
+                     now_);
+  now_ += 9s;
+  EXPECT_TRUE(economy_.expire(now_).leases.empty());
+  economy_.heartbeat("owner1", state("agent1", {}, {{lease, wire::LeasePhase::rendering}}, 0.5F),
+                     now_);
+  now_ += 2s;
+  const auto expired = economy_.expire(now_);
+  ASSERT_EQ(expired.leases, std::vector<std::string>{lease})
+      << "a render that stands still loses its lease";
+  EXPECT_EQ(expired.stop.size(), 1U);
+}
+
+TEST_F(EconomyTest, NotANumberIsNoProgress) {
+  add_job("j", 1);
+  idle(1);
+  const std::string lease = dispatch().at(0).id;
+  const auto before = economy_.lease(lease)->expires_at;
+  now_ += 200s;
+  economy_.heartbeat("owner1",
+                     state("agent1", {}, {{lease, wire::LeasePhase::fetching}},
+                           std::numeric_limits<float>::quiet_NaN()),
+                     now_);
+  EXPECT_EQ(economy_.lease(lease)->expires_at, before);
+}
+
+TEST_F(EconomyTest, AnExpiredLeaseIsGrantedAgainEvenToTheSameOwner) {
+  add_job("j", 1);
+  idle(1);
+  dispatch();
+  now_ += 301s;
+  ASSERT_EQ(economy_.expire(now_).leases.size(), 1U);
+  idle(1);
+  EXPECT_EQ(dispatch().size(), 1U);
+}
+
+TEST_F(EconomyTest, AUnitThatLosesEveryLeaseFails) {
+  add_job("j", 1);
+  for (unsigned i = 0; i <= options_.max_expiries; ++i) {
+    idle(1);
+    ASSERT_EQ(dispatch().size(), 1U) << i;
+    now_ += 301s;
+    const auto expired = economy_.expire(now_);
+    ASSERT_EQ(expired.failed.empty(), i < options_.max_expiries) << i;
+  }
+}
+
+TEST_F(EconomyTest, ARepeatedVerdictIsCountedOnce) {
+  add_job("j", 1);
+  idle(1);
+  const auto lease = dispatch().at(0);
+  economy_.reported(lease.id, "owner1", lease.unit, true);
+  economy_.reported(lease.id, "owner1", lease.unit, true);
+  EXPECT_EQ(economy_.unit(lease.unit)->opinions.size(), 1U);
+  idle(2);
+  EXPECT_EQ(dispatch().size(), 1U);
+}
+
+TEST_F(EconomyTest, DisagreementAsksOneMoreOwner) {
+  add_job("j", 1);
+  for (int n : {1, 2}) idle(n);
+  for (const auto& lease : dispatch()) economy_.reported(lease.id, lease.owner, lease.unit, true);
+  for (int n : {1, 2}) idle(n);
+  economy_.want(1, 3);
+  EXPECT_TRUE(dispatch().empty());
+  EXPECT_EQ(economy_.waiting("j", now_),
+            "frame 1 needs another volunteer: all 2 that are connected have rendered it");
+  idle(3);
+  const auto third = dispatch();
+  ASSERT_EQ(third.size(), 1U);
+  EXPECT_EQ(third[0].owner, "owner3");
+}
+
+TEST_F(EconomyTest, AVoidResultIsReplacedByAnotherOwnerFirst) {
+  add_job("j", 1, 1);
+  idle(1);
+  const auto lease = dispatch().at(0);
+  economy_.reported(lease.id, lease.owner, lease.unit, false);
+  idle(1);
+  idle(2);
+  const auto again = dispatch();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].owner, "owner2");
+}
+
+TEST_F(EconomyTest, ALateResultEndsTheSameOwnersNewerLease) {
+  add_job("j", 1);
+  idle(1);
+  const auto old = dispatch().at(0);
+  now_ += 301s;
+  economy_.expire(now_);
+  idle(1);
+  const auto fresh = dispatch().at(0);
+  const auto reported = economy_.reported(old.id, "owner1", old.unit, true);
+  ASSERT_EQ(reported.stop.size(), 1U);
+  EXPECT_EQ(reported.stop[0].lease, fresh.id);
+}
+
+TEST_F(EconomyTest, AClosedUnitStopsItsOtherAgents) {
+  add_job("j", 1);
+  for (int n : {1, 2}) idle(n);
+  const auto leases = dispatch();
+  EXPECT_EQ(economy_.close_unit(leases[0].unit, "finished").size(), 2U);
+  EXPECT_EQ(economy_.lease(leases[0].id), nullptr);
+}
+
+TEST_F(EconomyTest, AnAgentThatCannotRenderTheSceneIsNotAsked) {
+  Job job;
+  job.id = "j";
+  job.manifest = manifest(1);
+  job.manifest.requirements->blender = "4.2";
+  economy_.add_job(std::move(job));
+  idle(1);
+  EXPECT_TRUE(dispatch().empty());
+  EXPECT_EQ(economy_.waiting("j", now_), "the scene needs Blender 4.2, the agent has 3.4.1");
+}
+
+TEST_F(EconomyTest, ASilentOrDrainingAgentGetsNothing) {
+  add_job("j", 2);
+  idle(1);
+  auto draining = state("agent2", {0});
+  draining.draining = true;
+  economy_.heartbeat("owner2", std::move(draining), now_);
+  now_ += 6s;
+  EXPECT_TRUE(dispatch().empty());
+  EXPECT_EQ(economy_.waiting("j", now_), "no agent is connected");
+}
+
+TEST_F(EconomyTest, AMillionFreeSlotsAreNotBelieved) {
+  add_job("j", 1'000'000, 1);
+  std::vector<std::uint32_t> slots(100'000);
+  for (std::uint32_t i = 0; i < slots.size(); ++i) slots[i] = i;
+  economy_.heartbeat("owner1", state("agent1", slots), now_);
+  EXPECT_LE(dispatch().size(), 64U);
+}
+
+TEST(VersionAtLeast, ComparesByNumber) {
+  EXPECT_TRUE(version_at_least("3.10.0", "3.9"));
+  EXPECT_TRUE(version_at_least("3.4.1", "3.4"));
+  EXPECT_FALSE(version_at_least("3.4", "3.4.1"));
+  EXPECT_FALSE(version_at_least("", "3.4"));
+}
+
+}  // namespace
+}  // namespace worldshare::dispatcher
