@@ -42,12 +42,12 @@ quiet_services() {
       as_root rm -f "$drop_in"
     fi
   fi
-  if [[ " $* " == *" nats-server "* && -d /run/systemd/system ]]; then
-    if [[ $when == before ]]; then
-      as_root systemctl mask --runtime nats-server.service
-    else
-      as_root systemctl unmask --runtime nats-server.service
+  if [[ " $* " == *" nats-server "* ]] && command -v systemctl >/dev/null; then
+    if [[ $when == after ]]; then
       as_root systemctl disable nats-server.service
+    fi
+    if [[ -d /run/systemd/system ]]; then
+      as_root systemctl "$([[ $when == before ]] && echo mask || echo unmask)" --runtime nats-server.service
     fi
   fi
 }
