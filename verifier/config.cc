@@ -1,0 +1,39 @@
+#include "verifier/config.h"
+
+#include "shared/crypto.h"
+
+namespace worldshare::verifier {
+
+YamlFields Config::fields() {
+  YamlFields fields;
+  fields.add("nats.url", nats_url)
+      .add("nats.seed_file", nats_seed_file)
+      .add("postgres.conninfo", postgres_conninfo)
+      .add("blobs.directory", blobs_directory)
+      .add("blobs.artifact_limit_bytes", artifact_limit_bytes)
+      .add("dispatcher.public_key", dispatcher_public_key)
+      .add("http.address", http_address)
+      .add("http.port", http_port)
+      .add("tolerance.psnr_db", tolerance.psnr_db)
+      .add("tolerance.ssim", tolerance.ssim)
+      .add("images.limit_bytes", image_limit_bytes)
+      .add("images.cache_bytes", image_cache_bytes)
+      .add("workers", workers)
+      .add("startup.wait_seconds", startup_wait)
+      .add("log.level", log_level);
+  return fields;
+}
+
+Result<> Config::check() const {
+  if (nats_seed_file.empty()) {
+    return fail(Errc::kInvalid, "nats.seed_file: name the file with the verifier's nkey seed");
+  }
+  if (!is_user_nkey(dispatcher_public_key)) {
+    return fail(Errc::kInvalid, "dispatcher.public_key: needs the dispatcher's nkey, \"U...\"");
+  }
+  if (tolerance.ssim > 1) return fail(Errc::kInvalid, "tolerance.ssim: must be at most 1");
+  if (workers < 1 || workers > 64) return fail(Errc::kInvalid, "workers: must be 1 to 64");
+  return {};
+}
+
+}  // namespace worldshare::verifier

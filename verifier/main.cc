@@ -1,1 +1,59 @@
-int main() { return 0; }
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include "shared/log.h"
+#include "shared/signals.h"
+#include "verifier/service.h"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kBadConfig = 2;
+constexpr int kUnreachable = 3;
+
+int report(const worldshare::Result<>& outcome) {
+  if (outcome) return 0;
+  spdlog::error("{}", outcome.error().message);
+  switch (outcome.error().code) {
+    case worldshare::Errc::kInvalid:
+    case worldshare::Errc::kDenied:
+    case worldshare::Errc::kNotFound: return kBadConfig;
+    case worldshare::Errc::kUnavailable:
+    case worldshare::Errc::kTimeout: return kUnreachable;
+    default: return kFailed;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  namespace verifier = worldshare::verifier;
+  setenv("OPENCV_IO_ENABLE_OPENEXR", "1", 1);  // read once, at OpenCV's first image
+  worldshare::StopOnSignal stop;
+  verifier::Config config;
+  std::filesystem::path config_file;
+  std::string level;
+  CLI::App app("WorldShare verifier: compares the replicas of a frame and decides which is true");
+  app.set_version_flag("--version", WORLDSHARE_VERSION);
+  app.add_option("--config", config_file, "YAML file; docs/operations.md lists the keys");
+  app.add_option("--log-level", level, "trace, debug, info, warn, err");
+  CLI11_PARSE(app, argc, argv);
+
+  const auto fields = config.fields();
+  worldshare::Result<> loaded;
+  if (!config_file.empty()) loaded = fields.load(config_file);
+  if (!level.empty()) config.log_level = level;
+  worldshare::init_log("verifier", config.log_level);
+  if (loaded) loaded = config.check();
+  if (!loaded) {
+    spdlog::error("{}", loaded.error().message);
+    return kBadConfig;
+  }
+  std::fprintf(stderr, "%s", fields.describe().c_str());
+  const auto outcome = verifier::serve(config, stop.token());
+  if (!outcome && stop.token().stop_requested()) return 0;
+  return report(outcome);
+}

@@ -1,0 +1,212 @@
+#include "tests/integration/verifier_bench.h"
+
+#include <gtest/gtest.h>
+
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+
+#include "shared/blobs/store.h"
+#include "shared/ids.h"
+#include "shared/messages/ticket.h"
+#include "verifier/service.h"
+
+namespace worldshare::testing {
+namespace {
+
+constexpr std::chrono::seconds kPatience{30};
+const std::string kScene = to_hex(sha256(as_bytes("scene")));
+
+constexpr const char* kJob = R"(
+  insert into jobs (id, tenant, title, manifest, scene, frames_total, frames_made, replicas,
+                    max_replicas, state)
+  values ($1, 'studio', 'test', '{"output": {"width": 24, "height": 20}}', $2, 1, 1, $3, $4, 'active'))";
+
+constexpr const char* kReplica = R"(
+  insert into replicas (lease, unit, agent, owner, slot, leased_at, expires_at)
+  values ($1, $2, $3, $4, 0, now() - interval '1 hour', now() + interval '1 hour'))";
+
+pg::Connection connect(const std::string& conninfo) {
+  auto connection = pg::Connection::open(conninfo);
+  WS_CHECK(connection, "the test's database answers");
+  return std::move(*connection);
+}
+
+pg::Rows must(Result<pg::Rows> rows) {
+  EXPECT_TRUE(rows) << rows.error().message;
+  WS_CHECK(rows, "the test's own SQL works");
+  return std::move(*rows);
+}
+
+}  // namespace
+
+Bytes picture(unsigned seed, int error) {
+  cv::Mat pixels(20, 24, CV_8UC3);
+  cv::RNG random(seed);
+  random.fill(pixels, cv::RNG::UNIFORM, 20, 230);
+  pixels += cv::Scalar::all(error);
+  Bytes out;
+  WS_CHECK(cv::imencode(".png", pixels, out), "OpenCV writes PNG");
+  return out;
+}
+
+VerifierBench::VerifierBench(NatsServer& broker, PostgresServer& postgres)
+    : broker_(broker),
+      conninfo_(postgres.fresh_database()),
+      database_(connect(conninfo_)),
+      operator_(broker.connect(broker.operator_key(), "bench")) {
+  if (auto ok = broker.verifier().save(folder_.path() / "verifier.seed"); !ok) std::abort();
+  verdict_subscription_ = std::move(*operator_->subscribe("verdicts.*"));
+  rejections_ = std::move(*operator_->subscribe("dlq.results"));
+  execute("insert into tenants (id) values ('studio')");
+  must(database_.exec(
+      "insert into scenes (sha256, size_bytes, name, blender) values ($1, 5, 's.blend', '3.4')",
+      {kScene}));
+}
+
+verifier::Config VerifierBench::config() const {
+  verifier::Config out;
+  out.nats_url = broker_.url();
+  out.nats_seed_file = folder_.path() / "verifier.seed";
+  out.postgres_conninfo = conninfo_;
+  out.blobs_directory = folder_.path() / "blobs";
+  out.dispatcher_public_key = broker_.dispatcher().public_key();
+  out.http_port = 0;
+  return out;
+}
+
+void VerifierBench::start_verifier() {
+  verifiers_.emplace_back([config = config()](std::stop_token stop) {
+    const auto outcome = verifier::serve(config, stop);
+    EXPECT_TRUE(outcome) << outcome.error().message;
+  });
+}
+
+void VerifierBench::stop_verifiers() { verifiers_.clear(); }
+
+Volunteer& VerifierBench::volunteer(const std::string& owner) {
+  const auto found = volunteers_.find(owner);
+  if (found != volunteers_.end()) return found->second;
+  Volunteer made{broker_.add_agent(), owner, nullptr};
+  made.connection = broker_.connect(made.key, owner);
+  must(database_.exec("insert into owners (id) values ($1)", {owner}));
+  must(database_.exec("insert into agents (id, owner) values ($1, $2)", {made.agent(), owner}));
+  return volunteers_.emplace(owner, std::move(made)).first->second;
+}
+
+std::int64_t VerifierBench::unit(unsigned replicas, unsigned max_replicas) {
+  const std::string job = new_id();
+  must(database_.exec(kJob, {job, kScene, replicas, max_replicas}));
+  return must(database_.exec(
+                  "insert into units (job, frame, replicas_wanted) values ($1, 7, $2) returning id",
+                  {job, replicas}))
+      .integer(0, 0);
+}
+
+Lease VerifierBench::lease(std::int64_t unit, Volunteer& holder) {
+  Lease out{new_id(), unit, &holder, {}};
+  must(database_.exec(kReplica, {out.id, unit, holder.agent(), holder.owner}));
+  out.ticket = messages::sign_ticket(broker_.dispatcher(), {out.id, holder.agent(), kScene, 7});
+  return out;
+}
+
+std::string VerifierBench::commit(const Lease& lease, const Bytes& artifact) {
+  const std::string name = to_hex(sha256(artifact));
+  const auto store = blobs::Store::open(folder_.path() / "blobs");
+  auto upload = store->begin(name, artifact.size());
+  EXPECT_TRUE(upload->write(artifact));
+  EXPECT_TRUE(upload->commit());
+  must(database_.exec(
+      "update replicas set committed_sha256 = $2, committed_bytes = $3 where lease = $1",
+      {lease.id, name, artifact.size()}));
+  return name;
+}
+
+wire::ResultT VerifierBench::rendered(const Lease& lease, const Bytes& artifact) const {
+  wire::ResultT out;
+  out.lease = lease.id;
+  out.agent = lease.holder->agent();
+  out.ticket = lease.ticket;
+  out.outcome = wire::Outcome::rendered;
+  out.artifact = std::make_unique<wire::ArtifactT>();
+  out.artifact->sha256 = to_hex(sha256(artifact));
+  out.artifact->size_bytes = artifact.size();
+  out.render_seconds = 12.5F;
+  out.renderer = "Blender 3.4.1";
+  return out;
+}
+
+wire::ResultT VerifierBench::failed(const Lease& lease, const std::string& code) const {
+  wire::ResultT out;
+  out.lease = lease.id;
+  out.agent = lease.holder->agent();
+  out.ticket = lease.ticket;
+  out.outcome = wire::Outcome::failed;
+  out.error_code = code;
+  return out;
+}
+
+void VerifierBench::send(const Lease& lease,
+                         const wire::ResultT& result,
+                         const std::string& message_id) {
+  wire::SignedResultT message;
+  message.payload = messages::encode(result);
+  message.signature = lease.holder->key.sign(message.payload);
+  const auto stored = lease.holder->connection->publish_stored(
+      "results." + lease.holder->agent() + "." + lease.id, messages::encode(message),
+      message_id.empty() ? lease.id : message_id, "", kPatience);
+  EXPECT_TRUE(stored) << stored.error().message;
+}
+
+void VerifierBench::render(const Lease& lease, const Bytes& artifact) {
+  commit(lease, artifact);
+  send(lease, rendered(lease, artifact));
+}
+
+void VerifierBench::send_raw(const std::string& subject, const Bytes& data) {
+  EXPECT_TRUE(operator_->publish_stored(subject, data, new_id(), "", kPatience));
+}
+
+void VerifierBench::read_verdicts() {
+  for (;;) {
+    auto message = verdict_subscription_->next(std::chrono::milliseconds(20));
+    if (!message || !*message) return;
+    auto verdict = messages::decode<wire::Verdict>((*message)->data());
+    EXPECT_TRUE(verdict);
+    if (verdict) verdicts_[verdict->lease].push_back(*verdict);
+  }
+}
+
+wire::VerdictT VerifierBench::verdict(const Lease& lease) {
+  const bool came = eventually([&] { return verdict_count(lease) > 0; });
+  EXPECT_TRUE(came) << "no verdict on lease " << lease.id;
+  return came ? verdicts_[lease.id].front() : wire::VerdictT{};
+}
+
+int VerifierBench::verdict_count(const Lease& lease) {
+  read_verdicts();
+  return static_cast<int>(verdicts_[lease.id].size());
+}
+
+std::string VerifierBench::query(const std::string& sql) {
+  const auto rows = must(database_.exec(sql.c_str()));
+  return rows.empty() ? "" : rows.str(0, 0);
+}
+
+void VerifierBench::execute(const std::string& sql) { must(database_.exec(sql.c_str())); }
+
+std::string VerifierBench::next_rejection() {
+  auto message = rejections_->next(kPatience);
+  if (!message || !*message) return "none came";
+  return (*message)->header("Reason");
+}
+
+bool VerifierBench::eventually(const std::function<bool()>& condition) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < until) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+}  // namespace worldshare::testing

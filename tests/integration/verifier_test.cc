@@ -1,0 +1,411 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <atomic>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+
+#include "shared/ids.h"
+#include "shared/messages/ticket.h"
+#include "tests/integration/verifier_bench.h"
+
+namespace worldshare::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using wire::Decision;
+
+class VerifierTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    setenv("OPENCV_IO_ENABLE_OPENEXR", "1", 1);
+    broker_ = NatsServer::start();
+    broker_->provision();
+    postgres_ = PostgresServer::start();
+  }
+  static void TearDownTestSuite() {
+    postgres_.reset();
+    broker_.reset();
+  }
+
+  void SetUp() override { bench_ = std::make_unique<VerifierBench>(*broker_, *postgres_); }
+  void TearDown() override { bench_.reset(); }
+
+  /// Leases of one unit, each of another owner.
+  std::vector<Lease> leases(std::size_t count, unsigned replicas, unsigned max_replicas) {
+    const std::int64_t unit = bench_->unit(replicas, max_replicas);
+    std::vector<Lease> out;
+    for (std::size_t i = 0; i < count; ++i) {
+      out.push_back(bench_->lease(unit, bench_->volunteer("owner" + std::to_string(i))));
+    }
+    return out;
+  }
+
+  std::string judged(const Lease& lease) {
+    return bench_->query("select judged from results where lease = '" + lease.id + "'");
+  }
+
+  /// A rendered result is void, and the reason says why.
+  void expect_void(const Lease& lease, const std::string& reason) {
+    const auto verdict = bench_->verdict(lease);
+    EXPECT_FALSE(verdict.counts);
+    EXPECT_EQ(verdict.decision, Decision::more_replicas);
+    EXPECT_EQ(verdict.replicas_needed, 1);
+    EXPECT_THAT(verdict.reason, HasSubstr(reason));
+    EXPECT_EQ(judged(lease), "void");
+    EXPECT_EQ(
+        bench_->query("select rejected from trust where owner = '" + lease.holder->owner + "'"),
+        "1");
+    EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
+  }
+
+  static std::unique_ptr<NatsServer> broker_;
+  static std::unique_ptr<PostgresServer> postgres_;
+  std::unique_ptr<VerifierBench> bench_;
+};
+
+std::unique_ptr<NatsServer> VerifierTest::broker_;
+std::unique_ptr<PostgresServer> VerifierTest::postgres_;
+
+TEST_F(VerifierTest, TwoAlikeAreAcceptedAndBothEarnOnce) {
+  bench_->start_verifier();
+  const auto leases = this->leases(2, 2, 5);
+  bench_->render(leases[0], picture(1));
+  const auto first = bench_->verdict(leases[0]);
+  EXPECT_EQ(first.decision, Decision::pending);
+  EXPECT_EQ(first.opinions, 1);
+  EXPECT_EQ(first.replicas_needed, 1);
+  bench_->render(leases[1], picture(1));
+  const auto second = bench_->verdict(leases[1]);
+  EXPECT_EQ(second.decision, Decision::accepted);
+  EXPECT_EQ(second.artifact, to_hex(sha256(picture(1))));
+  EXPECT_EQ(second.frame, 7);
+  EXPECT_EQ(second.opinions, 2);
+  EXPECT_EQ(judged(leases[0]), "agreed");
+  EXPECT_EQ(judged(leases[1]), "agreed");
+  EXPECT_EQ(bench_->query("select artifact from outputs"), second.artifact);
+  EXPECT_EQ(bench_->query("select count(*) || ' ' || sum(amount) from credit"), "2 25");
+  EXPECT_EQ(bench_->query("select method from comparisons"), "same_blob");
+  EXPECT_EQ(bench_->query("select sum(agreed) from trust"), "2");
+}
+
+TEST_F(VerifierTest, SlightlyDifferentPicturesAgreeByTheirMetrics) {
+  bench_->start_verifier();
+  const auto leases = this->leases(2, 2, 5);
+  bench_->render(leases[0], picture(1));
+  bench_->render(leases[1], picture(1, 1));
+  ASSERT_EQ(bench_->verdict(leases[0]).lease, leases[0].id);
+  ASSERT_EQ(bench_->verdict(leases[1]).lease, leases[1].id);
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "1");
+  EXPECT_EQ(bench_->query("select method || ' ' || agree || ' ' || round(psnr_db::numeric, 2) from "
+                          "comparisons"),
+            "metrics true 48.13");
+}
+
+TEST_F(VerifierTest, TheSameResultTwiceCountsOnce) {
+  bench_->start_verifier();
+  const auto leases = this->leases(2, 2, 5);
+  bench_->render(leases[0], picture(1));
+  bench_->verdict(leases[0]);
+  bench_->send(leases[0], bench_->rendered(leases[0], picture(1)), "another id");
+  bench_->send(leases[0], bench_->failed(leases[0], "changed its mind"), "a third id");
+  bench_->render(leases[1], picture(1));
+  EXPECT_EQ(bench_->verdict(leases[1]).decision, Decision::accepted);
+  EXPECT_EQ(bench_->query("select count(*) from results"), "2");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
+  EXPECT_EQ(bench_->query("select count(*) from verdicts"), "2");
+  EXPECT_EQ(bench_->verdict_count(leases[0]), 1);
+}
+
+TEST_F(VerifierTest, AVerdictThatWasNotPublishedIsPublishedLater) {
+  const auto leases = this->leases(2, 2, 5);
+  bench_->start_verifier();
+  bench_->render(leases[0], picture(1));
+  bench_->verdict(leases[0]);
+  bench_->stop_verifiers();
+  bench_->execute("update verdicts set published_at = null");
+  bench_->start_verifier();
+  EXPECT_TRUE(bench_->eventually(
+      [&] { return bench_->query("select count(published_at) from verdicts") == "1"; }));
+}
+
+TEST_F(VerifierTest, WhatIsNotSignedTicketedAndLeasedIsPutAside) {
+  bench_->start_verifier();
+  auto leases = this->leases(2, 2, 5);
+  const Lease& lease = leases[0];
+  bench_->commit(lease, picture(1));
+
+  auto forged = bench_->rendered(lease, picture(1));
+  forged.ticket[3] ^= 1;
+  bench_->send(lease, forged, "forged");
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("ticket"));
+
+  auto other_ticket = bench_->rendered(lease, picture(1));
+  other_ticket.ticket = leases[1].ticket;
+  bench_->send(lease, other_ticket, "other ticket");
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("ticket"));
+
+  Lease unknown = lease;
+  unknown.id = new_id();
+  bench_->send(unknown, bench_->rendered(unknown, picture(1)));
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("unknown lease"));
+
+  Lease stolen = leases[1];
+  stolen.holder = lease.holder;
+  bench_->send(stolen, bench_->rendered(stolen, picture(1)));
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("another agent's"));
+
+  bench_->send(lease, bench_->rendered(leases[1], picture(1)), "speaks of another");
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("another"));
+
+  wire::SignedResultT unsigned_result;
+  unsigned_result.payload = messages::encode(bench_->rendered(lease, picture(1)));
+  unsigned_result.signature = leases[1].holder->key.sign(unsigned_result.payload);
+  const std::string subject = "results." + lease.holder->agent() + "." + lease.id;
+  bench_->send_raw(subject, messages::encode(unsigned_result));
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("signature"));
+
+  bench_->send_raw(subject, Bytes(100, 0xff));
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("not a valid message"));
+  bench_->send_raw("results.x.y", Bytes{1});
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("subject"));
+
+  EXPECT_EQ(bench_->query("select count(*) from results"), "0");
+  EXPECT_EQ(bench_->query("select count(*) from verdicts"), "0");
+  EXPECT_EQ(bench_->query("select count(*) from trust"), "0");
+}
+
+TEST_F(VerifierTest, WhatIsNoImageIsVoid) {
+  bench_->start_verifier();
+  const auto leases = this->leases(1, 2, 5);
+  const Bytes text{'h', 'e', 'l', 'l', 'o'};
+  bench_->render(leases[0], text);
+  expect_void(leases[0], "not a PNG, JPEG or OpenEXR image");
+}
+
+Bytes encode(const std::string& extension, const cv::Mat& pixels) {
+  Bytes out;
+  EXPECT_TRUE(cv::imencode(extension, pixels, out));
+  return out;
+}
+
+TEST_F(VerifierTest, AnImageOfAnotherSizeOrFormatIsVoid) {
+  bench_->start_verifier();
+  const auto leases = this->leases(2, 2, 5);
+  bench_->render(leases[0], encode(".png", cv::Mat(24, 20, CV_8UC3, cv::Scalar(1, 2, 3))));
+  expect_void(leases[0], "20x24 pixels, the job asks for 24x20");
+  bench_->render(leases[1], encode(".jpg", cv::Mat(20, 24, CV_8UC3, cv::Scalar(1, 2, 3))));
+  expect_void(leases[1], "the image is JPEG, the job asks for PNG");
+}
+
+void append_chunk(Bytes& out, const std::string& type, const Bytes& data) {
+  const auto append = [&](std::size_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      out.push_back(static_cast<std::uint8_t>(value >> shift));
+    }
+  };
+  append(data.size());
+  const std::size_t begin = out.size();
+  out.insert(out.end(), type.begin(), type.end());
+  out.insert(out.end(), data.begin(), data.end());
+  append(crc32_z(0, out.data() + begin, out.size() - begin));
+}
+
+/// A PNG whose header says width x height and whose data unpacks to `plain_bytes` zeros.
+Bytes bomb(std::uint8_t width_high, std::uint8_t width_low, std::size_t plain_bytes) {
+  Bytes packed(compressBound(plain_bytes));
+  uLongf size = packed.size();
+  const Bytes plain(plain_bytes);
+  EXPECT_EQ(compress2(packed.data(), &size, plain.data(), plain.size(), 9), Z_OK);
+  packed.resize(size);
+  Bytes out{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  append_chunk(out, "IHDR", {0, 0, width_high, width_low, 0, 0, width_high, 20, 8, 2, 0, 0, 0});
+  append_chunk(out, "IDAT", packed);
+  append_chunk(out, "IEND", {});
+  return out;
+}
+
+TEST_F(VerifierTest, DecompressionBombsCostNothing) {
+  bench_->start_verifier();
+  const auto leases = this->leases(3, 2, 5);
+  bench_->render(leases[0], bomb(0x75, 0x30, 1 << 20));  // 30000 pixels wide
+  expect_void(leases[0], "the job asks for 24x20");
+  bench_->render(leases[1], bomb(0, 24, 1 << 10));  // too little for 24x20 pixels
+  expect_void(leases[1], "does not decode");
+  bench_->render(leases[2], bomb(0, 24, 256 << 20));  // unpacks to far more than its pixels
+  EXPECT_EQ(bench_->verdict(leases[2]).lease, leases[2].id);
+}
+
+TEST_F(VerifierTest, AnArtifactThatIsNotTheCommittedOneIsVoid) {
+  bench_->start_verifier();
+  const auto leases = this->leases(4, 2, 5);
+  bench_->commit(leases[0], picture(1));
+  bench_->send(leases[0], bench_->rendered(leases[0], picture(2)));
+  expect_void(leases[0], "not the one that was committed to");
+
+  bench_->send(leases[1], bench_->rendered(leases[1], picture(1)));
+  expect_void(leases[1], "never committed");
+
+  bench_->execute("update replicas set committed_sha256 = '" + to_hex(sha256(picture(9))) +
+                  "', committed_bytes = " + std::to_string(picture(9).size()) + " where lease = '" +
+                  leases[2].id + "'");
+  bench_->send(leases[2], bench_->rendered(leases[2], picture(9)));
+  expect_void(leases[2], "was not uploaded");
+
+  auto absurd = bench_->rendered(leases[3], picture(1));
+  absurd.artifact->size_bytes = ~std::uint64_t{0};
+  absurd.artifact->sha256 = "'; drop table results; --";
+  absurd.log_tail = std::string("\xff\xfe\0 bytes", 9);
+  bench_->send(leases[3], absurd);
+  expect_void(leases[3], "names no artifact");
+}
+
+TEST_F(VerifierTest, MetadataMakesAnArtifactVoid) {
+  bench_->start_verifier();
+  const auto leases = this->leases(1, 2, 5);
+  Bytes image = picture(1);
+  Bytes text;
+  append_chunk(text, "tEXt", {'H', 'o', 's', 't', 0, 'p', 'c'});
+  image.insert(image.end() - 12, text.begin(), text.end());
+  bench_->render(leases[0], image);
+  expect_void(leases[0], "tEXt");
+}
+
+TEST_F(VerifierTest, AThirdOwnerSettlesADisagreement) {
+  bench_->start_verifier();
+  const auto leases = this->leases(4, 2, 5);
+  bench_->render(leases[0], picture(1));
+  bench_->verdict(leases[0]);
+  bench_->render(leases[1], picture(2));
+  const auto dispute = bench_->verdict(leases[1]);
+  EXPECT_EQ(dispute.decision, Decision::more_replicas);
+  EXPECT_EQ(dispute.opinions, 2);
+  EXPECT_EQ(dispute.replicas_needed, 1);
+  bench_->render(leases[2], picture(2));
+  const auto settled = bench_->verdict(leases[2]);
+  EXPECT_EQ(settled.decision, Decision::accepted);
+  EXPECT_EQ(settled.artifact, to_hex(sha256(picture(2))));
+  EXPECT_EQ(judged(leases[0]), "rejected");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
+  EXPECT_EQ(bench_->query("select rejected from trust where owner = 'owner0'"), "1");
+
+  bench_->render(leases[3], picture(2));  // too late to matter
+  const auto late = bench_->verdict(leases[3]);
+  EXPECT_EQ(late.decision, Decision::pending);
+  EXPECT_TRUE(late.counts);
+  EXPECT_EQ(late.replicas_needed, 0);
+  EXPECT_EQ(judged(leases[3]), "agreed");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "1");
+}
+
+TEST_F(VerifierTest, AUnitThatNobodyCanRenderFailsWithTheReason) {
+  bench_->start_verifier();
+  const auto leases = this->leases(3, 2, 3);
+  bench_->send(leases[0], bench_->failed(leases[0], "missing_texture"));
+  const auto first = bench_->verdict(leases[0]);
+  EXPECT_EQ(first.decision, Decision::more_replicas);
+  EXPECT_EQ(first.opinions + first.replicas_needed, 3);
+  bench_->send(leases[1], bench_->failed(leases[1], "missing_texture"));
+  const auto second = bench_->verdict(leases[1]);
+  EXPECT_EQ(second.decision, Decision::failed);
+  EXPECT_THAT(second.reason, HasSubstr("missing_texture"));
+  EXPECT_EQ(judged(leases[0]), "failed");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "0");
+}
+
+TEST_F(VerifierTest, AnExpiredLeaseIsAnOpinionOnlyWhileTheUnitIsOpen) {
+  bench_->start_verifier();
+  const auto leases = this->leases(3, 2, 5);
+  const auto expire = [&](const Lease& lease) {
+    bench_->execute("update replicas set state = 'expired' where lease = '" + lease.id + "'");
+  };
+  expire(leases[0]);
+  bench_->render(leases[0], picture(1));
+  EXPECT_EQ(bench_->verdict(leases[0]).decision, Decision::pending);
+  bench_->render(leases[1], picture(1));
+  EXPECT_EQ(bench_->verdict(leases[1]).decision, Decision::accepted);
+  expire(leases[2]);
+  bench_->render(leases[2], picture(1));
+  const Lease next = this->leases(1, 2, 5)[0];
+  bench_->render(next, picture(3));
+  bench_->verdict(next);  // workers take results in order, so the expired one was handled
+  EXPECT_TRUE(judged(leases[2]).empty());
+}
+
+TEST_F(VerifierTest, ASecondOpinionOfOneOwnerDoesNotCount) {
+  bench_->start_verifier();
+  const auto unit = bench_->unit(2, 5);
+  auto& owner = bench_->volunteer("twice");
+  const Lease first = bench_->lease(unit, owner);
+  bench_->execute("update replicas set state = 'expired'");
+  const Lease second = bench_->lease(unit, owner);
+  bench_->render(first, picture(1));
+  bench_->verdict(first);
+  bench_->render(second, picture(1));
+  const Lease other = bench_->lease(unit, bench_->volunteer("other"));
+  bench_->render(other, picture(1));
+  EXPECT_EQ(bench_->verdict(other).opinions, 2);
+  EXPECT_EQ(bench_->query("select count(*) from credit where owner = 'twice'"), "1");
+}
+
+TEST_F(VerifierTest, ADatabaseThatGoesAwayLosesNothing) {
+  bench_->start_verifier();
+  std::vector<std::vector<Lease>> units;
+  for (int i = 0; i < 10; ++i) units.push_back(leases(2, 2, 5));
+  for (auto& unit : units) {
+    for (auto& lease : unit) bench_->commit(lease, picture(1));
+  }
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (i == 3) postgres_->kill();
+    for (auto& lease : units[i]) bench_->send(lease, bench_->rendered(lease, picture(1)));
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(3));  // the outage is the test
+  postgres_->restart();
+  ASSERT_TRUE(bench_->eventually([&] {
+    auto probe = pg::Connection::open(bench_->config().postgres_conninfo);
+    return probe && probe->exec("select 1");
+  }));
+  for (auto& unit : units) {
+    for (auto& lease : unit) EXPECT_EQ(bench_->verdict(lease).lease, lease.id);
+  }
+  EXPECT_TRUE(bench_->eventually(
+      [&] { return bench_->query("select count(published_at) from verdicts") == "20"; }));
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "10");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "20");
+}
+
+TEST_F(VerifierTest, ABrokerThatGoesAwayLosesNothing) {
+  bench_->start_verifier();
+  const auto before = leases(2, 2, 5);
+  const auto after = leases(2, 2, 5);
+  for (const auto& lease : before) bench_->render(lease, picture(1));
+  broker_->kill();
+  broker_->restart();
+  for (const auto& lease : after) {
+    ASSERT_TRUE(bench_->eventually([&] { return lease.holder->connection->connected(); }));
+    bench_->render(lease, picture(1));
+  }
+  EXPECT_TRUE(bench_->eventually(
+      [&] { return bench_->query("select count(published_at) from verdicts") == "4"; }));
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "2");
+}
+
+TEST_F(VerifierTest, ManyVerifiersAcceptEachUnitOnce) {
+  for (int i = 0; i < 3; ++i) bench_->start_verifier();
+  std::vector<Lease> all;
+  for (int i = 0; i < 30; ++i) {
+    for (auto& lease : leases(3, 2, 5)) all.push_back(lease);
+  }
+  for (auto& lease : all) bench_->render(lease, picture(1));
+  for (auto& lease : all) EXPECT_EQ(bench_->verdict(lease).lease, lease.id);
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "30");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "60");
+  EXPECT_EQ(bench_->query("select count(*) from verdicts where decision = 'accepted'"), "30");
+  EXPECT_EQ(bench_->query("select count(*) from verdicts"), "90");
+  EXPECT_EQ(bench_->query("select sum(agreed) from trust"), "60");
+}
+
+}  // namespace
+}  // namespace worldshare::testing

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "shared/result.h"
+#include "shared/yaml_fields.h"
+#include "verifier/consensus/agreement.h"
+
+namespace worldshare::verifier {
+
+/// The verifier's settings. Order: these defaults < YAML < flags.
+struct Config {
+  std::string nats_url = "nats://127.0.0.1:4222";
+  std::filesystem::path nats_seed_file;
+  std::string postgres_conninfo = "dbname=worldshare";
+  std::filesystem::path blobs_directory = "blobs";  ///< the dispatcher's
+  std::string dispatcher_public_key;                ///< "U...": signs the tickets
+
+  std::string http_address = "127.0.0.1";
+  std::uint16_t http_port = 8081;  ///< GET /health
+
+  Tolerance tolerance;
+  std::uint64_t artifact_limit_bytes = 512ULL << 20;  ///< of an image file
+  std::uint64_t image_limit_bytes = 2ULL << 30;       ///< of one decoded image
+  std::uint64_t image_cache_bytes = 1ULL << 30;       ///< of decoded images kept for comparisons
+
+  std::uint32_t workers = 2;                       ///< results judged at once
+  std::chrono::milliseconds startup_wait{30'000};  ///< how long services may take to appear
+  std::string log_level = "info";
+
+  YamlFields fields();
+  /// kInvalid names the key that is missing or wrong.
+  Result<> check() const;
+};
+
+}  // namespace worldshare::verifier

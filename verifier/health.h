@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+
+#include "shared/http/server.h"
+
+namespace worldshare::verifier {
+
+struct HealthState {
+  bool broker = false;
+  bool database = false;
+};
+
+/// GET /health: 200 while both services answer, else 503. `state` is called on the server's
+/// threads and must outlive it.
+class HealthPage final : public http::Handler {
+ public:
+  explicit HealthPage(std::function<HealthState()> state) : state_(std::move(state)) {}
+  http::HeadDecision on_head(const http::Request& head) override;
+  http::Reply on_request(const http::Request& request) override;
+
+ private:
+  const std::function<HealthState()> state_;
+};
+
+}  // namespace worldshare::verifier

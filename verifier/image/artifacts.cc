@@ -1,0 +1,50 @@
+#include "verifier/image/artifacts.h"
+
+namespace worldshare::verifier {
+namespace {
+
+/// What was decoded under one job's limits says nothing about another's.
+std::string key_of(const std::string& sha256, const ImageLimits& limits) {
+  return sha256 + " " + std::string(to_string(limits.format)) + " " + std::to_string(limits.width) +
+         "x" + std::to_string(limits.height);
+}
+
+}  // namespace
+
+Artifacts::Artifacts(blobs::Store store, std::uint64_t file_bytes, std::uint64_t cache_bytes)
+    : store_(std::move(store)), file_bytes_(file_bytes), cache_bytes_(cache_bytes) {}
+
+Result<DecodedImage> Artifacts::get(const std::string& sha256, const ImageLimits& limits) {
+  const std::string key = key_of(sha256, limits);
+  DecodedImage out;
+  if (find(key, out)) return out;
+  const auto bytes = store_.read(sha256, file_bytes_);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto image = decode(*bytes, limits);
+  if (image) keep(key, *image);
+  return image;
+}
+
+bool Artifacts::find(const std::string& key, DecodedImage& out) {
+  const std::lock_guard lock(mutex_);
+  const auto found = index_.find(key);
+  if (found == index_.end()) return false;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  out = found->second->image;
+  return true;
+}
+
+void Artifacts::keep(const std::string& key, const DecodedImage& image) {
+  const std::lock_guard lock(mutex_);
+  if (image.size_bytes() > cache_bytes_ || index_.contains(key)) return;
+  entries_.push_front({key, image});
+  index_[key] = entries_.begin();
+  held_bytes_ += image.size_bytes();
+  while (held_bytes_ > cache_bytes_) {
+    held_bytes_ -= entries_.back().image.size_bytes();
+    index_.erase(entries_.back().key);
+    entries_.pop_back();
+  }
+}
+
+}  // namespace worldshare::verifier

@@ -1,0 +1,119 @@
+#include "verifier/service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "shared/crypto.h"
+#include "shared/signals.h"
+#include "verifier/health.h"
+#include "verifier/verifier.h"
+
+namespace worldshare::verifier {
+namespace {
+
+constexpr std::chrono::milliseconds kTryEvery{500};
+
+/// Calls `attempt` until it is not unavailable, time is up, or a stop is requested.
+template <class Attempt>
+auto wait_for(const char* what, const Config& config, std::stop_token stop, Attempt attempt)
+    -> decltype(attempt()) {
+  const auto until = std::chrono::steady_clock::now() + config.startup_wait;
+  for (bool told = false;; told = true) {
+    auto outcome = attempt();
+    if (outcome) return outcome;
+    const Errc code = outcome.error().code;
+    const bool may_come = is_retryable(code) || code == Errc::kNotFound;
+    if (!may_come) return outcome;
+    const bool time_is_up = std::chrono::steady_clock::now() >= until;
+    if (time_is_up || stop.stop_requested()) {
+      return fail(Errc::kUnavailable, std::string(what) + ": " + outcome.error().message);
+    }
+    if (!told) spdlog::info("waiting for={} reason=\"{}\"", what, outcome.error().message);
+    sleep_unless_stopped(stop, kTryEvery);
+  }
+}
+
+Result<std::unique_ptr<nats::Connection>> connect_broker(const Config& config,
+                                                         std::stop_token stop) {
+  const auto key = NKey::load(config.nats_seed_file);
+  if (!key) return fail(Errc::kInvalid, "nats.seed_file: " + key.error().message);
+  nats::ConnectOptions options;
+  options.url = config.nats_url;
+  options.name = "verifier";
+  options.seed = key->seed();
+  return wait_for("broker", config, stop, [&] { return nats::Connection::open(options); });
+}
+
+class Workers {
+ public:
+  Workers(const Config& config, nats::Connection& broker, Artifacts& artifacts)
+      : config_(config), broker_(broker), artifacts_(artifacts) {}
+
+  Result<> open(std::stop_token stop) {
+    const JudgeOptions options{config_.dispatcher_public_key, config_.tolerance,
+                               config_.image_limit_bytes};
+    for (std::uint32_t i = 0; i < config_.workers; ++i) {
+      auto database = wait_for("PostgreSQL", config_, stop,
+                               [&] { return pg::Connection::open(config_.postgres_conninfo); });
+      if (!database) return std::unexpected(database.error());
+      workers_.push_back(
+          std::make_unique<Verifier>(broker_, std::move(*database), artifacts_, clock_, options));
+      auto& worker = *workers_.back();
+      if (auto ok = wait_for("stream RESULTS", config_, stop, [&] { return worker.open(); }); !ok) {
+        return ok;
+      }
+    }
+    return {};
+  }
+
+  void run(std::stop_token stop) {
+    std::vector<std::jthread> threads;
+    for (auto& worker : workers_) {
+      threads.emplace_back([&worker, stop] { worker->run(stop); });
+    }
+  }
+
+  HealthState health() const {
+    const auto all = [&](auto member) {
+      return std::ranges::all_of(
+          workers_, [&](const auto& worker) { return (worker->health().*member).load(); });
+    };
+    return {all(&WorkerHealth::broker), all(&WorkerHealth::database)};
+  }
+
+ private:
+  const Config& config_;
+  nats::Connection& broker_;
+  Artifacts& artifacts_;
+  SystemClock clock_;
+  std::vector<std::unique_ptr<Verifier>> workers_;
+};
+
+}  // namespace
+
+Result<> serve(const Config& config, std::stop_token stop) {
+  auto store = blobs::Store::open(config.blobs_directory);
+  if (!store) return fail(Errc::kInvalid, "blobs.directory: " + store.error().message);
+  Artifacts artifacts(std::move(*store), config.artifact_limit_bytes, config.image_cache_bytes);
+  auto broker = connect_broker(config, stop);
+  if (!broker) return std::unexpected(broker.error());
+  Workers workers(config, **broker, artifacts);
+  if (auto ok = workers.open(stop); !ok) return ok;
+  HealthPage page([&] { return workers.health(); });
+  http::ServerOptions http;
+  http.address = config.http_address;
+  http.port = config.http_port;
+  http.threads = 1;
+  const auto server = http::Server::open(http, page);
+  if (!server) return fail(Errc::kInvalid, "http.port: " + server.error().message);
+  spdlog::info("verifier is ready health=http://{}:{}/health workers={}", config.http_address,
+               (*server)->port(), config.workers);
+  workers.run(stop);
+  spdlog::info("verifier has stopped");
+  return {};
+}
+
+}  // namespace worldshare::verifier

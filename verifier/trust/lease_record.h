@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "shared/messages/messages.h"
+#include "shared/pg/connection.h"
+#include "shared/result.h"
+#include "verifier/consensus/consensus.h"
+#include "verifier/image/decoded_image.h"
+
+namespace worldshare::verifier {
+
+/// What the database knows of a lease: who got it, for what.
+struct LeaseRecord {
+  std::string lease;
+  std::string owner;
+  std::string agent;
+  std::string state;             ///< leased, reported, void, expired
+  std::string committed_sha256;  ///< empty: the agent committed to nothing
+  std::uint64_t committed_bytes = 0;
+  std::int64_t unit = 0;
+  std::string job;
+  std::int32_t frame = 0;
+  std::string scene_sha256;
+  Policy policy;
+  ImageLimits image;  ///< what the artifact must be; pixel_bytes is left to the caller
+};
+
+/// kNotFound: no such lease. Otherwise errors of pg::Connection::exec().
+Result<LeaseRecord> load_lease(pg::Connection& connection, const std::string& lease);
+
+/// kDenied unless `result` comes from the agent that holds the lease, with the dispatcher's ticket.
+Result<> check_holder(const LeaseRecord& lease,
+                      const wire::ResultT& result,
+                      const std::string& dispatcher_public_key);
+
+}  // namespace worldshare::verifier
