@@ -214,7 +214,7 @@ Result<> Stack::write_verifier_config() {
   auto dispatcher = NKey::load(state / "keys/dispatcher.seed");
   if (!dispatcher) return std::unexpected(dispatcher.error());
   const std::string text =
-      "health:\n  port: " + std::to_string(health_port_) + "\nblobs:\n  " +
+      "http:\n  port: " + std::to_string(health_port_) + "\nblobs:\n  " +
       line("directory", (state / "blobs").string()) + "nats:\n  " + line("url", nats_url_) + "  " +
       line("seed_file", (state / "keys/verifier.seed").string()) + "dispatcher:\n  " +
       line("public_key", dispatcher->public_key()) + "postgres:\n  " + line("conninfo", conninfo_) +
