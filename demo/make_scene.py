@@ -8,6 +8,7 @@ Needs nothing but Blender 3.4: no downloads, no textures, no denoiser. The same 
 
 import argparse
 import math
+import os
 import random
 import sys
 
@@ -252,7 +253,7 @@ def main():
     arguments = parse_arguments(sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else [])
     build(arguments)
     bpy.context.preferences.filepaths.save_version = 0  # no .blend1 beside it
-    bpy.ops.wm.save_as_mainfile(filepath=arguments.out, compress=True)
+    bpy.ops.wm.save_as_mainfile(filepath=os.path.abspath(arguments.out), compress=True)
     print(f"scene written: {arguments.out}, {arguments.frames} frames of {arguments.width}x{arguments.height}")
 
 
