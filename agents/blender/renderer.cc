@@ -21,6 +21,9 @@ RenderOutcome Renderer::render_once(const std::filesystem::path& scene,
                                     const RenderRequest& request,
                                     const RenderObserver& observer,
                                     const std::stop_token& stop) {
+  // Workbench and Eevee draw through OpenGL, and the second render of a process differs from the
+  // first by one level in some pixels (Blender 3.4): only a first render equals `blender -a`.
+  if (worker_ && rendered_ && request.engine != wire::Engine::cycles) worker_.reset();
   if (worker_ && (worker_->scene() != scene || !worker_->alive())) worker_.reset();
   if (!worker_) {
     auto started = BlenderWorker::start(options_, scene);
@@ -31,7 +34,9 @@ RenderOutcome Renderer::render_once(const std::filesystem::path& scene,
       return out;
     }
     worker_ = std::move(*started);
+    rendered_ = false;
   }
+  rendered_ = true;
   RenderOutcome outcome = worker_->render(request, observer, stop);
   if (!worker_->alive()) worker_.reset();
   return outcome;

@@ -8,9 +8,9 @@
 
 namespace worldshare::agent {
 
-/// Keeps one Blender warm for as long as the scene stays the same, and tries a frame once more in a
-/// fresh Blender after a crash. Thread-confined: the Blender ends with the thread that rendered
-/// first.
+/// Keeps one Blender warm for as long as the scene stays the same (Cycles only), and tries a frame
+/// once more in a fresh Blender after a crash. Thread-confined: the Blender ends with the thread
+/// that rendered first.
 class Renderer {
  public:
   explicit Renderer(BlenderOptions options) : options_(std::move(options)) {}
@@ -31,6 +31,7 @@ class Renderer {
                             const std::stop_token& stop);
   BlenderOptions options_;
   std::unique_ptr<BlenderWorker> worker_;
+  bool rendered_ = false;  ///< the warm Blender has rendered something
 };
 
 }  // namespace worldshare::agent

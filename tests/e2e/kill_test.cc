@@ -26,11 +26,11 @@ void kill_and_check(const std::string& victim, int after_replicas) {
   for (const auto& process : run.processes()) ADD_FAILURE() << "left over: " << process.command;
 }
 
-class KillOne : public testing::TestWithParam<const char*> {};
+class KillOne : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(KillOne, TheJobStillEndsWithEveryFrame) { kill_and_check(GetParam(), 12); }
 
-INSTANTIATE_TEST_SUITE_P(Victims, KillOne, testing::ValuesIn(kVictims), [](const auto& victim) {
+INSTANTIATE_TEST_SUITE_P(Victims, KillOne, ::testing::ValuesIn(kVictims), [](const auto& victim) {
   std::string name = victim.param;
   std::erase_if(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; });
   return name;

@@ -50,7 +50,7 @@ class RenderRun {
 /// Builds the tests' scene once per program: "CYCLES" or "BLENDER_WORKBENCH".
 std::filesystem::path test_scene(const std::string& engine);
 
-/// The frames as `blender -b SCENE -a` writes them, canonical bytes in order.
+/// SHA-256 of the canonical form of the frames that `blender -b SCENE -a` writes, in order.
 std::vector<std::string> local_render(const std::filesystem::path& scene, int first, int last);
 
 }  // namespace worldshare::testing
