@@ -45,9 +45,9 @@ Result<> Verifier::open() {
 void Verifier::run(std::stop_token stop) {
   bool troubled = false;
   while (!stop.stop_requested()) {
-    Result<> outcome = consumer_ ? fetch_and_handle(stop) : open();
-    health_.broker = broker_.connected() && outcome.has_value();
-    if (auto swept = sweep(); !swept && outcome) outcome = swept;
+    Result<> outcome = sweep();
+    if (outcome) outcome = consumer_ ? fetch_and_handle(stop) : open();
+    health_.broker = broker_.connected();
     if (!outcome) {
       if (!troubled) spdlog::warn("cannot go on for now reason=\"{}\"", outcome.error().message);
       if (outcome.error().code == Errc::kNotFound) consumer_.reset();

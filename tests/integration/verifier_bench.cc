@@ -32,7 +32,7 @@ pg::Connection connect(const std::string& conninfo) {
 }
 
 pg::Rows must(Result<pg::Rows> rows) {
-  EXPECT_TRUE(rows) << rows.error().message;
+  EXPECT_TRUE(rows) << to_string(rows.error().code) << ": " << rows.error().message;
   WS_CHECK(rows, "the test's own SQL works");
   return std::move(*rows);
 }
@@ -74,8 +74,10 @@ verifier::Config VerifierBench::config() const {
   return out;
 }
 
-void VerifierBench::start_verifier() {
-  verifiers_.emplace_back([config = config()](std::stop_token stop) {
+void VerifierBench::start_verifier(std::uint32_t workers) {
+  auto settings = config();
+  settings.workers = workers;
+  verifiers_.emplace_back([config = std::move(settings)](std::stop_token stop) {
     const auto outcome = verifier::serve(config, stop);
     EXPECT_TRUE(outcome) << outcome.error().message;
   });
@@ -188,11 +190,26 @@ int VerifierBench::verdict_count(const Lease& lease) {
 }
 
 std::string VerifierBench::query(const std::string& sql) {
-  const auto rows = must(database_.exec(sql.c_str()));
-  return rows.empty() ? "" : rows.str(0, 0);
+  auto rows = database_.exec(sql.c_str());
+  // A test may have stopped the server in between: the first call notices, a later one reconnects.
+  for (int i = 0; i < 3 && !rows && rows.error().code == Errc::kUnavailable; ++i) {
+    rows = database_.exec(sql.c_str());
+  }
+  const auto found = must(std::move(rows));
+  return found.empty() ? "" : found.str(0, 0);
 }
 
 void VerifierBench::execute(const std::string& sql) { must(database_.exec(sql.c_str())); }
+
+void VerifierBench::set_ack_wait(std::chrono::seconds time) {
+  const std::string request =
+      R"({"stream_name": "RESULTS", "config": {"durable_name": "verifiers", "deliver_policy": "all",)"
+      R"( "ack_policy": "explicit", "max_deliver": -1, "max_ack_pending": 10000, "ack_wait": )" +
+      std::to_string(std::chrono::nanoseconds(time).count()) + "}}";
+  const auto answer = operator_->request("$JS.API.CONSUMER.DURABLE.CREATE.RESULTS.verifiers",
+                                         as_bytes(request), kPatience);
+  EXPECT_TRUE(answer && !as_text(answer->data()).contains("error")) << as_text(answer->data());
+}
 
 std::string VerifierBench::next_rejection() {
   auto message = rejections_->next(kPatience);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -45,7 +46,7 @@ class VerifierBench {
   VerifierBench(NatsServer& broker, PostgresServer& postgres);
 
   /// A verifier in this process; stops with this object.
-  void start_verifier();
+  void start_verifier(std::uint32_t workers = 2);
   void stop_verifiers();
   verifier::Config config() const;
 
@@ -67,6 +68,8 @@ class VerifierBench {
 
   /// The verdict on that lease as it was published; fails the test after 30 s.
   wire::VerdictT verdict(const Lease& lease);
+  /// How long the stream waits for an ack of a result before it gives it to another verifier.
+  void set_ack_wait(std::chrono::seconds time);
   /// How often a verdict on that lease has been published.
   int verdict_count(const Lease& lease);
   /// First column of the first row as text.

@@ -6,6 +6,8 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
+#include "shared/files.h"
+#include "shared/http/client.h"
 #include "shared/ids.h"
 #include "shared/messages/ticket.h"
 #include "tests/integration/verifier_bench.h"
@@ -316,7 +318,7 @@ TEST_F(VerifierTest, AUnitThatNobodyCanRenderFailsWithTheReason) {
 }
 
 TEST_F(VerifierTest, AnExpiredLeaseIsAnOpinionOnlyWhileTheUnitIsOpen) {
-  bench_->start_verifier();
+  bench_->start_verifier(1);
   const auto leases = this->leases(3, 2, 5);
   const auto expire = [&](const Lease& lease) {
     bench_->execute("update replicas set state = 'expired' where lease = '" + lease.id + "'");
@@ -330,7 +332,7 @@ TEST_F(VerifierTest, AnExpiredLeaseIsAnOpinionOnlyWhileTheUnitIsOpen) {
   bench_->render(leases[2], picture(1));
   const Lease next = this->leases(1, 2, 5)[0];
   bench_->render(next, picture(3));
-  bench_->verdict(next);  // workers take results in order, so the expired one was handled
+  bench_->verdict(next);  // one worker takes results in order, so the expired one was handled
   EXPECT_TRUE(judged(leases[2]).empty());
 }
 
@@ -358,7 +360,10 @@ TEST_F(VerifierTest, ADatabaseThatGoesAwayLosesNothing) {
     for (auto& lease : unit) bench_->commit(lease, picture(1));
   }
   for (std::size_t i = 0; i < units.size(); ++i) {
-    if (i == 3) postgres_->kill();
+    if (i == 3) {
+      bench_->verdict(units[0][0]);
+      postgres_->kill();
+    }
     for (auto& lease : units[i]) bench_->send(lease, bench_->rendered(lease, picture(1)));
   }
   std::this_thread::sleep_for(std::chrono::seconds(3));  // the outage is the test
@@ -405,6 +410,82 @@ TEST_F(VerifierTest, ManyVerifiersAcceptEachUnitOnce) {
   EXPECT_EQ(bench_->query("select count(*) from verdicts where decision = 'accepted'"), "30");
   EXPECT_EQ(bench_->query("select count(*) from verdicts"), "90");
   EXPECT_EQ(bench_->query("select sum(agreed) from trust"), "60");
+}
+
+/// The program itself.
+class VerifierProgram : public VerifierTest {
+ protected:
+  Process run(const std::string& yaml) {
+    const auto file = folder_.path() / "verifier.yaml";
+    EXPECT_TRUE(write_file_atomically(file, yaml));
+    ProcessOptions options;
+    options.argv = {WS_BINARY_DIR "/worldshare-verifier", "--config", file.string()};
+    options.output_file = folder_.path() / "log";
+    auto process = Process::spawn(options);
+    EXPECT_TRUE(process) << process.error().message;
+    return std::move(*process);
+  }
+
+  int exit_code(Process& process) {
+    const auto status = process.wait(std::chrono::seconds(30));
+    return status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
+  }
+
+  std::string yaml(std::uint16_t port) {
+    const auto config = bench_->config();
+    return "nats: {url: \"" + config.nats_url + "\", seed_file: " + config.nats_seed_file.string() +
+           "}\npostgres: {conninfo: \"" + config.postgres_conninfo +
+           "\"}\nblobs: {directory: " + config.blobs_directory.string() +
+           "}\ndispatcher: {public_key: " + config.dispatcher_public_key +
+           "}\nhttp: {port: " + std::to_string(port) + "}\n";
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(VerifierProgram, RunsUntilItIsToldToStop) {
+  const auto port = free_port();
+  auto process = run(yaml(port));
+  const std::string url = "http://127.0.0.1:" + std::to_string(port);
+  EXPECT_TRUE(bench_->eventually([&] {
+    const auto health = http::get(url + "/health");
+    return health && health->status == 200 && health->body.contains("\"ok\"");
+  }));
+  EXPECT_EQ(http::get(url + "/other")->status, 404U);
+  process.kill(SIGTERM);
+  EXPECT_EQ(exit_code(process), 0);
+}
+
+TEST_F(VerifierProgram, ResultsOfAKilledOneAreJudgedByTheNext) {
+  bench_->set_ack_wait(std::chrono::seconds(2));
+  auto process = run(yaml(free_port()));
+  std::vector<std::vector<Lease>> units;
+  for (int i = 0; i < 20; ++i) units.push_back(leases(2, 2, 5));
+  for (auto& unit : units) bench_->render(unit[0], picture(1));
+  bench_->verdict(units[0][0]);
+  process.kill(SIGKILL);
+  for (auto& unit : units) bench_->render(unit[1], picture(1));
+  auto next = run(yaml(free_port()));
+  EXPECT_TRUE(bench_->eventually(
+      [&] { return bench_->query("select count(published_at) from verdicts") == "40"; }));
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "20");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "40");
+  broker_->provision();
+}
+
+TEST_F(VerifierProgram, BadConfigurationEndsItWithTwo) {
+  auto unknown_key = run(yaml(0) + "colour: red\n");
+  EXPECT_EQ(exit_code(unknown_key), 2);
+  auto nothing = run("workers: 1\n");
+  EXPECT_EQ(exit_code(nothing), 2);
+}
+
+TEST_F(VerifierProgram, ServicesThatDoNotAppearEndItWithThree) {
+  const auto nobody = "nats://127.0.0.1:" + std::to_string(free_port());
+  std::string text = yaml(0);
+  text.replace(text.find(bench_->config().nats_url), bench_->config().nats_url.size(), nobody);
+  auto process = run(text + "startup: {wait_seconds: 1}\n");
+  EXPECT_EQ(exit_code(process), 3);
 }
 
 }  // namespace
