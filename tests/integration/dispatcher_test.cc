@@ -1,0 +1,430 @@
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <thread>
+
+#include "dispatcher/nodes/enrolment.h"
+#include "dispatcher/service.h"
+#include "shared/files.h"
+#include "shared/http/client.h"
+#include "shared/ids.h"
+#include "shared/messages/messages.h"
+#include "shared/messages/ticket.h"
+#include "tests/support/nats_server.h"
+#include "tests/support/postgres_server.h"
+
+namespace worldshare::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kToken = "token-of-the-test";
+
+/// The smallest file that passes for a .blend: a head, an empty description and the end mark.
+std::string tiny_blend() {
+  const std::string empty_block(20, '\0');
+  return "BLENDER-v304DNA1" + empty_block + "ENDB" + empty_block;
+}
+
+bool eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 400; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(25ms);
+  }
+  return false;
+}
+
+/// An enrolled agent that says what the test tells it to say.
+struct FakeAgent {
+  NKey key;
+  std::unique_ptr<nats::Connection> nats;
+  nats::Subscription mailbox;
+  std::uint64_t sequence = 0;
+
+  void beat(std::vector<std::uint32_t> free, const std::string& lease = "") {
+    wire::AgentStateT state;
+    state.agent = key.public_key();
+    state.sequence = ++sequence;
+    state.capabilities = std::make_unique<wire::CapabilitiesT>();
+    state.capabilities->blender = "3.4.1";
+    state.capabilities->engines = {wire::Engine::cycles};
+    state.free_slots = std::move(free);
+    if (!lease.empty()) {
+      auto held = std::make_unique<wire::LeaseProgressT>();
+      held->lease = lease;
+      held->phase = wire::LeasePhase::rendering;
+      state.leases.push_back(std::move(held));
+    }
+    ASSERT_TRUE(nats->publish("hb." + key.public_key(), messages::encode(state)));
+  }
+
+  /// What comes into the mailbox within `time`.
+  std::optional<wire::WorkT> next(std::chrono::milliseconds time = 5000ms) {
+    auto message = mailbox.next(time);
+    if (!message || !*message) return std::nullopt;
+    auto work = messages::decode<wire::Work>((*message)->data());
+    EXPECT_TRUE(work) << work.error().message;
+    return std::move(*work);
+  }
+};
+
+class DispatcherTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { postgres_ = PostgresServer::start(); }
+  static void TearDownTestSuite() { postgres_.reset(); }
+
+  void SetUp() override {
+    broker_ = NatsServer::start();
+    broker_->provision();
+    ASSERT_TRUE(broker_->dispatcher().save(folder_.path() / "dispatcher.seed"));
+    ASSERT_TRUE(write_file_atomically(folder_.path() / "token", kToken, 0600));
+    ASSERT_TRUE(write_file_atomically(folder_.path() / "secret", std::string(40, 's'), 0600));
+    config_.http_port = free_port();
+    config_.api_token_file = folder_.path() / "token";
+    config_.url_secret_file = folder_.path() / "secret";
+    config_.blobs_directory = folder_.path() / "blobs";
+    config_.nats_url = broker_->url();
+    config_.nats_seed_file = folder_.path() / "dispatcher.seed";
+    config_.postgres_conninfo = postgres_->fresh_database();
+    config_.economy.heartbeat = 500ms;
+    config_.economy.sibling_hold = 0ms;
+    config_.startup_wait = 5000ms;
+    url_ = "http://127.0.0.1:" + std::to_string(config_.http_port);
+    options_.bearer_token = kToken;
+    start();
+  }
+
+  void TearDown() override { stop(); }
+
+  void start() {
+    stop_ = std::stop_source();
+    thread_ = std::jthread([this, stop = stop_.get_token()] {
+      const auto served = dispatcher::serve(config_, stop);
+      EXPECT_TRUE(served) << served.error().message;
+    });
+    ASSERT_TRUE(eventually([&] {
+      const auto health = http::get(url_ + "/health");
+      return health && health->body.find("\"leader\": true") != std::string::npos;
+    }));
+  }
+
+  void stop() {
+    stop_.request_stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  FakeAgent agent(const std::string& owner) {
+    NKey key = broker_->add_agent();
+    auto pg = pg::Connection::open(config_.postgres_conninfo);
+    EXPECT_TRUE(pg && dispatcher::enrol(*pg, key.public_key(), owner));
+    auto nats = broker_->connect(key);
+    auto mailbox = nats->subscribe("work." + key.public_key() + ".*");
+    EXPECT_TRUE(mailbox && nats->flush(2000ms));
+    return {std::move(key), std::move(nats), std::move(*mailbox)};
+  }
+
+  std::string upload(const std::string& bytes) {
+    const std::string sha = to_hex(sha256(as_bytes(bytes)));
+    EXPECT_EQ(http::put(url_ + "/v1/blobs/" + sha, as_bytes(bytes), options_)->status, 201U);
+    return sha;
+  }
+
+  std::string manifest(const std::string& sha,
+                       const std::string& frames = R"({"first": 1, "last": 2})",
+                       const std::string& more = "") {
+    return R"({"scene": {"sha256": ")" + sha + R"(", "size_bytes": )" +
+           std::to_string(tiny_blend().size()) + R"(, "name": "tiny.blend"}, "frames": )" + frames +
+           R"(, "output": {"width": 64, "height": 36})" + more + "}";
+  }
+
+  http::Response post(const std::string& body, const std::string& key = "") {
+    std::map<std::string, std::string> headers;
+    if (!key.empty()) headers["Idempotency-Key"] = key;
+    auto response = http::post(url_ + "/v1/jobs", "application/json", body, options_, headers);
+    EXPECT_TRUE(response) << response.error().message;
+    return response ? *response : http::Response{};
+  }
+
+  std::string submit(const std::string& frames = R"({"first": 1, "last": 2})",
+                     const std::string& more = "") {
+    const auto created = messages::parse_json<wire::JobCreated>(
+        post(manifest(upload(tiny_blend()), frames, more)).body);
+    EXPECT_TRUE(created);
+    return created ? created->id : "";
+  }
+
+  wire::JobStatusT status(const std::string& job) {
+    auto response = http::get(url_ + "/v1/jobs/" + job, options_);
+    auto parsed = messages::parse_json<wire::JobStatus>(response ? response->body : "");
+    return parsed ? std::move(*parsed) : wire::JobStatusT{};
+  }
+
+  /// The verifier's word on a lease.
+  void verdict(const std::string& lease, wire::Decision decision, unsigned opinions) {
+    auto pg = pg::Connection::open(config_.postgres_conninfo);
+    auto rows = pg->exec(
+        "select u.id, u.job, u.frame from replicas p join units u on u.id = p.unit where lease = "
+        "$1",
+        {lease});
+    ASSERT_TRUE(rows && rows->size() == 1);
+    wire::VerdictT table;
+    table.unit = static_cast<std::uint64_t>(rows->integer(0, 0));
+    table.job = rows->str(0, 1);
+    table.frame = static_cast<std::int32_t>(rows->integer(0, 2));
+    table.lease = lease;
+    table.decision = decision;
+    table.opinions = static_cast<std::uint8_t>(opinions);
+    auto verifier = broker_->connect(broker_->verifier());
+    ASSERT_TRUE(verifier->publish_stored("verdicts." + table.job, messages::encode(table),
+                                         "verdict-" + lease, "", 2000ms));
+  }
+
+  static std::unique_ptr<PostgresServer> postgres_;
+  TempFolder folder_;
+  std::unique_ptr<NatsServer> broker_;
+  dispatcher::Config config_;
+  std::string url_;
+  http::ClientOptions options_;
+  std::stop_source stop_;
+  std::jthread thread_;
+};
+
+std::unique_ptr<PostgresServer> DispatcherTest::postgres_;
+
+TEST_F(DispatcherTest, GivesAFrameToTwoOwnersWithTicketsThatHold) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  const std::string job = submit(R"({"first": 7, "last": 7})");
+  one.beat({0});
+  two.beat({0});
+  std::set<std::string> leases;
+  for (FakeAgent* agent : {&one, &two}) {
+    auto work = agent->next();
+    ASSERT_TRUE(work && work->body.AsAssignment() != nullptr);
+    const auto& assignment = *work->body.AsAssignment();
+    EXPECT_EQ(assignment.frame, 7);
+    EXPECT_TRUE(leases.insert(assignment.lease).second);
+    EXPECT_TRUE(messages::check_ticket(
+        broker_->dispatcher().public_key(),
+        {assignment.lease, agent->key.public_key(), assignment.scene->sha256, 7},
+        assignment.ticket));
+    // The scene comes through the signed URL alone, without a token.
+    const auto scene = http::get(assignment.scene_url);
+    ASSERT_TRUE(scene);
+    EXPECT_EQ(scene->body, tiny_blend());
+  }
+  EXPECT_EQ(status(job).state, "active");
+  EXPECT_EQ(status(job).replicas_in_work, 2U);
+}
+
+TEST_F(DispatcherTest, CompletesAJobByItsVerdictsWhateverTheirOrder) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  const std::string job = submit(R"({"first": 1, "last": 1})");
+  one.beat({0});
+  two.beat({0});
+  const std::string first = one.next()->body.AsAssignment()->lease;
+  const std::string second = two.next()->body.AsAssignment()->lease;
+  verdict(first, wire::Decision::pending, 1);
+  verdict(second, wire::Decision::accepted, 2);
+  EXPECT_TRUE(eventually([&] { return status(job).state == "completed"; }));
+  EXPECT_EQ(status(job).frames_accepted, 1U);
+}
+
+TEST_F(DispatcherTest, DisagreementGoesToAThirdOwner) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  FakeAgent three = agent("carl");
+  submit(R"({"first": 1, "last": 1})");
+  one.beat({0});
+  two.beat({0});
+  const std::string first = one.next()->body.AsAssignment()->lease;
+  const std::string second = two.next()->body.AsAssignment()->lease;
+  three.beat({0});
+  EXPECT_FALSE(three.next(500ms)) << "two are enough until they disagree";
+  verdict(first, wire::Decision::pending, 1);
+  auto pg = pg::Connection::open(config_.postgres_conninfo);
+  wire::VerdictT more;
+  auto rows = pg->exec("select unit from replicas where lease = $1", {second});
+  more.unit = static_cast<std::uint64_t>(rows->integer(0, 0));
+  more.lease = second;
+  more.decision = wire::Decision::more_replicas;
+  more.opinions = 2;
+  more.replicas_needed = 1;
+  auto verifier = broker_->connect(broker_->verifier());
+  ASSERT_TRUE(verifier->publish_stored("verdicts.x", messages::encode(more), "v2", "", 2000ms));
+  EXPECT_TRUE(three.next());
+}
+
+TEST_F(DispatcherTest, ARestartGivesTheSameLeaseAgainAndNoOther) {
+  FakeAgent one = agent("anna");
+  submit();
+  one.beat({0});
+  const auto before = one.next();
+  ASSERT_TRUE(before);
+  stop();
+  start();
+  // The agent lost the message with its old life: it lists nothing, so the lease is sent again.
+  one.beat({0});
+  const auto after = one.next();
+  ASSERT_TRUE(after && after->body.AsAssignment() != nullptr);
+  EXPECT_EQ(after->body.AsAssignment()->lease, before->body.AsAssignment()->lease);
+  one.beat({}, before->body.AsAssignment()->lease);
+  EXPECT_FALSE(one.next(1500ms));
+}
+
+TEST_F(DispatcherTest, AnExpiredLeaseIsStoppedAndGivenToAnother) {
+  stop();
+  config_.economy.lease_initial = config_.economy.lease_extend = 1500ms;
+  start();
+  FakeAgent one = agent("anna");
+  submit(R"({"first": 1, "last": 1})", R"(, "policy": {"replicas": 1, "max_replicas": 2})");
+  one.beat({0});
+  const auto lease = one.next();
+  ASSERT_TRUE(lease);
+  one.beat({}, lease->body.AsAssignment()->lease);
+  auto stop_order = one.next();
+  ASSERT_TRUE(stop_order && stop_order->body.AsStop() != nullptr);
+  EXPECT_EQ(stop_order->body.AsStop()->lease, lease->body.AsAssignment()->lease);
+  FakeAgent two = agent("bert");
+  two.beat({0});
+  EXPECT_TRUE(two.next());
+}
+
+TEST_F(DispatcherTest, SaysWhyAJobWaits) {
+  FakeAgent one = agent("anna");
+  one.beat({0});
+  const std::string job =
+      submit(R"({"first": 1, "last": 1})",
+             R"(, "requirements": {"blender": "4.2", "features": ["denoise_oidn"]})");
+  EXPECT_TRUE(eventually([&] {
+    one.beat({0});
+    return status(job).waiting == "the scene needs Blender 4.2, the agent has 3.4.1";
+  })) << status(job).waiting;
+}
+
+TEST_F(DispatcherTest, ARepeatedSubmissionIsTheSameJob) {
+  const std::string body = manifest(upload(tiny_blend()));
+  const auto first = post(body, "key-1");
+  const auto again = post(body, "key-1");
+  EXPECT_EQ(first.status, 201U);
+  EXPECT_EQ(again.status, 200U);
+  EXPECT_EQ(first.body, again.body);
+  EXPECT_EQ(
+      post(manifest(to_hex(sha256(as_bytes(tiny_blend()))), R"({"first": 1, "last": 3})"), "key-1")
+          .status,
+      409U);
+}
+
+TEST_F(DispatcherTest, RefusesBadSubmissionsWithFieldAndRemedy) {
+  EXPECT_NE(post("{}").body.find("\"field\": \"scene\""), std::string::npos) << post("{}").body;
+  EXPECT_EQ(post(manifest(std::string(64, 'a'))).status, 404U) << "a scene that nobody uploaded";
+  EXPECT_EQ(post(std::string(2U << 20, ' ')).status, 413U);
+  const std::string text = "this is a text file, and not a scene that Blender could open";
+  ASSERT_EQ(text.size(), tiny_blend().size());
+  const auto refused = post(manifest(upload(text)));
+  EXPECT_EQ(refused.status, 400U);
+  EXPECT_NE(refused.body.find("\"field\": \"scene\""), std::string::npos) << refused.body;
+  auto pg = pg::Connection::open(config_.postgres_conninfo);
+  EXPECT_EQ(pg->exec("select count(*) from jobs")->integer(0, 0), 0);
+}
+
+TEST_F(DispatcherTest, AHundredMegabytesOfJsonAreNotRead) {
+  const auto response =
+      http::post(url_ + "/v1/jobs", "application/json", std::string(100U << 20, '['), options_);
+  // Refused by its length; the sender may see the answer or the closed connection.
+  if (response) {
+    EXPECT_EQ(response->status, 413U);
+  }
+  EXPECT_EQ(http::get(url_ + "/health")->status, 200U);
+}
+
+TEST_F(DispatcherTest, BlobsAreWhatTheirNameSays) {
+  const std::string sha = to_hex(sha256(as_bytes("abc")));
+  EXPECT_EQ(http::put(url_ + "/v1/blobs/" + sha, as_bytes("abd"), options_)->status, 400U);
+  EXPECT_EQ(http::put(url_ + "/v1/blobs/xyz", as_bytes("abc"), options_)->status, 400U);
+  EXPECT_EQ(http::put(url_ + "/v1/blobs/" + sha, as_bytes("abc"))->status, 403U)
+      << "without the token";
+  EXPECT_EQ(http::get(url_ + "/v1/blobs/" + sha, options_)->status, 404U);
+  upload("abc");
+  EXPECT_EQ(http::get(url_ + "/v1/blobs/" + sha, options_)->status, 404U)
+      << "no scene and no output of the tenant";
+  EXPECT_EQ(http::get(url_ + "/v1/jobs/x")->status, 401U);
+  EXPECT_EQ(http::get(url_ + "/v1/jobs/x", options_)->status, 404U);
+}
+
+TEST_F(DispatcherTest, AnUploadUrlTakesExactlyTheCommittedBytes) {
+  FakeAgent one = agent("anna");
+  FakeAgent thief = agent("bert");
+  submit();
+  one.beat({0});
+  const auto work = one.next();
+  ASSERT_TRUE(work);
+  wire::UploadRequestT request;
+  request.lease = work->body.AsAssignment()->lease;
+  request.sha256 = to_hex(sha256(as_bytes("image")));
+  request.size_bytes = 5;
+  const auto ask = [&](FakeAgent& agent) {
+    auto reply = agent.nats->request("rpc." + agent.key.public_key() + ".upload",
+                                     messages::encode(request), 2000ms);
+    EXPECT_TRUE(reply) << reply.error().message;
+    return *messages::decode<wire::UploadReply>(reply->data());
+  };
+  EXPECT_EQ(ask(thief).error->code, "not_found");
+  const auto granted = ask(one);
+  ASSERT_FALSE(granted.error);
+  EXPECT_FALSE(granted.present);
+  EXPECT_EQ(http::put(granted.url, as_bytes("imagE"))->status, 400U);
+  EXPECT_EQ(http::put(granted.url, as_bytes("image and more"))->status, 413U);
+  EXPECT_EQ(http::put(granted.url, as_bytes("image"))->status, 201U);
+  EXPECT_TRUE(ask(one).present);
+}
+
+TEST_F(DispatcherTest, GoesOnAfterPostgresWasAway) {
+  FakeAgent one = agent("anna");
+  const std::string job = submit();
+  postgres_->stop();
+  EXPECT_EQ(http::get(url_ + "/v1/jobs/" + job, options_)->status, 503U);
+  EXPECT_EQ(http::get(url_ + "/health")->status, 503U);
+  one.beat({0});
+  EXPECT_FALSE(one.next(1500ms)) << "a lease that was not written is not heard of";
+  postgres_->restart();
+  EXPECT_TRUE(eventually([&] {
+    one.beat({0});
+    return one.next(100ms).has_value();
+  }));
+}
+
+TEST_F(DispatcherTest, GoesOnAfterTheBrokerWasAway) {
+  FakeAgent one = agent("anna");
+  broker_->kill();
+  const std::string job = submit();
+  ASSERT_FALSE(job.empty()) << "a job is taken without the broker";
+  broker_->restart();
+  std::optional<wire::WorkT> work;
+  EXPECT_TRUE(eventually([&] {
+    if (one.nats->connected()) one.beat({0});
+    work = one.next(100ms);
+    return work.has_value();
+  }));
+}
+
+TEST(DispatcherStart, NamesTheServiceThatItCannotReach) {
+  const TempFolder folder;
+  dispatcher::Config config;
+  ASSERT_TRUE(NKey::generate().save(folder.path() / "seed"));
+  ASSERT_TRUE(write_file_atomically(folder.path() / "secret", std::string(40, 's'), 0600));
+  config.nats_seed_file = folder.path() / "seed";
+  config.url_secret_file = folder.path() / "secret";
+  config.blobs_directory = folder.path() / "blobs";
+  config.postgres_conninfo = "host=" + folder.path().string();
+  config.startup_wait = 300ms;
+  const auto served = dispatcher::serve(config, {});
+  ASSERT_FALSE(served);
+  EXPECT_EQ(served.error().code, Errc::kUnavailable);
+  EXPECT_TRUE(served.error().message.starts_with("cannot reach PostgreSQL"))
+      << served.error().message;
+}
+
+}  // namespace
+}  // namespace worldshare::testing
