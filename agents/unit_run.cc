@@ -26,6 +26,14 @@ std::chrono::seconds time_limit(const wire::AssignmentT& assignment) {
   return std::chrono::seconds(assignment.time_limit_seconds);
 }
 
+/// A path of this machine would tell strangers of its owner.
+std::string without_path(std::string text, const std::string& folder) {
+  for (auto at = text.find(folder); at != std::string::npos; at = text.find(folder, at)) {
+    text.replace(at, folder.size(), "~");
+  }
+  return text;
+}
+
 }  // namespace
 
 UnitRun::UnitRun(SlotServices& services,
@@ -195,13 +203,16 @@ wire::ResultT UnitRun::new_result() const {
 wire::ResultT UnitRun::failed(const std::string& code,
                               const std::string& error,
                               const std::string& log_tail) const {
-  spdlog::warn("unit failed lease={} frame={} code={} reason=\"{}\"", assignment_.lease,
-               assignment_.frame, code, error);
+  if (!stop_.stop_requested()) {
+    spdlog::warn("unit failed lease={} frame={} code={} reason=\"{}\"", assignment_.lease,
+                 assignment_.frame, code, error);
+  }
   wire::ResultT out = new_result();
   out.outcome = wire::Outcome::failed;
   out.error_code = code;
-  out.error = messages::clean_text(error, kErrorBytes);
-  out.log_tail = messages::clean_text(log_tail, kLogTailBytes);
+  const std::string folder = std::filesystem::absolute(services_.config.state_folder);
+  out.error = messages::clean_text(without_path(error, folder), kErrorBytes);
+  out.log_tail = messages::clean_text(without_path(log_tail, folder), kLogTailBytes);
   return out;
 }
 

@@ -89,6 +89,11 @@ Result<std::unique_ptr<BlenderWorker>> BlenderWorker::start(const BlenderOptions
 
 bool BlenderWorker::alive() { return !process_.wait_status(); }
 
+std::string BlenderWorker::end() {
+  const auto status = process_.wait_status();
+  return status ? describe_wait_status(*status) : std::string();
+}
+
 RenderOutcome BlenderWorker::render(const RenderRequest& request,
                                     const RenderObserver& observer,
                                     std::stop_token stop) {

@@ -62,6 +62,8 @@ class BlenderWorker {
                        std::stop_token stop);
 
   bool alive();
+  /// How the Blender ended; "" while it runs.
+  std::string end();
   pid_t pid() const { return process_.pid(); }
   const std::filesystem::path& scene() const { return process_.scene(); }
 

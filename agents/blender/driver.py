@@ -5,6 +5,7 @@
     ... -- probe 3          without a scene: what this Blender can do
 """
 
+import ctypes
 import json
 import os
 import resource
@@ -34,9 +35,18 @@ def report(descriptor, message):
         data = data[os.write(descriptor, data):]
 
 
-def leave(code=0):
+def flush_output():
+    """What Blender and Python printed goes out before the report that it explains."""
     sys.stdout.flush()
     sys.stderr.flush()
+    try:
+        ctypes.CDLL(None).fflush(None)
+    except (OSError, AttributeError, TypeError):
+        pass
+
+
+def leave(code=0):
+    flush_output()
     os._exit(code)
 
 
@@ -160,7 +170,7 @@ def work(descriptor, scene, refusal, unit):
         answer["event"] = "done"
     except Refusal as reason:
         answer.update(event="failed", code=reason.code, error=str(reason))
-    sys.stdout.flush()
+    flush_output()
     answer["seconds"] = time.monotonic() - started
     answer["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     report(descriptor, answer)
@@ -174,6 +184,7 @@ def worker(descriptor):
         check_scene(scene)
     except Refusal as reason:
         refusal = reason
+    flush_output()
     report(descriptor, {"event": "ready", "code": refusal.code if refusal else ""})
     with open(0, "r", encoding="utf-8", closefd=False) as units:
         for line in iter(units.readline, ""):

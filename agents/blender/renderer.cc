@@ -24,7 +24,8 @@ RenderOutcome Renderer::render_once(const std::filesystem::path& scene,
   // Workbench and Eevee draw through OpenGL, and the second render of a process differs from the
   // first by one level in some pixels (Blender 3.4): only a first render equals `blender -a`.
   if (worker_ && rendered_ && request.engine != wire::Engine::cycles) worker_.reset();
-  if (worker_ && (worker_->scene() != scene || !worker_->alive())) worker_.reset();
+  if (worker_ && worker_->scene() != scene) worker_.reset();
+  if (worker_ && !worker_->alive()) drop_dead_worker();
   if (!worker_) {
     auto started = BlenderWorker::start(options_, scene);
     if (!started) {
@@ -38,8 +39,13 @@ RenderOutcome Renderer::render_once(const std::filesystem::path& scene,
   }
   rendered_ = true;
   RenderOutcome outcome = worker_->render(request, observer, stop);
-  if (!worker_->alive()) worker_.reset();
+  if (!worker_->alive()) drop_dead_worker();
   return outcome;
+}
+
+void Renderer::drop_dead_worker() {
+  spdlog::info("blender is gone pid={} reason=\"{}\"", worker_->pid(), worker_->end());
+  worker_.reset();
 }
 
 }  // namespace worldshare::agent

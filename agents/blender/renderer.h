@@ -29,6 +29,7 @@ class Renderer {
                             const RenderRequest& request,
                             const RenderObserver& observer,
                             const std::stop_token& stop);
+  void drop_dead_worker();
   BlenderOptions options_;
   std::unique_ptr<BlenderWorker> worker_;
   bool rendered_ = false;  ///< the warm Blender has rendered something

@@ -132,14 +132,14 @@ def samples_of(scene):
 
 
 def external_files(scene, blocks):
-    """(kind, path, whether packing can help) of everything that is not inside the .blend."""
+    """(kind, path as the file has it, whether packing can help) of everything that is not inside the .blend."""
     for block in blocks:
         library = block.library
         if library is not None and library.packed_file is None:
-            yield "library", bpy.path.abspath(library.filepath), True
+            yield "library", library.filepath, True
         if library is not None:
             continue
-        path = absolute_path(block)
+        path = getattr(block, "filepath", "")
         if isinstance(block, bpy.types.Image):
             packed = block.packed_file is not None or len(block.packed_files) > 0
             if block.source in {"SEQUENCE", "MOVIE"}:
@@ -157,17 +157,13 @@ def external_files(scene, blocks):
     for strip in sequencer_strips(scene):
         if strip.type == "IMAGE":
             name = strip.elements[0].filename if strip.elements else ""
-            yield "texture", bpy.path.abspath(os.path.join(strip.directory, name)), False
+            yield "texture", os.path.join(strip.directory, name), False
         elif strip.type == "MOVIE":
-            yield "file", bpy.path.abspath(strip.filepath), False
-
-
-def absolute_path(block):
-    path = getattr(block, "filepath", "")
-    return bpy.path.abspath(path) if path else ""
+            yield "file", strip.filepath, False
 
 
 def exists(path):
+    path = bpy.path.abspath(path)
     if "<UDIM>" in path or "<UVTILE>" in path:
         pattern = glob.escape(path).replace("<UDIM>", "*").replace("<UVTILE>", "*")
         return bool(glob.glob(pattern))
@@ -178,7 +174,8 @@ def file_problems(scene, blocks, on_farm):
     """On a render node a file outside the .blend counts as missing even when a file of that name is there."""
     found = []
     for kind, path, can_pack in sorted(set(external_files(scene, blocks))):
-        name = path or "(an image without a file)"
+        # On a render node an absolute path would tell of its owner, and means nothing to the artist.
+        name = (path if on_farm else bpy.path.abspath(path)) or "(an image without a file)"
         if on_farm or not exists(path):
             remedy = "Restore the file or remove what uses it, then pack it: " + PACK
             found.append(problem("missing_" + kind, "The %s %s is missing." % (kind, name), remedy))
@@ -330,5 +327,6 @@ def describe(scene):
         "camera": has_camera(scene),
         "compositing": compositor_tree(scene) is not None,
         "features": ["denoise_oidn"] if needs_denoiser(scene) else [],
+        "blender_features": ["denoise_oidn"] if has_denoiser() else [],
         "problems": problems_of(scene),
     }

@@ -1,0 +1,297 @@
+#include "agents/agent.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "shared/image/canonical.h"
+#include "shared/messages/ticket.h"
+#include "tests/blender/scene_folder.h"
+#include "tests/integration/agent_farm.h"
+
+namespace worldshare::agent {
+namespace {
+
+using testing::AgentFarm;
+using testing::scene_folder;
+using testing::TempFolder;
+using View = testing::AgentFarm::View;
+
+/// An agent on a thread of its own, stopped at the end.
+class RunningAgent {
+ public:
+  RunningAgent(AgentFarm& farm, NKey key, Config config = {}) : key_(std::move(key)) {
+    const auto seed = folder_.path() / "seed";
+    WS_CHECK(key_.save(seed).has_value(), "seed");
+    config.nats_url = farm.broker().url();
+    config.seed_file = seed;
+    config.state_folder = folder_.path() / "state";
+    config.threads = 1;
+    config.heartbeat = std::chrono::milliseconds(500);
+    auto opened = Agent::open(config);
+    WS_CHECK(opened.has_value(), "agent");
+    agent_ = std::move(*opened);
+    thread_ = std::jthread([this](std::stop_token stop) { agent_->run(std::move(stop)); });
+  }
+  void stop() { thread_ = {}; }
+  const std::string& id() const { return key_.public_key(); }
+
+ private:
+  TempFolder folder_;
+  NKey key_;
+  std::unique_ptr<Agent> agent_;
+  std::jthread thread_;
+};
+
+class AgentTest : public ::testing::Test {
+ protected:
+  void start(Config config = {}) {
+    agent_ = std::make_unique<RunningAgent>(farm_, farm_.broker().add_agent(), std::move(config));
+    ASSERT_TRUE(farm_.wait_until([](const View& view) { return !view.states.empty(); }));
+  }
+  wire::AssignmentT give(const std::string& scene, std::int32_t frame, std::uint32_t slot = 0) {
+    wire::AssignmentT assignment = farm_.assignment(scene_folder() / scene, frame);
+    if (scene == "slow.blend") {
+      assignment.output->width = 640;
+      assignment.output->height = 360;
+    }
+    farm_.give(agent_->id(), slot, assignment);
+    return assignment;
+  }
+  wire::ResultT result_of(const std::string& lease) {
+    wire::ResultT out;
+    EXPECT_TRUE(farm_.wait_until([&](const View& view) { return view.results.contains(lease); }));
+    farm_.update([&](View& view) { out = view.results[lease]; });
+    return out;
+  }
+  /// Waits for a heartbeat in which `lease` is in `phase`.
+  bool wait_phase(const std::string& lease, wire::LeasePhase phase) {
+    return farm_.wait_until([&](const View& view) {
+      return !view.states.empty() &&
+             std::ranges::any_of(view.states.back().leases, [&](const auto& held) {
+               return held->lease == lease && held->phase == phase;
+             });
+    });
+  }
+
+  AgentFarm farm_;
+  std::unique_ptr<RunningAgent> agent_;
+};
+
+TEST_F(AgentTest, SaysWhatItCanDoAndRendersWhatItIsGiven) {
+  start();
+  const auto assignment = give("cycles.blend", 2);
+  const wire::ResultT result = result_of(assignment.lease);
+  ASSERT_EQ(result.outcome, wire::Outcome::rendered) << result.error << result.log_tail;
+  EXPECT_GT(result.render_seconds, 0);
+  EXPECT_GT(result.peak_memory_bytes, 0U);
+  EXPECT_TRUE(result.renderer.starts_with("Blender "));
+  EXPECT_TRUE(messages::check_ticket(
+      farm_.broker().dispatcher().public_key(),
+      {assignment.lease, agent_->id(), assignment.scene->sha256, assignment.frame}, result.ticket));
+  ASSERT_TRUE(result.artifact);
+  const auto image = farm_.store().read(result.artifact->sha256, 1U << 20);
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(image->size(), result.artifact->size_bytes);
+  EXPECT_TRUE(image::check_canonical(*image));
+
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::reported));
+  farm_.update([&](View& view) {
+    const auto& state = view.states.back();
+    EXPECT_EQ(state.agent, agent_->id());
+    EXPECT_EQ(state.slots, 1U);
+    EXPECT_EQ(state.free_slots, std::vector<std::uint32_t>{0});
+    EXPECT_EQ(state.scenes, std::vector<std::string>{assignment.scene->sha256});
+    EXPECT_FALSE(state.draining);
+    ASSERT_TRUE(state.capabilities);
+    EXPECT_TRUE(state.capabilities->render_class.starts_with("blender-"));
+    for (std::size_t i = 1; i < view.states.size(); ++i) {
+      EXPECT_GT(view.states[i].sequence, view.states[i - 1].sequence);
+    }
+  });
+}
+
+TEST_F(AgentTest, TheSameAssignmentTwiceIsRenderedOnceAndItsSceneFetchedOnce) {
+  start();
+  const auto first = give("cycles.blend", 1);
+  farm_.give(agent_->id(), 0, first);
+  result_of(first.lease);
+  ASSERT_TRUE(wait_phase(first.lease, wire::LeasePhase::reported));
+  farm_.give(agent_->id(), 0, first);
+  const auto second = give("cycles.blend", 3);
+  result_of(second.lease);
+  farm_.update([&](View& view) {
+    EXPECT_EQ(view.results.size(), 2U);
+    EXPECT_EQ(view.gets, 1U);
+  });
+}
+
+TEST_F(AgentTest, AnArtifactThatIsThereAlreadyIsNotUploadedAgain) {
+  start();
+  const auto first = give("workbench.blend", 1);
+  EXPECT_EQ(result_of(first.lease).error_code, "mismatch") << "the job says Cycles";
+  for (int round = 0; round < 2; ++round) {
+    auto assignment = farm_.assignment(scene_folder() / "workbench.blend", 1);
+    assignment.engine = wire::Engine::workbench;
+    farm_.give(agent_->id(), 0, assignment);
+    const auto result = result_of(assignment.lease);
+    ASSERT_EQ(result.outcome, wire::Outcome::rendered) << result.error;
+    ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::reported));
+  }
+  farm_.update([](View& view) { EXPECT_EQ(view.puts, 1U); });
+}
+
+TEST_F(AgentTest, AFailureIsReportedWithItsReason) {
+  start();
+  const auto assignment = give("missing_texture.blend", 1);
+  const auto result = result_of(assignment.lease);
+  EXPECT_EQ(result.outcome, wire::Outcome::failed);
+  EXPECT_EQ(result.error_code, "missing_texture");
+  EXPECT_NE(result.error.find("gone.png"), std::string::npos);
+  EXPECT_FALSE(result.log_tail.empty());
+  for (const std::string& text : {result.error, result.log_tail}) {
+    EXPECT_EQ(text.find("/state/"), std::string::npos) << "tells of this machine: " << text;
+  }
+  EXPECT_LE(result.log_tail.size(), 8192U);
+  EXPECT_EQ(result.artifact, nullptr);
+}
+
+TEST_F(AgentTest, ASceneThatIsNotABlendNeverReachesBlender) {
+  start();
+  const auto assignment = give("beside.png", 1);
+  const auto result = result_of(assignment.lease);
+  EXPECT_EQ(result.error_code, "scene_unreadable");
+  EXPECT_NE(result.error.find("PNG"), std::string::npos) << result.error;
+}
+
+TEST_F(AgentTest, AStoppedLeaseFreesTheSlotAndReportsNothing) {
+  start();
+  const auto assignment = give("slow.blend", 1);
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering));
+  farm_.stop(agent_->id(), 0, assignment.lease);
+  ASSERT_TRUE(farm_.wait_until([](const View& view) {
+    return view.states.back().leases.empty() && view.states.back().free_slots.size() == 1;
+  }));
+  const auto next = give("cycles.blend", 1);
+  EXPECT_EQ(result_of(next.lease).outcome, wire::Outcome::rendered);
+  farm_.update([&](View& view) { EXPECT_FALSE(view.results.contains(assignment.lease)); });
+}
+
+TEST_F(AgentTest, AnotherLeaseForABusySlotReplacesTheOldOne) {
+  start();
+  const auto old_one = give("slow.blend", 1);
+  ASSERT_TRUE(wait_phase(old_one.lease, wire::LeasePhase::rendering));
+  const auto new_one = give("cycles.blend", 1);
+  EXPECT_EQ(result_of(new_one.lease).outcome, wire::Outcome::rendered);
+  farm_.update([&](View& view) { EXPECT_FALSE(view.results.contains(old_one.lease)); });
+}
+
+TEST_F(AgentTest, TransfersThatFailAreTriedAgain) {
+  farm_.update([](View& view) {
+    view.denied_gets = 1;
+    view.failing_puts = 2;
+  });
+  start();
+  const auto assignment = give("cycles.blend", 1);
+  EXPECT_EQ(result_of(assignment.lease).outcome, wire::Outcome::rendered);
+  farm_.update([](View& view) {
+    EXPECT_EQ(view.scene_requests, 1U);
+    EXPECT_EQ(view.gets, 2U);
+    EXPECT_EQ(view.puts, 3U);
+  });
+}
+
+TEST_F(AgentTest, ALeaseThatIsOverAtUploadIsLeft) {
+  start();
+  farm_.update([](View& view) { view.lease_over = true; });
+  const auto assignment = give("cycles.blend", 1);
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering) ||
+              wait_phase(assignment.lease, wire::LeasePhase::uploading));
+  ASSERT_TRUE(farm_.wait_until([](const View& view) {
+    return view.states.back().leases.empty() && view.states.back().free_slots.size() == 1;
+  }));
+  farm_.update([](View& view) { EXPECT_TRUE(view.results.empty()); });
+}
+
+TEST_F(AgentTest, ABrokerThatDiesDuringTheRenderCostsNothing) {
+  start();
+  const auto assignment = give("cycles.blend", 4);
+  ASSERT_TRUE(
+      farm_.wait_until([](const View& view) { return !view.states.back().leases.empty(); }));
+  farm_.broker().kill();
+  farm_.broker().restart();
+  const auto result = result_of(assignment.lease);
+  EXPECT_EQ(result.outcome, wire::Outcome::rendered) << result.error;
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::reported));
+}
+
+TEST_F(AgentTest, WaitsUntilADispatcherAnswersAndItIsEnrolled) {
+  farm_.update([](View& view) { view.dispatcher_answers = false; });
+  agent_ = std::make_unique<RunningAgent>(farm_, farm_.broker().add_agent());
+  ASSERT_TRUE(farm_.wait_until([](const View& view) { return view.hellos >= 1; }));
+  farm_.update([](View& view) {
+    view.dispatcher_answers = true;
+    view.enrolled = false;
+    view.hellos = 0;
+  });
+  ASSERT_TRUE(farm_.wait_until([](const View& view) { return view.hellos >= 2; }));
+  farm_.update([](View& view) {
+    EXPECT_TRUE(view.states.empty());
+    view.enrolled = true;
+  });
+  EXPECT_TRUE(farm_.wait_until([](const View& view) { return !view.states.empty(); }));
+}
+
+TEST_F(AgentTest, TwoSlotsWorkAtTheSameTime) {
+  Config config;
+  config.slots = 2;
+  start(config);
+  const auto slow = give("slow.blend", 1, 0);
+  ASSERT_TRUE(wait_phase(slow.lease, wire::LeasePhase::rendering));
+  const auto quick = give("cycles.blend", 1, 1);
+  EXPECT_EQ(result_of(quick.lease).outcome, wire::Outcome::rendered);
+  ASSERT_TRUE(wait_phase(slow.lease, wire::LeasePhase::rendering));
+}
+
+TEST_F(AgentTest, LeavesWithAFarewellAndWithoutABlender) {
+  start();
+  const auto assignment = give("slow.blend", 1);
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering));
+  const auto before = std::chrono::steady_clock::now();
+  agent_->stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(10));
+  ASSERT_TRUE(farm_.wait_until([](const View& view) { return view.states.back().draining; }));
+  farm_.update([](View& view) {
+    EXPECT_TRUE(view.states.back().free_slots.empty());
+    EXPECT_TRUE(view.states.back().leases.empty());
+    EXPECT_TRUE(view.results.empty());
+  });
+}
+
+TEST_F(AgentTest, DamagedMailboxMessagesAreLeftAlone) {
+  start();
+  auto wrong = farm_.assignment(scene_folder() / "cycles.blend", 1);
+  wrong.output->width = 0;
+  farm_.give(agent_->id(), 0, wrong);
+  auto outside = farm_.assignment(scene_folder() / "cycles.blend", 1);
+  farm_.give(agent_->id(), 7, outside);
+  const auto good = give("cycles.blend", 1);
+  EXPECT_EQ(result_of(good.lease).outcome, wire::Outcome::rendered);
+  farm_.update([](View& view) { EXPECT_EQ(view.results.size(), 1U); });
+}
+
+TEST_F(AgentTest, ALaboratorysCheaterHandsInAnotherPicture) {
+  Config config;
+  config.tamper = "brighten_region";
+  start(config);
+  const auto cheated = result_of(give("cycles.blend", 1).lease);
+  agent_->stop();
+  start();
+  const auto honest = result_of(give("cycles.blend", 1).lease);
+  ASSERT_TRUE(cheated.artifact && honest.artifact);
+  EXPECT_NE(cheated.artifact->sha256, honest.artifact->sha256);
+}
+
+}  // namespace
+}  // namespace worldshare::agent
