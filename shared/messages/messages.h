@@ -22,31 +22,31 @@ inline constexpr std::size_t kMaxMessageBytes = 256 * 1024;
 /// file_identifier or, for the tables that share a file, as its comment says. A message of one type
 /// is never taken for another, even where a reply was steered to a strange subject.
 template <class Table>
-constexpr const char* kIdentifier = nullptr;
+inline constexpr const char* kIdentifier = nullptr;
 template <>
-constexpr const char* kIdentifier<wire::Manifest> = "WSMA";
+inline constexpr const char* kIdentifier<wire::Manifest> = "WSMA";
 template <>
-constexpr const char* kIdentifier<wire::Work> = "WSWK";
+inline constexpr const char* kIdentifier<wire::Work> = "WSWK";
 template <>
-constexpr const char* kIdentifier<wire::AgentState> = "WSHB";
+inline constexpr const char* kIdentifier<wire::AgentState> = "WSHB";
 template <>
-constexpr const char* kIdentifier<wire::HelloReply> = "WSHR";
+inline constexpr const char* kIdentifier<wire::HelloReply> = "WSHR";
 template <>
-constexpr const char* kIdentifier<wire::UploadRequest> = "WSUQ";
+inline constexpr const char* kIdentifier<wire::UploadRequest> = "WSUQ";
 template <>
-constexpr const char* kIdentifier<wire::UploadReply> = "WSUR";
+inline constexpr const char* kIdentifier<wire::UploadReply> = "WSUR";
 template <>
-constexpr const char* kIdentifier<wire::SceneRequest> = "WSSQ";
+inline constexpr const char* kIdentifier<wire::SceneRequest> = "WSSQ";
 template <>
-constexpr const char* kIdentifier<wire::SceneReply> = "WSSR";
+inline constexpr const char* kIdentifier<wire::SceneReply> = "WSSR";
 template <>
-constexpr const char* kIdentifier<wire::Result> = "WSRE";
+inline constexpr const char* kIdentifier<wire::Result> = "WSRE";
 template <>
-constexpr const char* kIdentifier<wire::SignedResult> = "WSRS";
+inline constexpr const char* kIdentifier<wire::SignedResult> = "WSRS";
 template <>
-constexpr const char* kIdentifier<wire::Verdict> = "WSVD";
+inline constexpr const char* kIdentifier<wire::Verdict> = "WSVD";
 template <>
-constexpr const char* kIdentifier<wire::Event> = "WSEV";
+inline constexpr const char* kIdentifier<wire::Event> = "WSEV";
 
 /// Checks `bytes` with the FlatBuffers verifier, then unpacks a `Table` (wire::Result,
 /// wire::AgentState, ...) into its object form (wire::ResultT). Nothing of the buffer is touched
