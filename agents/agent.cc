@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -45,11 +46,11 @@ struct Agent::Impl {
         book(settings.slots) {}
 
   std::unique_ptr<nats::Connection> connect(const std::stop_token& stop) const;
-  bool say_hello(DispatcherClient& client, const std::stop_token& stop);
+  bool say_hello(const std::stop_token& stop);
   void read_mailbox(const std::stop_token& stop, nats::Subscription& mailbox);
   void handle(const nats::Message& message);
-  void send_heartbeats(DispatcherClient& client, const std::stop_token& stop);
-  void leave(DispatcherClient& client);
+  void send_heartbeats(const std::stop_token& stop);
+  void leave();
   wire::AgentStateT state(bool draining);
 
   const Config config;
@@ -60,6 +61,9 @@ struct Agent::Impl {
   milliseconds heartbeat{0};
   LeaseBook book;
   std::unique_ptr<SceneCache> scenes;
+  std::unique_ptr<nats::Connection> connection;
+  std::optional<DispatcherClient> client;
+  std::optional<SlotServices> services;
   std::vector<std::unique_ptr<Slot>> slots;
 };
 
@@ -89,27 +93,24 @@ Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
 
 void Agent::run(std::stop_token stop) {
   Impl& self = *impl_;
-  const auto connection = self.connect(stop);
-  if (!connection) return;
-  DispatcherClient client(*connection, id());
+  self.connection = self.connect(stop);
+  if (!self.connection) return;
+  DispatcherClient& client = self.client.emplace(*self.connection, id());
   auto mailbox = client.subscribe_mailbox();
   if (!mailbox) {
     spdlog::error("cannot subscribe reason=\"{}\"", mailbox.error().message);
     return;
   }
-  if (!self.say_hello(client, stop)) return;
-  SlotServices services{self.config, self.key,     "Blender " + self.capabilities.blender,
-                        client,      *self.scenes, self.book};
+  if (!self.say_hello(stop)) return;
+  SlotServices& services = self.services.emplace(
+      SlotServices{self.config, self.key, "Blender " + self.capabilities.blender, client,
+                   *self.scenes, self.book});
   for (std::uint32_t slot = 0; slot < self.config.slots; ++slot) {
     self.slots.push_back(std::make_unique<Slot>(slot, services));
   }
-  {
-    const std::jthread reader(
-        [&](const std::stop_token& end) { self.read_mailbox(end, *mailbox); });
-    self.send_heartbeats(client, stop);
-    self.leave(client);
-  }
-  self.slots.clear();
+  const std::jthread reader([&](const std::stop_token& end) { self.read_mailbox(end, *mailbox); });
+  self.send_heartbeats(stop);
+  self.leave();
 }
 
 std::unique_ptr<nats::Connection> Agent::Impl::connect(const std::stop_token& stop) const {
@@ -119,19 +120,19 @@ std::unique_ptr<nats::Connection> Agent::Impl::connect(const std::stop_token& st
   options.seed = key.seed();
   Backoff backoff;
   while (!stop.stop_requested()) {
-    auto connection = nats::Connection::open(options);
-    if (connection) return std::move(*connection);
+    auto opened = nats::Connection::open(options);
+    if (opened) return std::move(*opened);
     spdlog::warn("no broker yet url={} agent={} reason=\"{}\"", config.nats_url, key.public_key(),
-                 connection.error().message);
+                 opened.error().message);
     if (!backoff.wait(stop)) break;
   }
   return nullptr;
 }
 
-bool Agent::Impl::say_hello(DispatcherClient& client, const std::stop_token& stop) {
+bool Agent::Impl::say_hello(const std::stop_token& stop) {
   Backoff backoff;
   while (!stop.stop_requested()) {
-    auto reply = client.hello();
+    auto reply = client->hello();
     if (reply) {
       if (reply->heartbeat_ms > 0) heartbeat = milliseconds(reply->heartbeat_ms);
       spdlog::info("enrolled agent={} owner={} heartbeat_ms={}", key.public_key(), reply->owner,
@@ -186,12 +187,12 @@ void Agent::Impl::handle(const nats::Message& message) {
   }
 }
 
-void Agent::Impl::send_heartbeats(DispatcherClient& client, const std::stop_token& stop) {
+void Agent::Impl::send_heartbeats(const std::stop_token& stop) {
   bool away = false;
   while (!stop.stop_requested()) {
     const auto sent_at = steady_clock::now();
-    const bool sent = client.heartbeat(state(false)).has_value();
-    if (sent && away && !say_hello(client, stop)) return;
+    const bool sent = client->heartbeat(state(false)).has_value();
+    if (sent && away && !say_hello(stop)) return;
     if (sent == away) spdlog::info("broker is {}", sent ? "back" : "away");
     away = !sent;
     // Until the broker is back its return is what matters.
@@ -207,7 +208,7 @@ void Agent::Impl::send_heartbeats(DispatcherClient& client, const std::stop_toke
   }
 }
 
-void Agent::Impl::leave(DispatcherClient& client) {
+void Agent::Impl::leave() {
   spdlog::info("leaving agent={}", key.public_key());
   for (const auto& slot : slots) slot->shut_down();
   const auto until = steady_clock::now() + kLeaveTime;
@@ -216,7 +217,7 @@ void Agent::Impl::leave(DispatcherClient& client) {
     book.wait_for_change({}, std::min(until, steady_clock::now() + milliseconds(100)));
   }
   // A farewell that is lost only costs the dispatcher the wait for a heartbeat.
-  std::ignore = client.heartbeat(state(true));
+  std::ignore = client->heartbeat(state(true));
 }
 
 wire::AgentStateT Agent::Impl::state(bool draining) {

@@ -10,6 +10,8 @@
 namespace worldshare::agent {
 
 /// The program on a render node: says what it can take, renders what its mailboxes say, reports.
+/// The destructor waits for transfers under way, up to their timeouts; a process in a hurry ends
+/// without it.
 class Agent {
  public:
   /// Reads the key, asks Blender what it can do, opens the cache. Talks to nobody yet.

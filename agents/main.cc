@@ -75,7 +75,9 @@ int serve(const agent::Config& config, const std::string& effective) {
     return 1;
   }
   (*agent)->run(stop.token());
-  return 0;
+  // The Blenders are gone; a download under way must not keep the machine waiting.
+  spdlog::default_logger()->flush();
+  std::_Exit(0);
 }
 
 }  // namespace
