@@ -25,8 +25,19 @@ std::int64_t number(const json::object& object, const char* key) {
   return value != nullptr && value->is_int64() ? value->as_int64() : 0;
 }
 
+std::vector<std::string> texts(const json::object& object, const char* key) {
+  std::vector<std::string> out;
+  const auto* value = object.if_contains(key);
+  if (value == nullptr || !value->is_array()) return out;
+  for (const auto& item : value->as_array()) {
+    if (item.is_string()) out.emplace_back(item.as_string());
+  }
+  return out;
+}
+
 Analysis read(const json::object& object) {
   Analysis out;
+  out.blender = text(object, "blender");
   out.engine = text(object, "engine");
   out.format = text(object, "format");
   out.file_version = text(object, "file_version");
@@ -34,12 +45,8 @@ Analysis read(const json::object& object) {
   out.height = static_cast<std::uint32_t>(number(object, "height"));
   out.frame_start = static_cast<std::int32_t>(number(object, "frame_start"));
   out.frame_end = static_cast<std::int32_t>(number(object, "frame_end"));
-  if (const auto* features = object.if_contains("features");
-      features != nullptr && features->is_array()) {
-    for (const auto& feature : features->as_array()) {
-      if (feature.is_string()) out.features.emplace_back(feature.as_string());
-    }
-  }
+  out.features = texts(object, "features");
+  out.blender_features = texts(object, "blender_features");
   if (const auto* problems = object.if_contains("problems");
       problems != nullptr && problems->is_array()) {
     for (const auto& entry : problems->as_array()) {

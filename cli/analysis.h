@@ -18,6 +18,7 @@ struct SceneProblem {
 
 /// What a local Blender says of a scene, through `worldshare-agent --analyse`.
 struct Analysis {
+  std::string blender;  ///< of this machine
   std::string engine;
   std::string format;
   std::string file_version;
@@ -25,7 +26,8 @@ struct Analysis {
   std::uint32_t height = 0;
   std::int32_t frame_start = 1;
   std::int32_t frame_end = 1;
-  std::vector<std::string> features;
+  std::vector<std::string> features;          ///< that the scene needs
+  std::vector<std::string> blender_features;  ///< that this machine has
   std::vector<SceneProblem> problems;
 };
 

@@ -53,7 +53,10 @@ std::string progress_text(const wire::JobStatusT& status, int bar_width) {
   return text;
 }
 
-Result<wire::JobStatusT> watch(const ApiClient& api, const std::string& job, std::stop_token stop) {
+Result<wire::JobStatusT> watch(const ApiClient& api,
+                               const std::string& job,
+                               std::stop_token stop,
+                               const std::function<std::string()>& broken) {
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   std::string shown;
   std::string counted;
@@ -61,6 +64,7 @@ Result<wire::JobStatusT> watch(const ApiClient& api, const std::string& job, std
     auto status = api.job(job);
     if (stop.stop_requested()) return fail(Errc::kTimeout, "interrupted");
     if (!status) return status;
+    if (std::string why = broken(); !why.empty()) return fail(Errc::kUnavailable, std::move(why));
     const bool ended = status->state == "completed" || status->state == "failed";
     // Without a terminal a line is worth printing when something was counted, not when the ETA
     // moved.

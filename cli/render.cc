@@ -13,12 +13,16 @@
 #include "shared/ids.h"
 #include "shared/log.h"
 #include "shared/messages/manifest.h"
+#include "shared/scene/blend_file.h"
 #include "shared/signals.h"
+#include "shared/version.h"
 
 namespace worldshare::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::uint64_t kSceneLimitBytes = std::uint64_t{64} << 30;  // unpacked
 
 struct Options {
   fs::path scene;
@@ -50,6 +54,30 @@ std::vector<std::int32_t> frame_numbers(const wire::ManifestT& manifest) {
   return out;
 }
 
+/// Whether this machine's Blender can render the scene as the artist sees it.
+Result<> check_blender(const Analysis& analysis) {
+  if (!version_at_least(analysis.blender, analysis.file_version)) {
+    return fail(Errc::kInvalid, fmt::format("the scene was saved by Blender {}, this machine has "
+                                            "{}; install that version, or save the "
+                                            "scene for an older one",
+                                            analysis.file_version, analysis.blender));
+  }
+  for (const auto& feature : analysis.features) {
+    if (std::ranges::find(analysis.blender_features, feature) != analysis.blender_features.end())
+      continue;
+    return fail(
+        Errc::kInvalid,
+        fmt::format("the scene needs {}, which this machine's Blender was built without; {}, or "
+                    "submit it to "
+                    "volunteers who have it",
+                    feature,
+                    feature == "denoise_oidn"
+                        ? "switch Denoise off (Render properties > Sampling, and Denoise nodes)"
+                        : "remove it from the scene"));
+  }
+  return {};
+}
+
 /// What this machine's Blender lacks is said before anything starts, not by a job that waits for
 /// ever.
 Result<wire::ManifestT> plan(const Options& options) {
@@ -58,6 +86,7 @@ Result<wire::ManifestT> plan(const Options& options) {
   for (const auto& problem : analysis->problems) {
     if (!problem.fatal) fmt::print("note: {} {}\n", problem.message, problem.remedy);
   }
+  if (auto able = check_blender(*analysis); !able) return std::unexpected(able.error());
   FrameChoice frames{analysis->frame_start, analysis->frame_end, 1};
   if (!options.frames.empty()) {
     auto chosen = parse_frames(options.frames);
@@ -98,7 +127,7 @@ Result<int> work(const Options& options,
     return std::unexpected(ok.error());
   auto job = api.submit(manifest, key);
   if (!job) return std::unexpected(job.error());
-  auto status = watch(api, job->id, stop);
+  auto status = watch(api, job->id, stop, [&] { return stack.supervisor().broken(); });
   if (!status) return std::unexpected(status.error());
   auto report = make_report(api, job->id, frame_numbers(manifest));
   if (!report) return std::unexpected(report.error());
@@ -115,6 +144,9 @@ Result<int> work(const Options& options,
 int run(const Options& options, std::stop_token stop) {
   if (options.expect_cheater && options.tamper == 0) {
     return report_error({Errc::kInvalid, "--expect-cheater needs --tamper N"}, stop);
+  }
+  if (auto file = scene::check_blend_file(options.scene, kSceneLimitBytes); !file) {
+    return report_error(file.error(), stop);
   }
   StateFolder state{options.state.empty() ? default_state_root() / ("run-" + new_id().substr(0, 8))
                                           : options.state,

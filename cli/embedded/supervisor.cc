@@ -15,6 +15,8 @@ constexpr auto kLook = 50ms;
 constexpr auto kFirstPause = 200ms;
 constexpr auto kLongestPause = 2000ms;
 constexpr auto kSettled = 10s;
+constexpr auto kShortLife = 5s;
+constexpr int kTooManyShortLives = 8;
 
 }  // namespace
 
@@ -75,6 +77,12 @@ void Supervisor::look_after(Running& running) {
     spdlog::debug("service ended name={} how=\"{}\"", running.service.name,
                   describe_wait_status(*status));
     running.process.reset();
+    running.short_lives = now - running.started < kShortLife ? running.short_lives + 1 : 0;
+    if (running.short_lives >= kTooManyShortLives) {
+      const std::lock_guard lock(mutex_);
+      broken_ = running.service.name + " does not stay up (" + describe_wait_status(*status) +
+                "); see " + running.service.process.output_file.string();
+    }
     running.next_start = now + running.pause;
     running.pause = std::min<std::chrono::milliseconds>(running.pause * 2, kLongestPause);
   }
@@ -124,6 +132,11 @@ Result<> Supervisor::run_once(const std::string& name,
     return fail(Errc::kInternal,
                 name + " failed (" + how + "); see " + options.output_file.string());
   });
+}
+
+std::string Supervisor::broken() const {
+  const std::lock_guard lock(mutex_);
+  return broken_;
 }
 
 int Supervisor::starts(const std::string& name) const {

@@ -38,6 +38,9 @@ class Supervisor {
   Result<> run_once(const std::string& name,
                     const ProcessOptions& process,
                     std::chrono::milliseconds limit);
+  /// Why the stack cannot work: a service that ended again and again right after its start, with
+  /// its log file. Empty while there is hope.
+  std::string broken() const;
   /// Starts of a service so far; 0 for an unknown one. More than 1 means that it ended and came
   /// back.
   int starts(const std::string& name) const;
@@ -51,6 +54,7 @@ class Supervisor {
     std::chrono::steady_clock::time_point next_start{};
     std::chrono::milliseconds pause{200};
     int starts = 0;
+    int short_lives = 0;  ///< in a row
   };
   void loop(std::stop_token stop);
   Result<> start(Running& running);
@@ -62,6 +66,7 @@ class Supervisor {
   std::condition_variable_any changed_;
   std::deque<std::function<void()>> tasks_;  // guarded by mutex_
   std::map<std::string, int> starts_;        // guarded by mutex_
+  std::string broken_;                       // guarded by mutex_
   bool ended_ = false;                       // guarded by mutex_
   std::vector<Running> services_;            // the thread's own
   std::jthread thread_;

@@ -186,7 +186,4 @@ class Economy {
   std::map<std::string, Node> nodes_;
 };
 
-/// "a.b.c" versions by number; missing parts count as 0.
-bool version_at_least(std::string_view have, std::string_view need);
-
 }  // namespace worldshare::dispatcher

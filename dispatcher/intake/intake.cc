@@ -4,6 +4,7 @@
 #include "shared/log.h"
 #include "shared/messages/manifest.h"
 #include "shared/scene/blend_file.h"
+#include "shared/version.h"
 
 namespace worldshare::dispatcher {
 namespace {

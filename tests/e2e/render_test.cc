@@ -102,5 +102,16 @@ INSTANTIATE_TEST_SUITE_P(Render,
                                            BadScene{"truncated", "BLENDER-v304REND", "cut off"}),
                          [](const auto& bad) { return std::string(bad.param.name); });
 
+TEST(Render, AFileOfANewerBlenderIsRefusedWithTheVersions) {
+  const TempFolder folder;
+  const auto file = folder.path() / "newer.blend";
+  const std::string empty_block(20, '\0');
+  ASSERT_TRUE(write_file_atomically(file, "BLENDER-v999DNA1" + empty_block + "ENDB" + empty_block));
+  RenderRun run(file, {"--frames", "1", "--agents", "1"});
+  run.start();
+  EXPECT_EQ(run.wait(60s), 2) << run.output();
+  EXPECT_NE(run.output().find("9.99"), std::string::npos) << run.output();
+}
+
 }  // namespace
 }  // namespace worldshare::testing

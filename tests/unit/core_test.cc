@@ -6,6 +6,7 @@
 #include "shared/crypto.h"
 #include "shared/files.h"
 #include "shared/ids.h"
+#include "shared/version.h"
 #include "shared/yaml_fields.h"
 
 namespace worldshare {
@@ -88,6 +89,13 @@ TEST(Files, AtomicWriteReplacesTheWholeFile) {
   EXPECT_EQ(*read_file(path, 10), "two");
   EXPECT_EQ(read_file(path, 2).error().code, Errc::kInvalid);
   std::filesystem::remove(path);
+}
+
+TEST(VersionAtLeast, ComparesByNumber) {
+  EXPECT_TRUE(version_at_least("3.10.0", "3.9"));
+  EXPECT_TRUE(version_at_least("3.4.1", "3.4"));
+  EXPECT_FALSE(version_at_least("3.4", "3.4.1"));
+  EXPECT_FALSE(version_at_least("", "3.4"));
 }
 
 }  // namespace

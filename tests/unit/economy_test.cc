@@ -298,12 +298,5 @@ TEST_F(EconomyTest, AMillionFreeSlotsAreNotBelieved) {
   EXPECT_LE(dispatch().size(), 64U);
 }
 
-TEST(VersionAtLeast, ComparesByNumber) {
-  EXPECT_TRUE(version_at_least("3.10.0", "3.9"));
-  EXPECT_TRUE(version_at_least("3.4.1", "3.4"));
-  EXPECT_FALSE(version_at_least("3.4", "3.4.1"));
-  EXPECT_FALSE(version_at_least("", "3.4"));
-}
-
 }  // namespace
 }  // namespace worldshare::dispatcher
