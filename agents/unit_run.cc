@@ -29,7 +29,8 @@ std::chrono::seconds time_limit(const wire::AssignmentT& assignment) {
 /// A path of this machine would tell strangers of its owner.
 std::string without_path(std::string text, const std::string& folder) {
   for (auto at = text.find(folder); at != std::string::npos; at = text.find(folder, at)) {
-    text.replace(at, folder.size(), "~");
+    text.erase(at, folder.size() - 1);
+    text[at] = '~';
   }
   return text;
 }
