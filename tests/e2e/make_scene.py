@@ -26,4 +26,4 @@ monkey.data.materials.append(material)
 for frame, angle in ((1, -0.6), (24, 1.6)):
     monkey.rotation_euler.z = angle
     monkey.keyframe_insert("rotation_euler", frame=frame)
-bpy.ops.wm.save_as_mainfile(filepath=out, compress=True)
+bpy.ops.wm.save_as_mainfile(filepath=out, compress=False)

@@ -105,8 +105,10 @@ INSTANTIATE_TEST_SUITE_P(Render,
 TEST(Render, AFileOfANewerBlenderIsRefusedWithTheVersions) {
   const TempFolder folder;
   const auto file = folder.path() / "newer.blend";
-  const std::string empty_block(20, '\0');
-  ASSERT_TRUE(write_file_atomically(file, "BLENDER-v999DNA1" + empty_block + "ENDB" + empty_block));
+  auto bytes = read_file(test_scene("CYCLES"), 1U << 24);
+  ASSERT_TRUE(bytes && bytes->starts_with("BLENDER-v304"));
+  bytes->replace(9, 3, "999");
+  ASSERT_TRUE(write_file_atomically(file, *bytes));
   RenderRun run(file, {"--frames", "1", "--agents", "1"});
   run.start();
   EXPECT_EQ(run.wait(60s), 2) << run.output();
