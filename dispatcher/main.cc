@@ -2,29 +2,9 @@
 #include <cstdio>
 
 #include "dispatcher/service.h"
+#include "shared/exit_code.h"
 #include "shared/log.h"
 #include "shared/signals.h"
-
-namespace {
-
-constexpr int kBadConfig = 2;
-constexpr int kUnreachable = 3;
-constexpr int kFailed = 1;
-
-int report(const worldshare::Result<>& outcome) {
-  if (outcome) return 0;
-  spdlog::error("{}", outcome.error().message);
-  switch (outcome.error().code) {
-    case worldshare::Errc::kInvalid:
-    case worldshare::Errc::kDenied:
-    case worldshare::Errc::kNotFound: return kBadConfig;
-    case worldshare::Errc::kUnavailable:
-    case worldshare::Errc::kTimeout: return kUnreachable;
-    default: return kFailed;
-  }
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   namespace dispatcher = worldshare::dispatcher;
@@ -53,10 +33,12 @@ int main(int argc, char** argv) {
   if (!config_file.empty()) loaded = fields.load(config_file);
   if (!level.empty()) config.log_level = level;
   worldshare::init_log("dispatcher", config.log_level);
-  if (!loaded) return report(loaded);
-  if (provision) return report(dispatcher::provision(config, stop.token()));
-  if (!agent.empty()) return report(dispatcher::enrol_agent(config, agent, owner, stop.token()));
-  if (!revoked.empty()) return report(dispatcher::revoke_agent(config, revoked, stop.token()));
+  if (!loaded) return worldshare::exit_code(loaded);
+  if (provision) return worldshare::exit_code(dispatcher::provision(config, stop.token()));
+  if (!agent.empty())
+    return worldshare::exit_code(dispatcher::enrol_agent(config, agent, owner, stop.token()));
+  if (!revoked.empty())
+    return worldshare::exit_code(dispatcher::revoke_agent(config, revoked, stop.token()));
   std::fprintf(stderr, "%s", fields.describe().c_str());
-  return report(dispatcher::serve(config, stop.token()));
+  return worldshare::exit_code(dispatcher::serve(config, stop.token()));
 }

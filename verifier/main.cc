@@ -1,33 +1,11 @@
-#include <spdlog/spdlog.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 
+#include "shared/exit_code.h"
 #include "shared/log.h"
 #include "shared/signals.h"
 #include "verifier/service.h"
-
-namespace {
-
-constexpr int kFailed = 1;
-constexpr int kBadConfig = 2;
-constexpr int kUnreachable = 3;
-
-int report(const worldshare::Result<>& outcome) {
-  if (outcome) return 0;
-  spdlog::error("{}", outcome.error().message);
-  switch (outcome.error().code) {
-    case worldshare::Errc::kInvalid:
-    case worldshare::Errc::kDenied:
-    case worldshare::Errc::kNotFound: return kBadConfig;
-    case worldshare::Errc::kUnavailable:
-    case worldshare::Errc::kTimeout: return kUnreachable;
-    default: return kFailed;
-  }
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   namespace verifier = worldshare::verifier;
@@ -48,12 +26,9 @@ int main(int argc, char** argv) {
   if (!level.empty()) config.log_level = level;
   worldshare::init_log("verifier", config.log_level);
   if (loaded) loaded = config.check();
-  if (!loaded) {
-    spdlog::error("{}", loaded.error().message);
-    return kBadConfig;
-  }
+  if (!loaded) return worldshare::exit_code(loaded);
   std::fprintf(stderr, "%s", fields.describe().c_str());
   const auto outcome = verifier::serve(config, stop.token());
   if (!outcome && stop.token().stop_requested()) return 0;
-  return report(outcome);
+  return worldshare::exit_code(outcome);
 }
