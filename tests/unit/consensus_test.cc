@@ -232,44 +232,52 @@ TEST(Consensus, ManyOwnersAreDecidedQuickly) {
   EXPECT_EQ(decision.ruling, Ruling::kFailed) << "countless sets, none is chosen";
 }
 
-DecodedImage picture(int type, double value) {
-  return {cv::Mat(32, 32, type, cv::Scalar::all(value))};
+template <class T>
+Picture picture(Depth depth, std::uint8_t channels, T value) {
+  Picture out({32, 32, channels, depth});
+  for (std::uint32_t y = 0; y < 32; ++y) std::fill_n(out.row<T>(y), 32 * channels, value);
+  return out;
+}
+Picture bytes(std::uint8_t channels, std::uint8_t value) {
+  return picture(Depth::kU8, channels, value);
 }
 
 TEST(Agreement, SamePixelsAgreeWithoutMetrics) {
-  const Comparison comparison = compare(picture(CV_8UC3, 9), picture(CV_8UC3, 9), {});
+  const Comparison comparison = compare(bytes(3, 9), bytes(3, 9), {});
   EXPECT_EQ(comparison.method, Method::kSamePixels);
   EXPECT_TRUE(comparison.agree);
   EXPECT_EQ(comparison.distance(), 0);
 }
 
 TEST(Agreement, AnotherShapeIsIncomparable) {
-  const Comparison comparison = compare(picture(CV_8UC3, 9), picture(CV_8UC4, 9), {});
+  const Comparison comparison = compare(bytes(3, 9), bytes(4, 9), {});
   EXPECT_EQ(comparison.method, Method::kIncomparable);
   EXPECT_FALSE(comparison.agree);
 }
 
 TEST(Agreement, BothMetricsMustBeWithinTolerance) {
-  const auto a = picture(CV_8UC3, 100);
-  const Comparison close = compare(a, picture(CV_8UC3, 101), {});
+  const auto a = bytes(3, 100);
+  const Comparison close = compare(a, bytes(3, 101), {});
   EXPECT_TRUE(close.agree);
   EXPECT_NEAR(*close.psnr_db, 48.13, 0.01);
-  EXPECT_FALSE(compare(a, picture(CV_8UC3, 101), {50, 0.98}).agree);
-  EXPECT_FALSE(compare(a, picture(CV_8UC3, 101), {40, 1.0}).agree);
-  EXPECT_FALSE(compare(a, picture(CV_8UC3, 120), {}).agree);
+  EXPECT_FALSE(compare(a, bytes(3, 101), {50, 0.98}).agree);
+  EXPECT_FALSE(compare(a, bytes(3, 101), {40, 1.0}).agree);
+  EXPECT_FALSE(compare(a, bytes(3, 120), {}).agree);
 }
 
 TEST(Agreement, AlphaCounts) {
-  auto a = picture(CV_8UC4, 100);
-  DecodedImage b{a.pixels.clone()};
-  b.pixels.forEach<cv::Vec4b>([](cv::Vec4b& pixel, const int*) { pixel[3] = 0; });
+  auto a = bytes(4, 100);
+  auto b = bytes(4, 100);
+  for (std::uint32_t y = 0; y < 32; ++y) {
+    for (int x = 0; x < 32; ++x) b.row<std::uint8_t>(y)[4 * x + 3] = 0;
+  }
   EXPECT_FALSE(compare(a, b, {}).agree);
 }
 
 TEST(Agreement, AnUnmatchedNanNeverAgrees) {
-  auto a = picture(CV_32FC3, 0.5);
-  DecodedImage b{a.pixels.clone()};
-  b.pixels.ptr<float>(0)[0] = std::numeric_limits<float>::quiet_NaN();
+  auto a = picture(Depth::kF32, 3, 0.5F);
+  auto b = picture(Depth::kF32, 3, 0.5F);
+  b.row<float>(0)[0] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_FALSE(compare(a, b, {0, 0}).agree);
 }
 

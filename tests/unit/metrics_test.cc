@@ -5,11 +5,10 @@
 #include <boost/json.hpp>
 #include <cmath>
 #include <limits>
-#include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
 #include <string>
 
 #include "shared/files.h"
+#include "verifier/image/decoded_image.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -18,8 +17,10 @@ const std::string kFolder = WS_SOURCE_DIR "/tests/golden/metrics/";
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-DecodedImage load(const std::string& name) {
-  return {cv::imread(kFolder + name, cv::IMREAD_UNCHANGED)};
+Picture load(const std::string& name) {
+  const auto text = read_file(kFolder + name, 64 << 20).value();
+  const auto header = image::read_header(as_bytes(text)).value();
+  return decode(as_bytes(text), {header.format, header.width, header.height}).value();
 }
 
 void expect_psnr(const boost::json::object& expected, const char* key, double actual) {
@@ -30,9 +31,13 @@ void expect_psnr(const boost::json::object& expected, const char* key, double ac
   }
 }
 
-DecodedImage floats(int width, int height, float value) {
-  return {cv::Mat(height, width, CV_32FC3, cv::Scalar::all(value))};
+template <class T>
+Picture filled(Depth depth, std::uint32_t side, T value) {
+  Picture out({side, side, 3, depth});
+  for (std::uint32_t y = 0; y < side; ++y) std::fill_n(out.row<T>(y), 3 * side, value);
+  return out;
 }
+Picture floats(float value) { return filled(Depth::kF32, 16, value); }
 
 TEST(Metrics, EqualTheReferenceOnTheGoldenImages) {
   const auto text = read_file(kFolder + "expected.json", 1 << 20);
@@ -66,9 +71,9 @@ TEST(Metrics, IdenticalPicturesScoreExactlyOne) {
 }
 
 TEST(Metrics, OneStepOfOneSampleIsCountedExactly) {
-  DecodedImage a{cv::Mat(1000, 1000, CV_16UC3, cv::Scalar::all(65535))};
-  DecodedImage b{a.pixels.clone()};
-  b.pixels.ptr<std::uint16_t>(999)[2999] = 65534;
+  const auto a = filled<std::uint16_t>(Depth::kU16, 1000, 65535);
+  auto b = filled<std::uint16_t>(Depth::kU16, 1000, 65535);
+  b.row<std::uint16_t>(999)[2999] = 65534;
   const auto metrics = measure(a, b);
   EXPECT_NEAR(metrics->psnr_db, 10 * std::log10(65535.0 * 65535.0 * 3e6), 1e-9);
 }
@@ -80,21 +85,21 @@ TEST(Metrics, OtherShapesAreRefused) {
 }
 
 TEST(Metrics, FloatsAreComparedByTheirLogarithm) {
-  const auto metrics = measure(floats(16, 16, 1.0F), floats(16, 16, 3.0F));  // log2: 1 and 2
+  const auto metrics = measure(floats(1.0F), floats(3.0F));  // log2: 1 and 2
   EXPECT_NEAR(metrics->psnr_db, 0, 1e-12);
-  const auto clamped = measure(floats(16, 16, -5.0F), floats(16, 16, 0.0F));
+  const auto clamped = measure(floats(-5.0F), floats(0.0F));
   EXPECT_EQ(clamped->psnr_db, std::numeric_limits<double>::infinity());
 }
 
 TEST(Metrics, NonFiniteSamplesCountWhereTheyDiffer) {
-  DecodedImage a = floats(16, 16, 0.5F);
-  DecodedImage b = floats(16, 16, 0.5F);
-  a.pixels.ptr<float>(3)[4] = b.pixels.ptr<float>(3)[4] = kNan;
-  a.pixels.ptr<float>(5)[6] = b.pixels.ptr<float>(5)[6] = kInfinity;
+  Picture a = floats(0.5F);
+  Picture b = floats(0.5F);
+  a.row<float>(3)[4] = b.row<float>(3)[4] = kNan;
+  a.row<float>(5)[6] = b.row<float>(5)[6] = kInfinity;
   EXPECT_EQ(measure(a, b)->non_finite_mismatches, 0U);
   EXPECT_EQ(measure(a, b)->ssim, 1.0);
-  b.pixels.ptr<float>(5)[6] = -kInfinity;
-  b.pixels.ptr<float>(7)[8] = kNan;
+  b.row<float>(5)[6] = -kInfinity;
+  b.row<float>(7)[8] = kNan;
   EXPECT_EQ(measure(a, b)->non_finite_mismatches, 2U);
 }
 

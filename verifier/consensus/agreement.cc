@@ -21,7 +21,7 @@ double Comparison::distance() const { return psnr_db ? std::pow(10, -*psnr_db / 
 
 Comparison same_blob() { return {Method::kSameBlob, std::nullopt, std::nullopt, true}; }
 
-Comparison compare(const DecodedImage& a, const DecodedImage& b, const Tolerance& tolerance) {
+Comparison compare(const Picture& a, const Picture& b, const Tolerance& tolerance) {
   if (same_pixels(a, b)) return {Method::kSamePixels, std::nullopt, std::nullopt, true};
   const auto metrics = measure(a, b);
   if (!metrics) return {};

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "shared/result.h"
-#include "verifier/image/decoded_image.h"
+#include "verifier/image/picture.h"
 
 namespace worldshare::verifier {
 
@@ -33,6 +33,6 @@ struct Comparison {
 Comparison same_blob();
 
 /// Same pixels agree; otherwise the metrics decide, and pictures of different shape never agree.
-Comparison compare(const DecodedImage& a, const DecodedImage& b, const Tolerance& tolerance);
+Comparison compare(const Picture& a, const Picture& b, const Tolerance& tolerance);
 
 }  // namespace worldshare::verifier

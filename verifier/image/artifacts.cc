@@ -14,9 +14,9 @@ std::string key_of(const std::string& sha256, const ImageLimits& limits) {
 Artifacts::Artifacts(blobs::Store store, std::uint64_t file_bytes, std::uint64_t cache_bytes)
     : store_(std::move(store)), file_bytes_(file_bytes), cache_bytes_(cache_bytes) {}
 
-Result<DecodedImage> Artifacts::get(const std::string& sha256, const ImageLimits& limits) {
+Result<Picture> Artifacts::get(const std::string& sha256, const ImageLimits& limits) {
   const std::string key = key_of(sha256, limits);
-  DecodedImage out;
+  Picture out;
   if (find(key, out)) return out;
   const auto bytes = store_.read(sha256, file_bytes_);
   if (!bytes) return std::unexpected(bytes.error());
@@ -25,7 +25,7 @@ Result<DecodedImage> Artifacts::get(const std::string& sha256, const ImageLimits
   return image;
 }
 
-bool Artifacts::find(const std::string& key, DecodedImage& out) {
+bool Artifacts::find(const std::string& key, Picture& out) {
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(key);
   if (found == index_.end()) return false;
@@ -34,14 +34,14 @@ bool Artifacts::find(const std::string& key, DecodedImage& out) {
   return true;
 }
 
-void Artifacts::keep(const std::string& key, const DecodedImage& image) {
+void Artifacts::keep(const std::string& key, const Picture& image) {
   const std::lock_guard lock(mutex_);
-  if (image.size_bytes() > cache_bytes_ || index_.contains(key)) return;
+  if (image.shape().size_bytes() > cache_bytes_ || index_.contains(key)) return;
   entries_.push_front({key, image});
   index_[key] = entries_.begin();
-  held_bytes_ += image.size_bytes();
+  held_bytes_ += image.shape().size_bytes();
   while (held_bytes_ > cache_bytes_) {
-    held_bytes_ -= entries_.back().image.size_bytes();
+    held_bytes_ -= entries_.back().image.shape().size_bytes();
     index_.erase(entries_.back().key);
     entries_.pop_back();
   }

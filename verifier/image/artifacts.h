@@ -18,16 +18,16 @@ class Artifacts {
   Artifacts(blobs::Store store, std::uint64_t file_bytes, std::uint64_t cache_bytes);
 
   /// Errors of blobs::Store::read() and decode().
-  Result<DecodedImage> get(const std::string& sha256, const ImageLimits& limits);
+  Result<Picture> get(const std::string& sha256, const ImageLimits& limits);
   const blobs::Store& store() const { return store_; }
 
  private:
   struct Entry {
     std::string key;
-    DecodedImage image;
+    Picture image;
   };
-  bool find(const std::string& key, DecodedImage& out);
-  void keep(const std::string& key, const DecodedImage& image);
+  bool find(const std::string& key, Picture& out);
+  void keep(const std::string& key, const Picture& image);
 
   const blobs::Store store_;
   const std::uint64_t file_bytes_;

@@ -1,8 +1,8 @@
 #include "verifier/image/decoded_image.h"
 
-#include <algorithm>
-#include <cstring>
 #include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <optional>
 #include <string>
 
 #include "shared/image/canonical.h"
@@ -35,20 +35,39 @@ Result<> check_header(const image::Header& header, const ImageLimits& limits) {
   return {};
 }
 
-Result<DecodedImage> run_decoder(ByteView bytes) {
+Result<cv::Mat> run_decoder(ByteView bytes) {
   try {
     // OpenCV takes no const buffer but does not write to it.
     const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8UC1,
                          const_cast<std::uint8_t*>(bytes.data()));
-    DecodedImage out{cv::imdecode(buffer, cv::IMREAD_UNCHANGED)};
-    if (out.pixels.empty()) return fail(Errc::kCorrupt, "the image does not decode");
+    cv::Mat out = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
+    if (out.empty()) return fail(Errc::kCorrupt, "the image does not decode");
     return out;
   } catch (const std::exception&) {
     return fail(Errc::kCorrupt, "the image does not decode");
   }
 }
 
-bool is_known_depth(int depth) { return depth == CV_8U || depth == CV_16U || depth == CV_32F; }
+std::optional<Depth> depth_of(const cv::Mat& pixels) {
+  switch (pixels.depth()) {
+    case CV_8U: return Depth::kU8;
+    case CV_16U: return Depth::kU16;
+    case CV_32F: return Depth::kF32;
+    default: return std::nullopt;
+  }
+}
+
+/// OpenCV's B G R (A) as a picture.
+Picture to_picture(const cv::Mat& pixels, const Shape& shape) {
+  Picture out(shape);
+  cv::Mat view(pixels.rows, pixels.cols, pixels.type(), out.data(), shape.stride());
+  switch (shape.channels) {
+    case 3: cv::cvtColor(pixels, view, cv::COLOR_BGR2RGB); break;
+    case 4: cv::cvtColor(pixels, view, cv::COLOR_BGRA2RGBA); break;
+    default: pixels.copyTo(view);
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -58,29 +77,21 @@ std::uint64_t decoded_bytes(const image::Header& header) {
   return std::uint64_t{header.width} * header.height * kMaxChannels * sample_bytes;
 }
 
-Result<DecodedImage> decode(ByteView bytes, const ImageLimits& limits) {
+Result<Picture> decode(ByteView bytes, const ImageLimits& limits) {
   const auto header = image::read_header(bytes);
   if (!header) return std::unexpected(header.error());
   if (auto ok = check_header(*header, limits); !ok) return std::unexpected(ok.error());
   if (auto ok = image::check_canonical(bytes); !ok) return std::unexpected(ok.error());
   if (bytes.size() > INT32_MAX) return fail(Errc::kDenied, "the file is too large");
-  auto out = run_decoder(bytes);
-  if (!out) return out;
-  const cv::Mat& pixels = out->pixels;
-  const bool expected = pixels.cols == static_cast<int>(limits.width) &&
-                        pixels.rows == static_cast<int>(limits.height) && pixels.isContinuous() &&
-                        is_known_depth(pixels.depth());
-  if (!expected) return fail(Errc::kCorrupt, "the image decodes to another shape");
-  return out;
-}
-
-bool same_shape(const DecodedImage& a, const DecodedImage& b) {
-  return a.pixels.size() == b.pixels.size() && a.pixels.type() == b.pixels.type();
-}
-
-bool same_pixels(const DecodedImage& a, const DecodedImage& b) {
-  return same_shape(a, b) && a.pixels.isContinuous() && b.pixels.isContinuous() &&
-         std::memcmp(a.pixels.data, b.pixels.data, a.size_bytes()) == 0;
+  const auto pixels = run_decoder(bytes);
+  if (!pixels) return std::unexpected(pixels.error());
+  const auto depth = depth_of(*pixels);
+  if (!depth || pixels->cols != static_cast<int>(limits.width) ||
+      pixels->rows != static_cast<int>(limits.height)) {
+    return fail(Errc::kCorrupt, "the image decodes to another shape");
+  }
+  return to_picture(*pixels, {limits.width, limits.height,
+                              static_cast<std::uint8_t>(pixels->channels()), *depth});
 }
 
 }  // namespace worldshare::verifier

@@ -81,17 +81,19 @@ std::uint64_t count_non_finite_mismatches(const cv::Mat& a, const cv::Mat& b) {
 
 }  // namespace
 
-Result<Metrics> measure(const DecodedImage& a, const DecodedImage& b) {
-  if (!same_shape(a, b) || a.pixels.empty()) {
+Result<Metrics> measure(const Picture& first, const Picture& second) {
+  if (first.empty() || !(first.shape() == second.shape())) {
     return fail(Errc::kInvalid, "the pictures differ in size, channels or depth");
   }
-  const int channels = a.pixels.channels();
+  const cv::Mat a = view(first);
+  const cv::Mat b = view(second);
+  const int channels = a.channels();
   const int colour = colour_channels(channels);
   Metrics out;
-  out.non_finite_mismatches = count_non_finite_mismatches(a.pixels, b.pixels);
-  out.psnr_db = psnr(a.pixels, b.pixels, 0, colour);
-  if (colour < channels) out.alpha_psnr_db = psnr(a.pixels, b.pixels, colour, channels);
-  out.ssim = ssim(a.pixels, b.pixels);
+  out.non_finite_mismatches = count_non_finite_mismatches(a, b);
+  out.psnr_db = psnr(a, b, 0, colour);
+  if (colour < channels) out.alpha_psnr_db = psnr(a, b, colour, channels);
+  out.ssim = ssim(a, b);
   return out;
 }
 

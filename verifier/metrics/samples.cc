@@ -28,6 +28,14 @@ void load(const cv::Mat& image, int y, int channel, std::span<double> out) {
 
 }  // namespace
 
+cv::Mat view(const Picture& picture) {
+  const Shape& shape = picture.shape();
+  const int depth = shape.depth == Depth::kU8 ? CV_8U : shape.depth == Depth::kU16 ? CV_16U : CV_32F;
+  return {static_cast<int>(shape.height), static_cast<int>(shape.width),
+          CV_MAKETYPE(depth, shape.channels), const_cast<std::byte*>(picture.data()),
+          shape.stride()};
+}
+
 double peak_of(int depth) {
   if (depth == CV_8U) return 255;
   return depth == CV_16U ? 65535 : 1;
