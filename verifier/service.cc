@@ -9,6 +9,7 @@
 #include "shared/crypto.h"
 #include "shared/signals.h"
 #include "verifier/health.h"
+#include "verifier/metrics/metrics.h"
 #include "verifier/verifier.h"
 
 namespace worldshare::verifier {
@@ -49,8 +50,8 @@ Result<std::unique_ptr<nats::Connection>> connect_broker(const Config& config,
 
 class Workers {
  public:
-  Workers(const Config& config, nats::Connection& broker, Artifacts& artifacts)
-      : config_(config), broker_(broker), artifacts_(artifacts) {}
+  Workers(const Config& config, nats::Connection& broker, Artifacts& artifacts, Metrics& metrics)
+      : config_(config), broker_(broker), artifacts_(artifacts), metrics_(metrics) {}
 
   Result<> open(std::stop_token stop) {
     const JudgeOptions options{config_.dispatcher_public_key, config_.tolerance,
@@ -59,8 +60,8 @@ class Workers {
       auto database = wait_for("PostgreSQL", config_, stop,
                                [&] { return pg::Connection::open(config_.postgres_conninfo); });
       if (!database) return std::unexpected(database.error());
-      workers_.push_back(
-          std::make_unique<Verifier>(broker_, std::move(*database), artifacts_, clock_, options));
+      workers_.push_back(std::make_unique<Verifier>(broker_, std::move(*database), artifacts_,
+                                                    metrics_, clock_, options));
       auto& worker = *workers_.back();
       if (auto ok = wait_for("stream RESULTS", config_, stop, [&] { return worker.open(); }); !ok) {
         return ok;
@@ -88,6 +89,7 @@ class Workers {
   const Config& config_;
   nats::Connection& broker_;
   Artifacts& artifacts_;
+  Metrics& metrics_;
   SystemClock clock_;
   std::vector<std::unique_ptr<Verifier>> workers_;
 };
@@ -100,7 +102,8 @@ Result<> serve(const Config& config, std::stop_token stop) {
   Artifacts artifacts(std::move(*store), config.artifact_limit_bytes, config.image_cache_bytes);
   auto broker = connect_broker(config, stop);
   if (!broker) return std::unexpected(broker.error());
-  Workers workers(config, **broker, artifacts);
+  const auto metrics = make_cpu_metrics({});
+  Workers workers(config, **broker, artifacts, *metrics);
   if (auto ok = workers.open(stop); !ok) return ok;
   HealthPage page([&] { return workers.health(); });
   http::ServerOptions http;
@@ -111,6 +114,7 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!server) return fail(Errc::kInvalid, "http.port: " + server.error().message);
   spdlog::info("verifier is ready health=http://{}:{}/health workers={}", config.http_address,
                (*server)->port(), config.workers);
+  spdlog::info("pictures are compared by={}", metrics->name());
   workers.run(stop);
   spdlog::info("verifier has stopped");
   return {};

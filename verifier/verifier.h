@@ -10,6 +10,7 @@
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 #include "verifier/image/artifacts.h"
+#include "verifier/metrics/metrics.h"
 #include "verifier/outbox.h"
 #include "verifier/trust/judge.h"
 
@@ -29,6 +30,7 @@ class Verifier {
   Verifier(nats::Connection& broker,
            pg::Connection database,
            Artifacts& artifacts,
+           Metrics& metrics,
            const Clock& clock,
            const JudgeOptions& options);
 

@@ -242,6 +242,11 @@ Picture bytes(std::uint8_t channels, std::uint8_t value) {
   return picture(Depth::kU8, channels, value);
 }
 
+Comparison compare(const Picture& a, const Picture& b, const Tolerance& tolerance) {
+  const auto metrics = make_cpu_metrics({});
+  return verifier::compare(*metrics, a, b, tolerance).value();
+}
+
 TEST(Agreement, SamePixelsAgreeWithoutMetrics) {
   const Comparison comparison = compare(bytes(3, 9), bytes(3, 9), {});
   EXPECT_EQ(comparison.method, Method::kSamePixels);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <boost/json.hpp>
 #include <cmath>
 #include <limits>
@@ -29,6 +30,14 @@ void expect_psnr(const boost::json::object& expected, const char* key, double ac
   } else {
     EXPECT_NEAR(actual, expected.at(key).to_number<double>(), 1e-9);
   }
+}
+
+Result<PairMetrics> measure(const Picture& a,
+                            const Picture& b,
+                            const MetricsOptions& options = {}) {
+  auto out = make_cpu_metrics(options)->measure(std::array{a, b});
+  if (!out) return std::unexpected(out.error());
+  return std::move(out->front());
 }
 
 template <class T>

@@ -1,9 +1,8 @@
 #include "verifier/consensus/agreement.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-
-#include "verifier/metrics/metrics.h"
 
 namespace worldshare::verifier {
 
@@ -21,15 +20,20 @@ double Comparison::distance() const { return psnr_db ? std::pow(10, -*psnr_db / 
 
 Comparison same_blob() { return {Method::kSameBlob, std::nullopt, std::nullopt, true}; }
 
-Comparison compare(const Picture& a, const Picture& b, const Tolerance& tolerance) {
-  if (same_pixels(a, b)) return {Method::kSamePixels, std::nullopt, std::nullopt, true};
-  const auto metrics = measure(a, b);
-  if (!metrics) return {};
-  Comparison out{Method::kMetrics, std::nullopt, metrics->ssim, false};
-  const double psnr = std::min(metrics->psnr_db, metrics->alpha_psnr_db.value_or(HUGE_VAL));
+Result<Comparison> compare(Metrics& metrics,
+                           const Picture& a,
+                           const Picture& b,
+                           const Tolerance& tolerance) {
+  if (same_pixels(a, b)) return Comparison{Method::kSamePixels, std::nullopt, std::nullopt, true};
+  const auto measured = metrics.measure(std::array{a, b});
+  if (!measured && measured.error().code == Errc::kInvalid) return Comparison{};
+  if (!measured) return std::unexpected(measured.error());
+  const PairMetrics& pair = measured->front();
+  Comparison out{Method::kMetrics, std::nullopt, pair.ssim, false};
+  const double psnr = std::min(pair.psnr_db, pair.alpha_psnr_db.value_or(HUGE_VAL));
   if (std::isfinite(psnr)) out.psnr_db = psnr;
-  out.agree = metrics->non_finite_mismatches == 0 && psnr >= tolerance.psnr_db &&
-              metrics->ssim >= tolerance.ssim;
+  out.agree =
+      pair.non_finite_mismatches == 0 && psnr >= tolerance.psnr_db && pair.ssim >= tolerance.ssim;
   return out;
 }
 

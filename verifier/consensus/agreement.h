@@ -6,6 +6,7 @@
 
 #include "shared/result.h"
 #include "verifier/image/picture.h"
+#include "verifier/metrics/metrics.h"
 
 namespace worldshare::verifier {
 
@@ -33,6 +34,10 @@ struct Comparison {
 Comparison same_blob();
 
 /// Same pixels agree; otherwise the metrics decide, and pictures of different shape never agree.
-Comparison compare(const Picture& a, const Picture& b, const Tolerance& tolerance);
+/// kUnavailable as Metrics::measure().
+Result<Comparison> compare(Metrics& metrics,
+                           const Picture& a,
+                           const Picture& b,
+                           const Tolerance& tolerance);
 
 }  // namespace worldshare::verifier

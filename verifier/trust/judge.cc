@@ -27,11 +27,13 @@ class Hearing {
   Hearing(Docket& docket,
           const LeaseRecord& lease,
           Artifacts& artifacts,
+          Metrics& metrics,
           const Tolerance& tolerance,
           std::uint64_t now_ms)
       : docket_(docket),
         lease_(lease),
         artifacts_(artifacts),
+        metrics_(metrics),
         tolerance_(tolerance),
         now_ms_(now_ms) {}
 
@@ -136,7 +138,7 @@ class Hearing {
     // Both were found in order when they came in: what fails now is the store, not the agent.
     if (!left) return fail(Errc::kUnavailable, "artifact " + a + ": " + left.error().message);
     if (!right) return fail(Errc::kUnavailable, "artifact " + b + ": " + right.error().message);
-    return compare(*left, *right, tolerance_);
+    return compare(metrics_, *left, *right, tolerance_);
   }
 
   Result<> compare_late(const Ending& ending) {
@@ -178,6 +180,7 @@ class Hearing {
   Docket& docket_;
   const LeaseRecord& lease_;
   Artifacts& artifacts_;
+  Metrics& metrics_;
   const Tolerance& tolerance_;
   const std::uint64_t now_ms_;
   Judgement out_;
@@ -187,9 +190,14 @@ class Hearing {
 
 Judge::Judge(pg::Connection& connection,
              Artifacts& artifacts,
+             Metrics& metrics,
              const Clock& clock,
              const JudgeOptions& options)
-    : connection_(connection), artifacts_(artifacts), clock_(clock), options_(options) {}
+    : connection_(connection),
+      artifacts_(artifacts),
+      metrics_(metrics),
+      clock_(clock),
+      options_(options) {}
 
 Result<Judgement> Judge::judge(const wire::ResultT& result) {
   auto lease = load_lease(connection_, result.lease);
@@ -204,8 +212,8 @@ Result<Judgement> Judge::judge(const wire::ResultT& result) {
     auto docket = Docket::open(connection_, *lease);
     if (!docket) return std::unexpected(docket.error());
     const auto now_ms = unix_ms(clock_.now());
-    auto judgement =
-        Hearing(*docket, *lease, artifacts_, options_.tolerance, now_ms).run(result, *finding);
+    auto judgement = Hearing(*docket, *lease, artifacts_, metrics_, options_.tolerance, now_ms)
+                         .run(result, *finding);
     const bool again = !judgement && judgement.error().code == Errc::kConflict;
     if (!again || attempt == kAttempts) return judgement;
   }

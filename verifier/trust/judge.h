@@ -9,6 +9,7 @@
 #include "shared/result.h"
 #include "verifier/consensus/agreement.h"
 #include "verifier/image/artifacts.h"
+#include "verifier/metrics/metrics.h"
 #include "verifier/trust/docket.h"
 
 namespace worldshare::verifier {
@@ -31,6 +32,7 @@ class Judge {
  public:
   Judge(pg::Connection& connection,
         Artifacts& artifacts,
+        Metrics& metrics,
         const Clock& clock,
         const JudgeOptions& options);
 
@@ -41,6 +43,7 @@ class Judge {
  private:
   pg::Connection& connection_;
   Artifacts& artifacts_;
+  Metrics& metrics_;
   const Clock& clock_;
   const JudgeOptions options_;
 };
