@@ -106,10 +106,17 @@ Result<> parse_tiles(ByteView value, Attributes& out) {
   return {};
 }
 
+Result<> parse_type(ByteView value, const Attributes& out) {
+  const bool tiled = (out.version & kTiled) != 0;
+  if (as_text(value) == (tiled ? "tiledimage" : "scanlineimage")) return {};
+  return corrupt("its type is not that of a flat image");
+}
+
 Result<> parse_attribute(std::string_view name, ByteView value, Attributes& out) {
   if (name == "channels") return parse_channels(value, out);
   if (name == "dataWindow") return parse_window(value, out);
   if (name == "tiles") return parse_tiles(value, out);
+  if (name == "type") return parse_type(value, out);
   if (name == "compression") {
     if (value.size() != 1 || value[0] > 9) return corrupt("unknown compression");
     out.compression = value[0];

@@ -29,6 +29,11 @@ STATE = {
     "capabilities": {"render_class": "blender-3_4-cpu", "engines": ["cycles", "eevee"], "threads": 8},
     "leases": [{"lease": "l", "slot": 0, "phase": "rendering", "progress": 0.5}],
 }
+# Samples and depth, in the order of kKinds in decode_fuzz.cc.
+PNG_KINDS = [
+    (1, 1), (1, 2), (1, 4), (1, 8), (1, 16), (3, 8), (3, 16), (1, 1), (1, 2), (1, 4), (1, 8), (2, 8), (2, 16), (4, 8),
+    (4, 16),
+]
 ERROR = {"error": {"code": "denied", "message": "no"}}
 # In the order of kTypes in messages_fuzz.cc: schema, table, identifier (shared/messages/messages.h), value.
 MESSAGES = [
@@ -110,6 +115,14 @@ def jpeg():
     )
 
 
+def safetensors():
+    tensors = {"a": ([2], [0, 8]), "b": ([1, 3], [8, 20])}
+    header = {name: {"dtype": "F32", "shape": shape, "data_offsets": at} for name, (shape, at) in tensors.items()}
+    text = json.dumps({"__metadata__": {"model": "x"}, **header}).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + struct.pack("<5f", *range(5))
+
+
 def signed_query():
     text = f"worldshare url 1\nget\n{SHA}\n1\n1000\n".encode()
     return f"size=1&expires=1000&signature={hmac.new(b's' * 32, text, hashlib.sha256).hexdigest()}"
@@ -125,6 +138,13 @@ def main():
     (folder("image") / "lines.exr").write_bytes(exr(False))
     (folder("image") / "tiles.exr").write_bytes(exr(True))
     (folder("image") / "progressive.jpg").write_bytes(jpeg())
+    for index, (samples, depth) in enumerate(PNG_KINDS):
+        row = 1 + (5 * samples * depth + 7) // 8
+        rows = b"".join(bytes([y]) + bytes(range(1, row)) for y in range(5))
+        (folder("decode") / f"rows{index:02}").write_bytes(b"\xff" + bytes([4, index, 255]) + rows)
+    for name in ("rgba8.png", "rgb.jpg", "half_zip.exr", "float_piz.exr"):
+        (folder("decode") / name).write_bytes((ROOT / "tests/golden/blender" / name).read_bytes())
+    (folder("safetensors") / "two").write_bytes(safetensors())
     (folder("url") / "signed").write_text(signed_query())
 
 

@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
 #include "shared/files.h"
 #include "shared/image/canonical.h"
-#include "verifier/image/artifacts.h"
-#include "verifier/image/decoded_image.h"
+#include "verifier/image/decode.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -26,25 +26,63 @@ struct Sample {
   Shape shape;
 };
 
-class Decode : public testing::TestWithParam<Sample> {
+double sample_of(const Picture& picture, std::uint32_t y, int i) {
+  switch (picture.shape().depth) {
+    case Depth::kU8: return picture.row<std::uint8_t>(y)[i];
+    case Depth::kU16: return picture.row<std::uint16_t>(y)[i];
+    case Depth::kF32: return picture.row<float>(y)[i];
+    case Depth::kF16: break;
+  }
+  return static_cast<double>(cv::float16_t::fromBits(picture.row<std::uint16_t>(y)[i]));
+}
+
+double sample_of(const cv::Mat& picture, std::uint32_t y, int i) {
+  const int row = static_cast<int>(y);
+  switch (picture.depth()) {
+    case CV_8U: return picture.ptr<std::uint8_t>(row)[i];
+    case CV_16U: return picture.ptr<std::uint16_t>(row)[i];
+    default: return picture.ptr<float>(row)[i];
+  }
+}
+
+class DecodeSample : public ::testing::TestWithParam<Sample> {
  protected:
   static void SetUpTestSuite() { setenv("OPENCV_IO_ENABLE_OPENEXR", "1", 1); }
   const Sample& sample() const { return GetParam(); }
   Bytes clean() const { return image::canonical(load(sample().file)).value(); }
 };
 
-TEST_P(Decode, GivesThePixels) {
-  const auto image = decode(clean(), sample().limits);
-  ASSERT_TRUE(image) << image.error().message;
-  EXPECT_EQ(image->shape(), sample().shape);
-  EXPECT_TRUE(same_pixels(*image, *decode(clean(), sample().limits)));
+TEST_P(DecodeSample, GivesThePixels) {
+  const auto ours = decode(clean(), sample().limits);
+  ASSERT_TRUE(ours) << ours.error().message;
+  EXPECT_EQ(ours->shape(), sample().shape);
+  const cv::Mat theirs = cv::imdecode(clean(), cv::IMREAD_UNCHANGED);
+  ASSERT_EQ(theirs.channels(), ours->shape().channels);
+  for (std::uint32_t y = 0; y < ours->shape().height; ++y) {
+    for (int i = 0; i < theirs.cols * theirs.channels(); ++i) {
+      const int channel = i % theirs.channels();
+      const int other = channel < 3 ? i + 2 - 2 * channel : i;
+      ASSERT_EQ(sample_of(*ours, y, i), sample_of(theirs, y, other)) << y << " " << i;
+    }
+  }
 }
 
-TEST_P(Decode, TakesOnlyCanonicalFiles) {
+TEST_P(DecodeSample, EveryTruncationIsRefusedWithAReason) {
+  const Bytes image = clean();
+  for (std::size_t length = 0; length < image.size(); ++length) {
+    const Bytes part(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(length));
+    const auto picture = decode(part, sample().limits);
+    ASSERT_FALSE(picture) << "of length " << length;
+    EXPECT_EQ(picture.error().code, Errc::kCorrupt);
+    EXPECT_GT(picture.error().message.size(), 10U);
+  }
+}
+
+TEST_P(DecodeSample, TakesOnlyCanonicalFiles) {
   EXPECT_EQ(decode(load(sample().file), sample().limits).error().code, Errc::kInvalid);
 }
 
-TEST_P(Decode, TakesOnlyWhatWasAskedFor) {
+TEST_P(DecodeSample, TakesOnlyWhatWasAskedFor) {
   ImageLimits wider = sample().limits;
   ++wider.width;
   EXPECT_EQ(decode(clean(), wider).error().code, Errc::kInvalid);
@@ -59,45 +97,57 @@ TEST_P(Decode, TakesOnlyWhatWasAskedFor) {
   EXPECT_EQ(decode(clean(), small).error().code, Errc::kDenied);
 }
 
-TEST_P(Decode, DamagedDataNeverCrashes) {
+TEST_P(DecodeSample, DamagedDataNeverCrashes) {
   const Bytes image = clean();
-  for (std::size_t i = 0; i < image.size(); i += 3) {
+  for (std::size_t bit = 0; bit < image.size() * 8; bit += 1 + image.size() / 200 + bit % 7) {
     Bytes damaged = image;
-    damaged[i] ^= 0x55;
-    (void)decode(damaged, sample().limits);
+    damaged[bit / 8] = static_cast<std::uint8_t>(damaged[bit / 8] ^ (1U << (bit % 8)));
+    const auto picture = decode(damaged, sample().limits);
+    if (picture) {
+      EXPECT_EQ(picture->shape().width, sample().limits.width);
+    } else {
+      EXPECT_GT(picture.error().message.size(), 10U);
+    }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All,
-                         Decode,
-                         testing::Values(Sample{"rgba8.png", {Format::kPng, 16, 12}, {16, 12, 4, Depth::kU8}},
-                                         Sample{"rgba16.png", {Format::kPng, 16, 12}, {16, 12, 4, Depth::kU16}},
-                                         Sample{"rgb.jpg", {Format::kJpeg, 16, 12}, {16, 12, 3, Depth::kU8}},
-                                         Sample{"half_zip.exr", {Format::kExr, 16, 12}, {16, 12, 4, Depth::kF32}},
-                                         Sample{"float_piz.exr", {Format::kExr, 16, 12}, {16, 12, 3, Depth::kF32}},
-                                         Sample{
-                                             "half_dwaa.exr", {Format::kExr, 100, 70}, {100, 70, 4, Depth::kF32}}));
+INSTANTIATE_TEST_SUITE_P(
+    All,
+    DecodeSample,
+    ::testing::Values(Sample{"rgba8.png", {Format::kPng, 16, 12}, {16, 12, 4, Depth::kU8}},
+                      Sample{"rgba16.png", {Format::kPng, 16, 12}, {16, 12, 4, Depth::kU16}},
+                      Sample{"rgb.jpg", {Format::kJpeg, 16, 12}, {16, 12, 3, Depth::kU8}},
+                      Sample{"half_zip.exr", {Format::kExr, 16, 12}, {16, 12, 4, Depth::kF16}},
+                      Sample{"float_piz.exr", {Format::kExr, 16, 12}, {16, 12, 3, Depth::kF32}},
+                      Sample{"half_dwaa.exr", {Format::kExr, 100, 70}, {100, 70, 4, Depth::kF16}}));
 
-TEST(Artifacts, KeepTheLatestWithinTheirBound) {
-  const auto folder = std::filesystem::temp_directory_path() / "worldshare-artifacts-test";
-  std::filesystem::remove_all(folder);
-  const auto store = blobs::Store::open(folder).value();
-  std::vector<std::string> names;
-  for (int i = 0; i < 3; ++i) {
-    Bytes bytes;
-    ASSERT_TRUE(cv::imencode(".png", cv::Mat(10, 10, CV_8UC3, cv::Scalar::all(i)), bytes));
-    names.push_back(to_hex(sha256(bytes)));
-    auto upload = store.begin(names.back(), bytes.size());
-    ASSERT_TRUE(upload->write(bytes) && upload->commit());
+TEST(Decode, TakesTheMemoryThatItIsGiven) {
+  struct Slab : PictureMemory {
+    std::shared_ptr<std::byte> take(std::size_t bytes) override {
+      if (bytes > sizeof(bytes_)) return nullptr;
+      return {bytes_, [this](std::byte*) { returned = true; }};
+    }
+    alignas(kRowAlignment) std::byte bytes_[64 * 12];
+    bool returned = false;
+  };
+  const Bytes file = image::canonical(load("rgba8.png")).value();
+  Slab slab;
+  std::ranges::fill(slab.bytes_, std::byte{0xee});
+  {
+    const auto picture = decode(file, {Format::kPng, 16, 12}, &slab);
+    ASSERT_TRUE(picture);
+    EXPECT_EQ(picture->data(), slab.bytes_);
+    EXPECT_TRUE(same_pixels(*picture, *decode(file, {Format::kPng, 16, 12})));
+    EXPECT_FALSE(slab.returned);
   }
-  Artifacts artifacts(store, 1 << 20, 1280);  // two pictures of 640 bytes
-  const ImageLimits limits{Format::kPng, 10, 10};
-  for (const auto& name : names) EXPECT_TRUE(artifacts.get(name, limits));
-  std::filesystem::remove_all(folder);
-  EXPECT_EQ(artifacts.get(names[0], limits).error().code, Errc::kNotFound) << "was pushed out";
-  EXPECT_TRUE(artifacts.get(names[1], limits));
-  EXPECT_TRUE(artifacts.get(names[2], limits));
-  EXPECT_FALSE(artifacts.get(names[2], {Format::kPng, 11, 10})) << "other limits";
+  EXPECT_TRUE(slab.returned);
+  const Bytes large = image::canonical(load("rgba16.png")).value();
+  EXPECT_EQ(decode(large, {Format::kPng, 16, 12}, &slab).error().code, Errc::kUnavailable);
+}
+
+TEST(Decode, RefusesWhatIsNoImage) {
+  EXPECT_EQ(decode({}, {Format::kPng, 1, 1}).error().code, Errc::kCorrupt);
+  EXPECT_EQ(decode(as_bytes("GIF89a....."), {Format::kPng, 1, 1}).error().code, Errc::kCorrupt);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "verifier/image/artifacts.h"
 
+#include <algorithm>
+
 namespace worldshare::verifier {
 namespace {
 
@@ -11,18 +13,32 @@ std::string key_of(const std::string& sha256, const ImageLimits& limits) {
 
 }  // namespace
 
-Artifacts::Artifacts(blobs::Store store, std::uint64_t file_bytes, std::uint64_t cache_bytes)
-    : store_(std::move(store)), file_bytes_(file_bytes), cache_bytes_(cache_bytes) {}
+Artifacts::Artifacts(blobs::Store store,
+                     std::uint64_t file_bytes,
+                     std::uint64_t cache_bytes,
+                     std::uint64_t decoding_bytes)
+    : store_(std::move(store)),
+      file_bytes_(file_bytes),
+      cache_bytes_(cache_bytes),
+      decoding_(decoding_bytes) {}
 
 Result<Picture> Artifacts::get(const std::string& sha256, const ImageLimits& limits) {
   const std::string key = key_of(sha256, limits);
   Picture out;
   if (find(key, out)) return out;
-  const auto bytes = store_.read(sha256, file_bytes_);
-  if (!bytes) return std::unexpected(bytes.error());
-  auto image = decode(*bytes, limits);
+  auto image = read(sha256, limits);
   if (image) keep(key, *image);
   return image;
+}
+
+Result<Picture> Artifacts::read(const std::string& sha256, const ImageLimits& limits) {
+  const auto size = store_.size(sha256);
+  if (!size) return fail(Errc::kNotFound, "there is no blob " + sha256);
+  const auto loan = decoding_.take(decoding_bytes(limits, std::min(*size, file_bytes_)));
+  if (!loan) return std::unexpected(loan.error());
+  const auto bytes = store_.read(sha256, file_bytes_);
+  if (!bytes) return std::unexpected(bytes.error());
+  return decode(*bytes, limits);
 }
 
 bool Artifacts::find(const std::string& key, Picture& out) {

@@ -36,8 +36,8 @@ class Picture {
   Picture() = default;
   /// Zeros, in memory of its own. Throws bad_alloc.
   explicit Picture(const Shape& shape);
-  /// Over memory that somebody else provides: zeroed, at least shape.size_bytes(), aligned to
-  /// kRowAlignment.
+  /// Over memory that somebody else provides: at least shape.size_bytes(), aligned to
+  /// kRowAlignment; who provides it sees to it that the bytes behind each row are zero.
   Picture(const Shape& shape, std::shared_ptr<std::byte> memory);
 
   const Shape& shape() const { return shape_; }

@@ -7,7 +7,7 @@
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 #include "verifier/consensus/consensus.h"
-#include "verifier/image/decoded_image.h"
+#include "verifier/image/decode.h"
 
 namespace worldshare::verifier {
 

@@ -1,0 +1,91 @@
+#include "verifier/image/decode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "shared/image/canonical.h"
+#include "verifier/image/exr.h"
+#include "verifier/image/jpeg.h"
+#include "verifier/image/png.h"
+
+namespace worldshare::verifier {
+namespace {
+
+constexpr std::uint32_t kMaxChannels = 4;
+constexpr std::uint64_t kOpenExrSide = 256;  // chunks and small tiles, see exr.h
+constexpr std::uint64_t kOpenExrBuffers = 4;
+constexpr std::uint64_t kLibjpegBytesPerPixel = 8;  // the coefficients of progressive files
+constexpr std::uint64_t kOverheadBytes = 1 << 20;
+
+Shape largest_shape(image::Format format, std::uint32_t width, std::uint32_t height) {
+  switch (format) {
+    case image::Format::kPng: return {width, height, kMaxChannels, Depth::kU16};
+    case image::Format::kJpeg: return {width, height, 3, Depth::kU8};
+    case image::Format::kExr: break;
+  }
+  return {width, height, kMaxChannels, Depth::kF32};
+}
+
+/// What the picture takes at most: a palette may become colour and alpha.
+std::uint64_t picture_bytes(const image::Header& header) {
+  const std::uint32_t channels = header.channels == 3 ? kMaxChannels : header.channels;
+  return std::uint64_t{header.width} * header.height * channels * header.bits / 8;
+}
+
+Result<> check_header(const image::Header& header, const ImageLimits& limits) {
+  if (header.format != limits.format) {
+    return fail(Errc::kInvalid, fmt::format("the image is {}, the job asks for {}",
+                                            to_string(header.format), to_string(limits.format)));
+  }
+  if (header.width != limits.width || header.height != limits.height) {
+    return fail(Errc::kInvalid,
+                fmt::format("the image has {}x{} pixels, the job asks for {}x{}", header.width,
+                            header.height, limits.width, limits.height));
+  }
+  if (header.channels > kMaxChannels) {
+    return fail(Errc::kInvalid,
+                fmt::format("the image has {} channels, more than colour and alpha (layers?)",
+                            header.channels));
+  }
+  if (picture_bytes(header) > limits.pixel_bytes) {
+    return fail(Errc::kDenied, "the image needs more memory than a picture may");
+  }
+  return {};
+}
+
+Result<Picture> run_decoder(ByteView bytes, image::Format format, PictureMemory& memory) {
+  if (format == image::Format::kPng) return decode_png(bytes, memory);
+  if (const auto ok = image::check_canonical(bytes); !ok) return std::unexpected(ok.error());
+  return format == image::Format::kExr ? decode_exr(bytes, memory) : decode_jpeg(bytes, memory);
+}
+
+}  // namespace
+
+std::uint64_t decoding_bytes(const ImageLimits& limits, std::uint64_t file_bytes) {
+  const Shape shape = largest_shape(limits.format, limits.width, limits.height);
+  const std::uint64_t pixels = std::uint64_t{limits.width} * limits.height;
+  // The picture itself may not be larger than allowed, whatever its shape could be.
+  const std::uint64_t padding = std::uint64_t{limits.height} * kRowAlignment;
+  const std::uint64_t picture =
+      std::min<std::uint64_t>(shape.size_bytes(), limits.pixel_bytes + padding);
+  const std::uint64_t base = picture + file_bytes + kOverheadBytes;
+  switch (limits.format) {
+    case image::Format::kPng: return base + picture + file_bytes;
+    case image::Format::kJpeg: return base + pixels * kLibjpegBytesPerPixel;
+    case image::Format::kExr: break;
+  }
+  const std::uint64_t width = std::max<std::uint64_t>(kOpenExrSide, limits.width);
+  const std::uint64_t height = std::max<std::uint64_t>(kOpenExrSide, limits.height);
+  return base + kOpenExrBuffers * width * height * 16;
+}
+
+Result<Picture> decode(ByteView bytes, const ImageLimits& limits, PictureMemory* memory) {
+  const auto header = image::read_header(bytes);
+  if (!header) return std::unexpected(header.error());
+  if (auto ok = check_header(*header, limits); !ok) return std::unexpected(ok.error());
+  HeapMemory heap;
+  return run_decoder(bytes, header->format, memory != nullptr ? *memory : heap);
+}
+
+}  // namespace worldshare::verifier

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "shared/bytes.h"
+#include "shared/image/header.h"
+#include "shared/result.h"
+#include "verifier/image/picture_memory.h"
+
+namespace worldshare::verifier {
+
+/// What an artifact must be, and what its decoding may cost.
+struct ImageLimits {
+  image::Format format = image::Format::kPng;
+  std::uint32_t width = 0;  ///< pixels
+  std::uint32_t height = 0;
+  std::uint64_t pixel_bytes = 1ULL << 30;  ///< of the decoded picture
+};
+
+/// Bytes that decode() takes at most for any file within these limits: the picture and everything
+/// that is needed meanwhile.
+std::uint64_t decoding_bytes(const ImageLimits& limits, std::uint64_t file_bytes);
+
+/// Decodes the bytes of a stranger, into `memory` when it is given: the header must match `limits`
+/// and the container be canonical before a decoder sees them, and nothing is allocated for pixels
+/// before that. Samples stay what the file has: 8 or 16 bits, half or float; what of each format is
+/// refused is in png.h, exr.h and jpeg.h. kInvalid: another picture than asked for, not canonical,
+/// or a kind that is not taken; kCorrupt: damaged; kDenied: too large; kUnavailable: `memory` has
+/// none. Throws bad_alloc when the process has none. Thread-safe.
+Result<Picture> decode(ByteView bytes, const ImageLimits& limits, PictureMemory* memory = nullptr);
+
+}  // namespace worldshare::verifier
