@@ -9,7 +9,7 @@
 #include <string>
 
 #include "shared/files.h"
-#include "verifier/image/decoded_image.h"
+#include "verifier/image/decode.h"
 
 namespace worldshare::verifier {
 namespace {

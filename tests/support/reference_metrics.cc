@@ -1,12 +1,22 @@
-#include "verifier/metrics/reference_metrics.h"
+#include "tests/support/reference_metrics.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
-namespace worldshare::verifier {
+namespace worldshare::testing {
+
+using verifier::Coding;
+using verifier::Depth;
+using verifier::kLowPassBlock;
+using verifier::kNoiseBlock;
+using verifier::kOutlierBlock;
+using verifier::MetricsOptions;
+using verifier::PairMetrics;
+using verifier::Picture;
+using verifier::Shape;
+
 namespace {
 
 constexpr double kLargestHalf = 65504.0;
@@ -328,4 +338,4 @@ PairMetrics reference_metrics(const Picture& a, const Picture& b, const MetricsO
   return Comparison(a, b, options).run();
 }
 
-}  // namespace worldshare::verifier
+}  // namespace worldshare::testing
