@@ -6,6 +6,7 @@
 
 #include "shared/image/byte_reader.h"
 #include "shared/image/container.h"
+#include "shared/image/exr_parts.h"
 
 // "OpenEXR File Layout", openexr.com: single-part scan-line and tiled files.
 
@@ -17,8 +18,7 @@ constexpr std::uint32_t kTiled = 1U << 9;
 constexpr std::uint32_t kLongNames = 1U << 10;
 constexpr std::size_t kMaxAttributes = 1024;
 constexpr std::size_t kMaxAttributeBytes = 64U << 20;  // Blender's longest is a preview
-constexpr std::size_t kMaxKeptBytes =
-    64;  // chromaticities have 32; only the channel list is longer
+constexpr std::size_t kMaxKeptBytes = 64;  // chromaticities have 32; the channel list may be longer
 constexpr std::uint64_t kMaxChunks = 1U << 24;
 constexpr std::uint32_t kMaxChannels = 1024;
 constexpr std::uint32_t kMaxTileSide = 2048;  // a decoder allocates whole tiles
@@ -283,6 +283,17 @@ Result<Layout> exr_layout(ByteView bytes) {
   a->layout.table_position = a->end;
   a->layout.table_entries = count;
   return std::move(a->layout);
+}
+
+Result<ExrParts> read_exr(ByteView bytes) {
+  const auto a = parse_attributes(bytes);
+  if (!a) return std::unexpected(a.error());
+  auto layout = exr_layout(bytes);
+  if (!layout) return std::unexpected(layout.error());
+  return ExrParts{(a->version & kTiled) != 0,
+                  static_cast<std::uint32_t>(lines_per_chunk(a->compression)),
+                  bytes.subspan(layout->table_position + 8 * layout->table_entries),
+                  std::move(layout->dropped)};
 }
 
 }  // namespace worldshare::image

@@ -17,7 +17,9 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "shared/image/canonical.h"
+#include "shared/image/exr_parts.h"
 #include "verifier/image/decode.h"
+#include "verifier/image/exr_unpack.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -272,11 +274,65 @@ TEST(ExrDecode, DeepAndMultiPartFilesAreRefused) {
   EXPECT_THAT(why_not(file), HasSubstr("type is not that of a flat image"));
 }
 
-TEST(ExrDecode, DamagedChunksAreCorrupt) {
+/// Where the last chunk begins: its line, the size of its data, the data.
+std::size_t last_chunk(const Bytes& file) {
+  const auto parts = image::read_exr(file).value();
+  std::size_t at = file.size() - parts.chunks.size();
+  for (;;) {
+    const std::size_t size = file[at + 4] | std::size_t{file[at + 5]} << 8;
+    if (at + 8 + size == file.size()) return at;
+    at += 8 + size;
+  }
+}
+
+TEST(ExrDecode, ChunksThatDoNotCoverThePictureOnceAreCorrupt) {
   const Bytes file = exr(rgb(Imf::HALF));
-  Bytes damaged = file;
-  for (std::size_t i = file.size() - 40; i < file.size() - 20; ++i) damaged[i] ^= 0xff;
-  const auto picture = decoded(damaged);
+  const std::size_t at = last_chunk(file);
+  ASSERT_EQ(file[at], 32);
+  const auto moved = [&](std::uint8_t line) {
+    Bytes out = file;
+    out[at] = line;
+    return why_not(out);
+  };
+  EXPECT_THAT(moved(16), HasSubstr("two chunks have one place"));
+  EXPECT_THAT(moved(33), HasSubstr("wrong line"));
+  EXPECT_THAT(moved(48), HasSubstr("outside of the picture"));
+  Bytes empty(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(at) + 8);
+  empty[at + 4] = 0;
+  empty[at + 5] = 0;
+  EXPECT_THAT(why_not(empty), HasSubstr("a chunk is empty"));
+}
+
+TEST(ExrDecode, AChunkThatHoldsLessThanItsPixelsIsCorrupt) {
+  // OpenEXR's reader would fill the rest with what its buffer held before.
+  Bytes file = exr(rgb(Imf::HALF), Imf::NO_COMPRESSION);
+  file[last_chunk(file) + 4] -= 6;
+  file.resize(file.size() - 6);
+  EXPECT_THAT(why_not(file), HasSubstr("not as large as its pixels"));
+}
+
+TEST(ExrUnpacker, TakesExactlyTheSizeOfTheChunk) {
+  ExrUnpacker runs(ExrPacking::kRunLength);
+  const Bytes packed{9, 0x80};  // ten times 0x80: no difference to the byte before
+  Bytes ten(10, 1);
+  ASSERT_TRUE(runs.unpack(packed, ten));
+  EXPECT_EQ(ten, Bytes(10, 0x80));
+  Bytes nine(9);
+  Bytes eleven(11);
+  EXPECT_FALSE(runs.unpack(packed, nine)) << "more than there is place for";
+  EXPECT_FALSE(runs.unpack(packed, eleven)) << "less";
+  EXPECT_FALSE(runs.unpack(Bytes{9}, ten)) << "a run without its byte";
+  EXPECT_FALSE(runs.unpack(Bytes{0xf6, 1}, ten)) << "fewer bytes than it counts";
+  ExrUnpacker none(ExrPacking::kNone);
+  EXPECT_FALSE(none.unpack(nine, ten));
+  ASSERT_TRUE(none.unpack(Bytes(10, 7), ten));
+  EXPECT_EQ(ten, Bytes(10, 7));
+}
+
+TEST(ExrDecode, DamagedChunksAreCorrupt) {
+  Bytes file = exr(rgb(Imf::HALF), Imf::ZIP_COMPRESSION);
+  for (std::size_t at = last_chunk(file) + 8; at < file.size(); ++at) file[at] ^= 0xff;
+  const auto picture = decoded(file);
   ASSERT_FALSE(picture);
   EXPECT_EQ(picture.error().code, Errc::kCorrupt);
   EXPECT_THAT(picture.error().message, HasSubstr("is damaged"));

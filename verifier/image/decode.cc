@@ -55,9 +55,13 @@ Result<> check_header(const image::Header& header, const ImageLimits& limits) {
 }
 
 Result<Picture> run_decoder(ByteView bytes, image::Format format, PictureMemory& memory) {
-  if (format == image::Format::kPng) return decode_png(bytes, memory);
+  switch (format) {
+    case image::Format::kPng: return decode_png(bytes, memory);
+    case image::Format::kExr: return decode_exr(bytes, memory);
+    case image::Format::kJpeg: break;
+  }
   if (const auto ok = image::check_canonical(bytes); !ok) return std::unexpected(ok.error());
-  return format == image::Format::kExr ? decode_exr(bytes, memory) : decode_jpeg(bytes, memory);
+  return decode_jpeg(bytes, memory);
 }
 
 }  // namespace

@@ -5,19 +5,27 @@
 #include <ImfHeader.h>
 #include <ImfIO.h>
 #include <ImfInputFile.h>
+#include <ImfTileDescription.h>
+#include <ImfXdr.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "shared/image/exr_parts.h"
+#include "verifier/image/exr_blocks.h"
+#include "verifier/image/exr_unpack.h"
+
 namespace worldshare::verifier {
 namespace {
 
+constexpr std::uint64_t kMagicBytes = 4;
 /// Tiles up to this side are taken however small the picture is.
 constexpr unsigned kUsualTileSide = 256;
 
@@ -92,46 +100,150 @@ Result<> check_windows(const Imf::Header& header) {
   return {};
 }
 
-Imf::FrameBuffer slices(const std::vector<std::string>& names,
-                        Imf::PixelType type,
-                        const Imath::Box2i& window,
-                        Picture& out) {
-  const std::size_t sample = sample_bytes(out.shape().depth);
-  Imf::FrameBuffer buffer;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    auto* first = reinterpret_cast<char*>(out.data()) + i * sample;
-    buffer.insert(names[i], Imf::Slice::Make(type, first, window, names.size() * sample,
-                                             out.shape().stride()));
+/// What is known of a file once its header is accepted.
+struct Plan {
+  Imf::Header header;
+  std::vector<std::string> names;  ///< of the channels, in the order of a picture's samples
+  Imf::PixelType type = Imf::HALF;
+  Shape shape;
+  ExrGrid grid;
+};
+
+ExrGrid grid_of(const Imf::Header& header, const Shape& shape, const image::ExrParts& parts) {
+  ExrGrid out{shape.width, shape.height, header.dataWindow().min.y, shape.width, parts.chunk_lines};
+  if (parts.tiled) {
+    out.block_width = header.tileDescription().xSize;
+    out.block_height = header.tileDescription().ySize;
   }
-  return buffer;
+  return out;
 }
 
-Result<Picture> read_pixels(ByteView file, PictureMemory& memory) {
+Result<Plan> plan_of(ByteView file, const image::ExrParts& parts) {
+  MemoryStream stream(file);
+  stream.seekg(kMagicBytes);
+  int version = 0;
+  Imf::Xdr::read<Imf::StreamIO>(stream, version);
+  Plan out;
+  out.header.readFrom(stream, version);
+  auto names = channel_order(out.header.channels());
+  if (!names) return std::unexpected(names.error());
+  const auto type = common_type(out.header.channels());
+  if (!type) return std::unexpected(type.error());
+  if (const auto ok = check_windows(out.header); !ok) return std::unexpected(ok.error());
+  const auto& window = out.header.dataWindow();
+  out.names = std::move(*names);
+  out.type = *type;
+  out.shape = {static_cast<std::uint32_t>(window.max.x - window.min.x) + 1,
+               static_cast<std::uint32_t>(window.max.y - window.min.y) + 1,
+               static_cast<std::uint8_t>(out.names.size()),
+               *type == Imf::HALF ? Depth::kF16 : Depth::kF32};
+  out.grid = grid_of(out.header, out.shape, parts);
+  return out;
+}
+
+std::optional<ExrPacking> own_packing(Imf::Compression compression) {
+  switch (compression) {
+    case Imf::NO_COMPRESSION: return ExrPacking::kNone;
+    case Imf::RLE_COMPRESSION: return ExrPacking::kRunLength;
+    case Imf::ZIPS_COMPRESSION:
+    case Imf::ZIP_COMPRESSION: return ExrPacking::kZip;
+    default: return std::nullopt;
+  }
+}
+
+/// Where each channel of a stored line goes: a line stores them one after the other, by name.
+std::vector<std::size_t> places(const Plan& plan) {
+  std::vector<std::size_t> out;
+  const auto& channels = plan.header.channels();
+  for (auto channel = channels.begin(); channel != channels.end(); ++channel) {
+    const auto at = std::ranges::find(plan.names, channel.name());
+    out.push_back(static_cast<std::size_t>(at - plan.names.begin()));
+  }
+  return out;
+}
+
+template <class Bits>
+void scatter(const std::uint8_t* line,
+             const ExrBlock& block,
+             std::uint32_t y,
+             const std::vector<std::size_t>& channels,
+             Picture& out) {
+  Bits* const row = out.row<Bits>(block.y + y) + std::size_t{block.x} * channels.size();
+  for (const std::size_t channel : channels) {
+    Bits* to = row + channel;
+    for (std::uint32_t x = 0; x < block.width; ++x, to += channels.size()) {
+      std::memcpy(to, line, sizeof(Bits));
+      line += sizeof(Bits);
+    }
+  }
+}
+
+Result<> unpack_blocks(const std::vector<ExrBlock>& blocks,
+                       ExrPacking packing,
+                       const Plan& plan,
+                       Picture& out) {
+  const auto channels = places(plan);
+  const std::size_t sample = sample_bytes(plan.shape.depth);
+  ExrUnpacker unpacker(packing);
+  std::vector<std::uint8_t> lines;
+  for (const auto& block : blocks) {
+    const std::size_t line = std::size_t{block.width} * channels.size() * sample;
+    lines.resize(line * block.height);
+    if (!unpacker.unpack(block.data, lines)) {
+      return fail(Errc::kCorrupt, fmt::format("OpenEXR: the chunk at {},{} is damaged or not as "
+                                              "large as its pixels",
+                                              block.x, block.y));
+    }
+    for (std::uint32_t y = 0; y < block.height; ++y) {
+      const std::uint8_t* from = lines.data() + y * line;
+      if (sample == 2) scatter<std::uint16_t>(from, block, y, channels, out);
+      if (sample == 4) scatter<std::uint32_t>(from, block, y, channels, out);
+    }
+  }
+  return {};
+}
+
+void read_by_library(ByteView file, const Plan& plan, Picture& out) {
   MemoryStream stream(file);
   Imf::InputFile input(stream, 0);
-  const Imf::Header& header = input.header();
-  const auto names = channel_order(header.channels());
-  if (!names) return std::unexpected(names.error());
-  const auto type = common_type(header.channels());
-  if (!type) return std::unexpected(type.error());
-  if (const auto ok = check_windows(header); !ok) return std::unexpected(ok.error());
-  const auto& window = header.dataWindow();
-  const Shape shape{static_cast<std::uint32_t>(window.max.x - window.min.x) + 1,
-                    static_cast<std::uint32_t>(window.max.y - window.min.y) + 1,
-                    static_cast<std::uint8_t>(names->size()),
-                    *type == Imf::HALF ? Depth::kF16 : Depth::kF32};
-  auto out = new_picture(shape, memory);
-  if (!out) return out;
-  input.setFrameBuffer(slices(*names, *type, window, *out));
+  const auto& window = input.header().dataWindow();
+  const std::size_t sample = sample_bytes(plan.shape.depth);
+  Imf::FrameBuffer buffer;
+  for (std::size_t i = 0; i < plan.names.size(); ++i) {
+    auto* first = reinterpret_cast<char*>(out.data()) + i * sample;
+    buffer.insert(plan.names[i], Imf::Slice::Make(plan.type, first, window,
+                                                  plan.names.size() * sample, plan.shape.stride()));
+  }
+  input.setFrameBuffer(buffer);
   input.readPixels(window.min.y, window.max.y);
+}
+
+Result<Picture> read_pixels(ByteView file, const image::ExrParts& parts, PictureMemory& memory) {
+  const auto plan = plan_of(file, parts);
+  if (!plan) return std::unexpected(plan.error());
+  const auto blocks = exr_blocks(parts, plan->grid);
+  if (!blocks) return std::unexpected(blocks.error());
+  auto out = new_picture(plan->shape, memory);
+  if (!out) return out;
+  const auto packing = own_packing(plan->header.compression());
+  if (!packing) {
+    read_by_library(file, *plan, *out);
+    return out;
+  }
+  if (const auto ok = unpack_blocks(*blocks, *packing, *plan, *out); !ok) {
+    return std::unexpected(ok.error());
+  }
   return out;
 }
 
 }  // namespace
 
 Result<Picture> decode_exr(ByteView file, PictureMemory& memory) {
+  const auto parts = image::read_exr(file);
+  if (!parts) return std::unexpected(parts.error());
+  if (!parts->foreign.empty()) return fail(Errc::kInvalid, "the image carries " + parts->foreign);
   try {
-    return read_pixels(file, memory);
+    return read_pixels(file, *parts, memory);
   } catch (const std::bad_alloc&) {
     throw;  // says nothing about the file
   } catch (const std::exception& error) {

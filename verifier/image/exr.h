@@ -8,7 +8,8 @@ namespace worldshare::verifier {
 
 /// A canonical single-part OpenEXR file, scan lines or tiles (the finest level), as half or float
 /// samples as they are stored, NaN and infinities included. Channels R G B, with or without A, or
-/// Y, with or without A, all of one type. Every compression is taken, the lossy ones too.
+/// Y, with or without A, all of one type. Every compression is taken, the lossy ones too: none, RLE
+/// and ZIP are unpacked here, the others by OpenEXR.
 /// kInvalid: other channels (layers, chroma, depth), mixed types, whole numbers, a display window
 /// that is not the data window, tiles much larger than the picture. kCorrupt: damaged;
 /// deep and multi-part files are that to image::read_header() already. kUnavailable: no memory.
