@@ -18,6 +18,7 @@ YamlFields Config::fields() {
       .add("tolerance.ssim", tolerance.ssim)
       .add("images.limit_bytes", image_limit_bytes)
       .add("images.cache_bytes", image_cache_bytes)
+      .add("images.decoding_bytes", image_decoding_bytes)
       .add("workers", workers)
       .add("startup.wait_seconds", startup_wait)
       .add("log.level", log_level);

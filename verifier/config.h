@@ -26,6 +26,8 @@ struct Config {
   std::uint64_t artifact_limit_bytes = 512ULL << 20;  ///< of an image file
   std::uint64_t image_limit_bytes = 2ULL << 30;       ///< of one decoded image
   std::uint64_t image_cache_bytes = 1ULL << 30;       ///< of decoded images kept for comparisons
+  /// In use by all decoders at once: two to six times the largest image, see decoding_bytes().
+  std::uint64_t image_decoding_bytes = 8ULL << 30;
 
   std::uint32_t workers = 2;                       ///< results judged at once
   std::chrono::milliseconds startup_wait{30'000};  ///< how long services may take to appear

@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 
 #include "shared/exit_code.h"
 #include "shared/log.h"
@@ -9,7 +8,6 @@
 
 int main(int argc, char** argv) {
   namespace verifier = worldshare::verifier;
-  setenv("OPENCV_IO_ENABLE_OPENEXR", "1", 1);  // read once, at OpenCV's first image
   worldshare::StopOnSignal stop;
   verifier::Config config;
   std::filesystem::path config_file;

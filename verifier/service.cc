@@ -99,7 +99,8 @@ class Workers {
 Result<> serve(const Config& config, std::stop_token stop) {
   auto store = blobs::Store::open(config.blobs_directory);
   if (!store) return fail(Errc::kInvalid, "blobs.directory: " + store.error().message);
-  Artifacts artifacts(std::move(*store), config.artifact_limit_bytes, config.image_cache_bytes);
+  Artifacts artifacts(std::move(*store), config.artifact_limit_bytes, config.image_cache_bytes,
+                      config.image_decoding_bytes);
   auto broker = connect_broker(config, stop);
   if (!broker) return std::unexpected(broker.error());
   const auto metrics = make_cpu_metrics({});

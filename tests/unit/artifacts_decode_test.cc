@@ -34,7 +34,7 @@ TEST(Artifacts, KeepTheLatestWithinTheirBound) {
   const worldshare::testing::TempFolder folder;
   const auto store = blobs::Store::open(folder.path() / "blobs").value();
   const auto names = upload(store, 3);
-  Artifacts artifacts(store, 1 << 20, 1280);  // two pictures
+  Artifacts artifacts(store, 1 << 20, 1280, 1 << 30);  // two pictures
   const ImageLimits limits{Format::kPng, 10, 10};
   for (const auto& name : names) EXPECT_TRUE(artifacts.get(name, limits));
   std::filesystem::remove_all(folder.path() / "blobs");

@@ -12,8 +12,6 @@
 
 namespace worldshare::verifier {
 
-inline constexpr std::uint64_t kDefaultDecodingBytes = 8ULL << 30;
-
 /// Artifacts as decoded images, the latest ones kept. However many threads ask, it takes no more
 /// than `decoding_bytes` for images that are being decoded and `cache_bytes` for those that are
 /// kept; pictures that callers hold on to are theirs to bound. Thread-safe.
@@ -24,7 +22,7 @@ class Artifacts {
   Artifacts(blobs::Store store,
             std::uint64_t file_bytes,
             std::uint64_t cache_bytes,
-            std::uint64_t decoding_bytes = kDefaultDecodingBytes);
+            std::uint64_t decoding_bytes);
 
   /// Waits for its turn when others are decoding. Errors of blobs::Store::read(), decode() and
   /// MemoryBudget::take().

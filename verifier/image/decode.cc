@@ -13,8 +13,11 @@ namespace worldshare::verifier {
 namespace {
 
 constexpr std::uint32_t kMaxChannels = 4;
-constexpr std::uint64_t kOpenExrSide = 256;  // chunks and small tiles, see exr.h
-constexpr std::uint64_t kOpenExrBuffers = 4;
+/// OpenEXR: chunks of up to 256 lines, and tiles of up to 2048x2048 that are read by rows.
+constexpr std::uint64_t kExrLeastSide = 256;
+constexpr std::uint64_t kExrMostLines = 2048;
+constexpr std::uint64_t kExrPixelBytes = 16;
+constexpr std::uint64_t kExrBuffers = 4;
 constexpr std::uint64_t kLibjpegBytesPerPixel = 8;  // the coefficients of progressive files
 constexpr std::uint64_t kOverheadBytes = 1 << 20;
 
@@ -79,9 +82,10 @@ std::uint64_t decoding_bytes(const ImageLimits& limits, std::uint64_t file_bytes
     case image::Format::kJpeg: return base + pixels * kLibjpegBytesPerPixel;
     case image::Format::kExr: break;
   }
-  const std::uint64_t width = std::max<std::uint64_t>(kOpenExrSide, limits.width);
-  const std::uint64_t height = std::max<std::uint64_t>(kOpenExrSide, limits.height);
-  return base + kOpenExrBuffers * width * height * 16;
+  const std::uint64_t width = std::max<std::uint64_t>(kExrLeastSide, limits.width);
+  const std::uint64_t lines =
+      std::clamp<std::uint64_t>(limits.height, kExrLeastSide, kExrMostLines);
+  return base + kExrBuffers * width * lines * kExrPixelBytes;
 }
 
 Result<Picture> decode(ByteView bytes, const ImageLimits& limits, PictureMemory* memory) {
