@@ -19,6 +19,7 @@ int report_error(const Error& error, std::stop_token stop) {
     case Errc::kInvalid:
     case Errc::kCorrupt:
     case Errc::kDenied:
+    case Errc::kNotFound:
     case Errc::kConflict: return kBadInput;
     default: return kUnreachable;
   }

@@ -30,7 +30,7 @@ Result<ApiClient> ServerOptions::client(std::stop_token stop) const {
     auto url = one_line(up_folder() / "url");
     if (!url) {
       return fail(
-          Errc::kNotFound,
+          Errc::kUnavailable,
           "no server: give --server http://host:port, or start one here with 'worldshare up'");
     }
     server = *url;

@@ -19,6 +19,7 @@ YamlFields Config::fields() {
       .add("nats.streams_file", streams_file)
       .add("nats.agents_conf_file", agents_conf_file)
       .add("nats.broker_pid_file", broker_pid_file)
+      .add("nats.broker_monitor_url", broker_monitor_url)
       .add("postgres.conninfo", postgres_conninfo)
       .add("postgres.sql_directory", sql_directory)
       .add("lease.initial_seconds", economy.lease_initial)

@@ -32,6 +32,7 @@ struct Config {
   std::filesystem::path sql_directory = "schemas/sql";
   std::filesystem::path agents_conf_file;  ///< written by --enrol and --revoke
   std::filesystem::path broker_pid_file;   ///< who gets SIGHUP afterwards; empty: nobody
+  std::string broker_monitor_url;          ///< http://host:port, tells when it has followed
 
   EconomyOptions economy;
   std::chrono::milliseconds url_lifetime{3'600'000};

@@ -5,6 +5,7 @@
 
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/gateway/api.h"
+#include "dispatcher/nodes/broker_reload.h"
 #include "dispatcher/nodes/enrolment.h"
 #include "dispatcher/nodes/rpc.h"
 #include "shared/files.h"
@@ -42,6 +43,16 @@ Result<std::string> read_secret(const std::filesystem::path& path) {
   text->erase(text->find_last_not_of(" \r\n") + 1);
   if (text->empty()) return fail(Errc::kInvalid, path.string() + " is empty");
   return text;
+}
+
+/// Tells the broker who may come in.
+Result<> publish_agents(pg::Connection& pg, const Config& config) {
+  if (auto ok = write_agents_conf(pg, config.agents_conf_file); !ok) return ok;
+  if (config.broker_pid_file.empty()) return {};
+  if (config.broker_monitor_url.empty()) {
+    return fail(Errc::kInvalid, "nats.broker_monitor_url: is needed with nats.broker_pid_file");
+  }
+  return reload_broker(config.broker_pid_file, config.broker_monitor_url);
 }
 
 }  // namespace
@@ -104,14 +115,14 @@ Result<> enrol_agent(const Config& config,
   auto pg = open_pg(config, stop);
   if (!pg) return std::unexpected(pg.error());
   if (auto ok = enrol(*pg, agent, owner); !ok) return ok;
-  return write_agents_conf(*pg, config.agents_conf_file, config.broker_pid_file);
+  return publish_agents(*pg, config);
 }
 
 Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_token stop) {
   auto pg = open_pg(config, stop);
   if (!pg) return std::unexpected(pg.error());
   if (auto ok = revoke(*pg, agent); !ok) return ok;
-  return write_agents_conf(*pg, config.agents_conf_file, config.broker_pid_file);
+  return publish_agents(*pg, config);
 }
 
 }  // namespace worldshare::dispatcher

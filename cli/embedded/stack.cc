@@ -79,7 +79,7 @@ Result<fs::path> find_program(const std::string& name,
   for (const auto& folder : folders) {
     if (::access((folder / name).c_str(), X_OK) == 0) return folder / name;
   }
-  return fail(Errc::kNotFound,
+  return fail(Errc::kUnavailable,
               "the program " + name + " is missing; install the Debian package " + package);
 }
 
@@ -165,10 +165,11 @@ Result<> Stack::start_nats() {
   fs::copy_file(data_ / "broker-config/nats-server.conf", state / "nats-server.conf",
                 fs::copy_options::overwrite_existing, error);
   if (error)
-    return fail(Errc::kNotFound,
+    return fail(Errc::kUnavailable,
                 "cannot copy " + (data_ / "broker-config/nats-server.conf").string());
   if (!fs::exists(state / "agents.conf")) {
-    if (auto ok = write_file_atomically(state / "agents.conf", "users: []\n", 0640); !ok) return ok;
+    const std::string_view nobody = "# No agent is enrolled yet.\n";
+    if (auto ok = write_file_atomically(state / "agents.conf", nobody, 0640); !ok) return ok;
   }
   Service service;
   service.name = "nats";
@@ -200,7 +201,8 @@ Result<> Stack::write_dispatcher_config() {
       line("seed_file", (state / "keys/dispatcher.seed").string()) + "  " +
       line("streams_file", (data_ / "broker-config/streams.yaml").string()) + "  " +
       line("agents_conf_file", (state / "agents.conf").string()) + "  " +
-      line("broker_pid_file", (state / "nats.pid").string()) + "postgres:\n  " +
+      line("broker_pid_file", (state / "nats.pid").string()) + "  " +
+      line("broker_monitor_url", "http://" + nats_monitor_) + "postgres:\n  " +
       line("conninfo", conninfo_) + "  " + line("sql_directory", (data_ / "schemas/sql").string()) +
       // On one machine a lost agent is noticed in seconds, and nobody can collude with a sibling.
       "lease:\n  initial_seconds: 60\n  extend_seconds: 60\n  sibling_hold_seconds: 0\n"

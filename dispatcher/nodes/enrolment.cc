@@ -1,24 +1,14 @@
 #include "dispatcher/nodes/enrolment.h"
 
-#include <signal.h>
-
-#include <charconv>
-
 #include "shared/crypto.h"
 #include "shared/files.h"
+#include "shared/nats/agent_accounts.h"
 
 namespace worldshare::dispatcher {
 namespace {
 
 constexpr std::string_view kOwnerCharacters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-std::string user_entry(const std::string& id) {
-  return "  { nkey: " + id + ", allowed_connection_types: [\"STANDARD\"], permissions: {\n" +
-         "      publish: { allow: [\"rpc." + id + ".*\", \"hb." + id + "\", \"results." + id +
-         ".*\"] }\n" + "      subscribe: { allow: [\"_INBOX." + id + ".>\", \"work." + id +
-         ".*\"] } } }\n";
-}
 
 }  // namespace
 
@@ -57,24 +47,12 @@ Result<> revoke(pg::Connection& pg, const std::string& agent) {
   return {};
 }
 
-Result<> write_agents_conf(pg::Connection& pg,
-                           const std::filesystem::path& agents_conf,
-                           const std::filesystem::path& pid_file) {
+Result<> write_agents_conf(pg::Connection& pg, const std::filesystem::path& file) {
   auto rows = pg.exec("select agent from credentials where revoked_at is null order by agent");
   if (!rows) return std::unexpected(rows.error());
-  std::string text = "# Written by worldshare-dispatcher; changes here are lost.\nusers: [\n";
-  for (int i = 0; i < rows->size(); ++i) text += user_entry(rows->str(i, 0));
-  if (auto ok = write_file_atomically(agents_conf, text + "]\n", 0640); !ok) return ok;
-  if (pid_file.empty()) return {};
-  auto pid_text = read_file(pid_file, 64);
-  if (!pid_text) return std::unexpected(pid_text.error());
-  pid_t pid = 0;
-  std::from_chars(pid_text->data(), pid_text->data() + pid_text->size(), pid);
-  if (pid <= 1 || ::kill(pid, SIGHUP) != 0) {
-    return fail(Errc::kUnavailable,
-                "cannot tell the broker to reload: no process in " + pid_file.string());
-  }
-  return {};
+  std::vector<std::string> agents;
+  for (int i = 0; i < rows->size(); ++i) agents.push_back(rows->str(i, 0));
+  return write_file_atomically(file, nats::agents_conf(agents), 0640);
 }
 
 }  // namespace worldshare::dispatcher

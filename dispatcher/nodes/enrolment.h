@@ -9,17 +9,14 @@
 namespace worldshare::dispatcher {
 
 /// Lets an agent in: rows in PostgreSQL, then agents.conf from all credentials that are not
-/// revoked, then the broker's reload. `agent` is its public nkey; `owner` 1 to 64 characters of
+/// revoked. `agent` is its public nkey; `owner` 1 to 64 characters of
 /// letters, digits, '.', '_', '-'. kInvalid for either; kConflict when the agent belongs to another
 /// owner.
 Result<> enrol(pg::Connection& pg, const std::string& agent, const std::string& owner);
 /// Shuts an agent out; kNotFound when it was never enrolled.
 Result<> revoke(pg::Connection& pg, const std::string& agent);
 
-/// Writes the broker's include file and asks the server whose pid `pid_file` holds to read it
-/// (empty path: nobody).
-Result<> write_agents_conf(pg::Connection& pg,
-                           const std::filesystem::path& agents_conf,
-                           const std::filesystem::path& pid_file);
+/// Writes the broker's include file agents.conf; the broker must then read it (broker_reload.h).
+Result<> write_agents_conf(pg::Connection& pg, const std::filesystem::path& file);
 
 }  // namespace worldshare::dispatcher

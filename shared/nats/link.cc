@@ -35,7 +35,7 @@ natsStatus connect_once(natsConnection** connection, natsOptions* options) {
   natsStatus status = NATS_OK;
   for (int i = 0; i < kAuthAttempts; ++i) {
     status = natsConnection_Connect(connection, options);
-    if (status != NATS_CONNECTION_AUTH_FAILED) break;
+    if (status != NATS_CONNECTION_AUTH_FAILED && status != NATS_PROTOCOL_ERROR) break;
   }
   return status;
 }

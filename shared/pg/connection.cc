@@ -45,6 +45,11 @@ Error describe(const PGresult* result) {
   return {classify(state), message + " [" + state + "]"};
 }
 
+bool ends_session(const PGresult* result) {
+  const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  return severity == nullptr || severity != std::string_view("ERROR");
+}
+
 /// Later keywords win, so what `conninfo` says overrides the bounds set here.
 ConnectionHandle connect(const std::string& conninfo) {
   const std::array<const char*, 6> keys{"connect_timeout", "tcp_user_timeout", "keepalives_idle",
@@ -146,13 +151,16 @@ struct Connection::Impl {
     return {};
   }
 
-  Result<ResultHandle> check(ResultHandle result) const {
+  Result<ResultHandle> check(ResultHandle result) {
     if (!alive()) return fail(Errc::kUnavailable, one_line(PQerrorMessage(handle.get())));
     const auto status = PQresultStatus(result.get());
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY) {
       return result;
     }
-    return std::unexpected(describe(result.get()));
+    const Error error = describe(result.get());
+    // The server has said its last word on this connection, even if libpq has not seen it close.
+    if (ends_session(result.get())) handle.reset();
+    return std::unexpected(error);
   }
 };
 

@@ -98,6 +98,17 @@ bool RenderRun::kill_one(const std::string& part) {
   return false;
 }
 
+RenderRun::Freeze::Freeze(const RenderRun& run, const std::string& part) {
+  for (const auto& process : run.processes()) {
+    if (process.command.find(part) == std::string::npos) continue;
+    if (::kill(process.pid, SIGSTOP) == 0) frozen_.push_back(process.pid);
+  }
+}
+
+RenderRun::Freeze::~Freeze() {
+  for (const pid_t pid : frozen_) ::kill(pid, SIGCONT);
+}
+
 void RenderRun::signal(int number) { ::kill(process_->pid(), number); }
 
 std::string RenderRun::output() const { return text_of(folder_.path() / "output.txt"); }

@@ -31,6 +31,19 @@ class RenderRun {
   bool wait_for_replicas(int count, std::chrono::seconds limit);
   /// kill -9 to the first process of the stack whose command line holds `part`, once there is one.
   bool kill_one(const std::string& part);
+  /// Freezes all processes of the stack whose command line holds `part`, as if their machine hung
+  /// or the network to it was cut; how many. Its destructor lets them go on.
+  class Freeze {
+   public:
+    Freeze(const RenderRun& run, const std::string& part);
+    ~Freeze();
+    Freeze(const Freeze&) = delete;
+    Freeze& operator=(const Freeze&) = delete;
+    std::size_t count() const { return frozen_.size(); }
+
+   private:
+    std::vector<pid_t> frozen_;
+  };
   void signal(int number);
 
   std::string output() const;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "shared/files.h"
+#include "shared/nats/agent_accounts.h"
 #include "shared/nats/provision.h"
 
 namespace worldshare::testing {
@@ -24,13 +25,6 @@ template <class T>
 void require(const Result<T>& result, const std::string& what) {
   if (!result) std::fprintf(stderr, "%s: %s\n", what.c_str(), result.error().message.c_str());
   WS_CHECK(result.has_value(), "the test's nats-server failed");
-}
-
-std::string agent_entry(const std::string& key) {
-  return "  { nkey: " + key + ", allowed_connection_types: [\"STANDARD\"], permissions: {\n" +
-         "      publish: { allow: [\"rpc." + key + ".*\", \"hb." + key + "\", \"results." + key +
-         ".*\"] }\n" + "      subscribe: { allow: [\"_INBOX." + key + ".>\", \"work." + key +
-         ".*\"] } } }\n";
 }
 
 }  // namespace
@@ -96,16 +90,18 @@ void NatsServer::remove_agent(const std::string& public_key) {
 std::filesystem::path NatsServer::agents_file() const { return folder_.path() / "agents.conf"; }
 
 void NatsServer::write_agents() const {
-  std::string text = "users: [\n";
-  for (const auto& key : agents_) text += agent_entry(key);
-  require(write_file_atomically(agents_file(), text + "]\n"), "agents.conf");
+  const std::vector<std::string> agents(agents_.begin(), agents_.end());
+  require(write_file_atomically(agents_file(), nats::agents_conf(agents)), "agents.conf");
 }
 
 void NatsServer::reload() {
   if (!process_) return;
-  const auto before = count_in_log("Reloaded server configuration");
-  ::kill(process_->pid(), SIGHUP);
-  wait_for_log("Reloaded server configuration", before + 1);
+  // Twice: nats-server 2.9 gives a new account its imports only in the next reload.
+  for (int i = 0; i < 2; ++i) {
+    const auto before = count_in_log("Reloaded server configuration");
+    ::kill(process_->pid(), SIGHUP);
+    wait_for_log("Reloaded server configuration", before + 1);
+  }
 }
 
 void NatsServer::restart() {
