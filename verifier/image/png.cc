@@ -58,7 +58,11 @@ std::size_t size_of(const std::vector<ByteView>& pieces) {
 ByteView join(const std::vector<ByteView>& pieces, std::uint8_t* storage) {
   if (pieces.size() == 1) return pieces[0];
   std::uint8_t* at = storage;
-  for (const ByteView piece : pieces) at = std::ranges::copy(piece, at).out;
+  for (const ByteView piece : pieces) {
+    if (piece.empty()) continue;
+    std::memcpy(at, piece.data(), piece.size());
+    at += piece.size();
+  }
   return {storage, at};
 }
 

@@ -19,6 +19,12 @@ constexpr std::size_t kLane = kPixel <= 4 ? 4 : 8;
 template <std::size_t kPixel>
 constexpr std::size_t kRows = 16 / kLane<kPixel>;
 
+/// 3 and 6 bytes are moved as 4 and 8 where that reaches no further than the next pixel.
+template <std::size_t kPixel>
+constexpr std::size_t kMoved = kPixel == 3   ? 4
+                               : kPixel == 6 ? 8
+                                             : kPixel;
+
 /// kBytes bytes in the low bytes of a number.
 template <std::size_t kBytes>
 std::uint64_t load(const std::uint8_t* from) {
@@ -51,7 +57,7 @@ __m128i distance(__m128i p, __m128i q) {
 
 /// In bytes: with p = b - c and q = a - c, |p + q| is the sum of their magnitudes when their signs
 /// agree, otherwise the difference; a sum that saturates is still the greatest of the three.
-__m128i paeth(__m128i a, __m128i b, __m128i c) {
+[[gnu::always_inline]] inline __m128i paeth(__m128i a, __m128i b, __m128i c) {
   const __m128i pa = distance(b, c);
   const __m128i pb = distance(a, c);
   const __m128i b_not_less = _mm_cmpeq_epi8(_mm_max_epu8(b, c), b);
@@ -107,14 +113,15 @@ class Wavefront {
     const std::size_t steps = width_ + kCount - 1;
     std::size_t step = 0;
     for (; step < std::min(kCount - 1, steps); ++step) edge_step<kPaeth>(step);
-    for (; step + 1 < width_; ++step) inner_step<kPaeth>(step);
+    Wavefront inner = *this;  // no pointer reaches a copy, so it stays in registers
+    for (; step + 1 < width_; ++step) inner.template inner_step<kPaeth>(step);
+    left_ = inner.left_;
+    above_left_ = inner.above_left_;
     for (; step < steps; ++step) edge_step<kPaeth>(step);
   }
 
   static constexpr std::size_t kBytes = kLane<kPixel>;
   static constexpr std::size_t kCount = kRows<kPixel>;
-  /// 3 and 6 bytes are moved as 4 and 8 where that reaches no further than the next pixel.
-  static constexpr std::size_t kMoved = kPixel == 3 ? 4 : kPixel == 6 ? 8 : kPixel;
 
   const std::uint8_t* in(std::size_t row, std::size_t x) const {
     return in_ + row * in_stride_ + x * kPixel;
@@ -125,7 +132,7 @@ class Wavefront {
 
   /// `above`: the pixel above the first row, in the highest lane.
   template <bool kPaeth>
-  __m128i advance(__m128i in, __m128i above) {
+  [[gnu::always_inline]] __m128i advance(__m128i in, __m128i above) {
     const __m128i b = _mm_alignr_epi8(left_, above, 16 - kBytes);
     __m128i prediction = _mm_and_si128(average(left_, b), average_);
     if constexpr (kPaeth) {
@@ -141,17 +148,17 @@ class Wavefront {
 
   /// Every row has a pixel here, and none is its row's last.
   template <bool kPaeth>
-  void inner_step(std::size_t step) {
+  [[gnu::always_inline]] void inner_step(std::size_t step) {
     __m128i in_lanes = _mm_setzero_si128();
     each_row([&]<std::size_t kRow>() {
-      in_lanes = insert<kBytes, kRow>(in_lanes, load<kMoved>(in(kRow, step - kRow)));
+      in_lanes = insert<kBytes, kRow>(in_lanes, load<kMoved<kPixel>>(in(kRow, step - kRow)));
     });
-    const std::uint64_t top = load<kMoved>(above_ + step * kPixel);
+    const std::uint64_t top = load<kMoved<kPixel>>(above_ + step * kPixel);
     const __m128i value =
         advance<kPaeth>(in_lanes, insert<kBytes, kCount - 1>(_mm_setzero_si128(), top));
     each_row([&]<std::size_t kRow>() {
       const std::uint64_t pixel = extract<kBytes, kRow>(value);
-      std::memcpy(out(kRow, step - kRow), &pixel, kMoved);
+      std::memcpy(out(kRow, step - kRow), &pixel, kMoved<kPixel>);
     });
   }
 
@@ -175,7 +182,7 @@ class Wavefront {
   }
 
   template <class Action>
-  static void each_row(Action action) {
+  [[gnu::always_inline]] static void each_row(Action action) {
     action.template operator()<0>();
     action.template operator()<1>();
     if constexpr (kCount == 4) {
@@ -215,12 +222,14 @@ void add_row(const std::uint8_t* in,
 template <std::size_t kPixel>
 void sum_row(const std::uint8_t* in, std::uint8_t* out, std::size_t bytes) {
   __m128i sum = _mm_setzero_si128();
-  for (std::size_t i = 0; i < bytes; i += kPixel) {
-    const auto pixel = static_cast<long long>(load<kPixel>(in + i));
-    sum = _mm_add_epi8(sum, _mm_cvtsi64_si128(pixel));
+  std::size_t i = 0;
+  const auto step = [&]<std::size_t kBytes>() {
+    sum = _mm_add_epi8(sum, _mm_cvtsi64_si128(static_cast<long long>(load<kBytes>(in + i))));
     const long long value = _mm_cvtsi128_si64(sum);
-    std::memcpy(out + i, &value, kPixel);
-  }
+    std::memcpy(out + i, &value, kBytes);
+  };
+  for (; i + kPixel < bytes; i += kPixel) step.template operator()<kMoved<kPixel>>();
+  step.template operator()<kPixel>();
 }
 
 template <std::size_t kPixel>
