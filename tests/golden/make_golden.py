@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes metrics/*.png and metrics/expected.json beside this file.
 
-An independent, slow and plain double-precision reference of PSNR and SSIM (Wang 2004: 11x11
-Gaussian, sigma 1.5, valid support) on small images that are made here by arithmetic. Standard
-library only. The verifier's metrics are tested against what it wrote.
+An independent, slow and plain double-precision reference of every figure of the verifier's metrics
+(docs/metrics.md) on small images that are made here by arithmetic: SSIM by its definition, window
+by window. Standard library only. The verifier's metrics are tested against what it wrote.
 """
 import json
 import math
@@ -74,11 +74,69 @@ def sse(a, b, channels):
     )
 
 
+def decibels(relative_mse):
+    return None if relative_mse == 0 else -10 * math.log10(relative_mse)
+
+
 def psnr(a, b, channels):
-    total = sse(a, b, channels)
-    if total == 0:
-        return None
-    return 10 * math.log10(a.peak**2 * a.width * a.height * len(channels) / total)
+    return decibels(sse(a, b, channels) / (a.peak**2 * a.width * a.height * len(channels)))
+
+
+def whole_blocks(image, side):
+    return [
+        (x, y)
+        for y in range(0, image.height - side + 1, side)
+        for x in range(0, image.width - side + 1, side)
+    ]
+
+
+def haar_energy(image, channels, x0, y0):
+    squares = []
+    for c in channels:
+        p = image.planes[c]
+        for y in range(y0, y0 + 16, 2):
+            for x in range(x0, x0 + 16, 2):
+                squares.append(((p[y][x] - p[y][x + 1] - p[y + 1][x] + p[y + 1][x + 1]) / 2) ** 2)
+    return math.fsum(squares) / len(squares)
+
+
+def noise_ratio(a, b, channels):
+    e = 0.05 * (a.peak / 255) ** 2
+    ratios = sorted(
+        math.log2((haar_energy(b, channels, x, y) + e) / (haar_energy(a, channels, x, y) + e))
+        for x, y in whole_blocks(a, 16)
+    )
+    return ratios[(len(ratios) - 1) // 2] if ratios else 0
+
+
+def block_mean(plane, x0, y0, side):
+    return sum(sum(row[x0 : x0 + side]) for row in plane[y0 : y0 + side]) / side**2
+
+
+def low_pass_psnr(a, b, channels):
+    squares = [
+        ((block_mean(a.planes[c], x, y, 8) - block_mean(b.planes[c], x, y, 8)) / a.peak) ** 2
+        for c in channels
+        for x, y in whole_blocks(a, 8)
+    ]
+    return decibels(math.fsum(squares) / len(squares)) if squares else None
+
+
+def worst_block(a, b, channels):
+    """Its PSNR and its place in blocks of 32 pixels, of which the last ones may be smaller."""
+    worst, place = 0, (0, 0)
+    for y0 in range(0, a.height, 32):
+        for x0 in range(0, a.width, 32):
+            squares = [
+                ((p - q) / a.peak) ** 2
+                for c in channels
+                for row_a, row_b in zip(a.planes[c][y0 : y0 + 32], b.planes[c][y0 : y0 + 32])
+                for p, q in zip(row_a[x0 : x0 + 32], row_b[x0 : x0 + 32])
+            ]
+            mse = math.fsum(squares) / len(squares)
+            if mse > worst:
+                worst, place = mse, (x0 // 32, y0 // 32)
+    return decibels(worst), place
 
 
 def reflect_101(index, length):
@@ -114,11 +172,11 @@ def window_ssim(a, b, x0, y0, peak):
     return (2 * mx * my + c1) * (2 * sxy + c2) / ((mx * mx + my * my + c1) * (sx + sy + c2))
 
 
-def ssim(a, b):
+def ssim(a, b, reflect=False):
     means = []
     for c in range(colour_count(a.channels)):
         p, q = a.planes[c], b.planes[c]
-        if a.width < 11 or a.height < 11:
+        if reflect or a.width < 11 or a.height < 11:
             p, q = padded(p), padded(q)
         values = [
             window_ssim(p, q, x, y, a.peak) for y in range(len(p) - 10) for x in range(len(p[0]) - 10)
@@ -133,7 +191,11 @@ def compare(a, b):
         "sse": sse(a, b, range(colour)),
         "psnr_db": psnr(a, b, range(colour)),
         "ssim": ssim(a, b),
+        "ssim_reflect": ssim(a, b, True),
+        "noise_ratio": noise_ratio(a, b, range(colour)),
+        "low_pass_psnr_db": low_pass_psnr(a, b, range(colour)),
     }
+    out["worst_block_psnr_db"], out["worst_block"] = worst_block(a, b, range(colour))
     if colour < a.channels:
         out["alpha_psnr_db"] = psnr(a, b, range(colour, a.channels))
     return out
@@ -147,6 +209,7 @@ def pairs():
         ("rgb16", 20, 18, 3, 16),
         ("small8", 7, 9, 3, 8),
         ("line8", 40, 1, 3, 8),
+        ("wide8", 70, 37, 3, 8),
     ):
         peak = (1 << bits) - 1
         reference = Image(width, height, channels, bits, scene(peak))

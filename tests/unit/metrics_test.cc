@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "shared/files.h"
 #include "verifier/image/decode.h"
@@ -60,7 +61,14 @@ TEST(Metrics, EqualTheReferenceOnTheGoldenImages) {
     const auto metrics = measure(load(a), load(b));
     ASSERT_TRUE(metrics);
     expect_psnr(expected, "psnr_db", metrics->psnr_db);
-    EXPECT_NEAR(metrics->ssim, expected.at("ssim").to_number<double>(), 1e-9);
+    expect_psnr(expected, "low_pass_psnr_db", metrics->low_pass_psnr_db);
+    expect_psnr(expected, "worst_block_psnr_db", metrics->worst_block_psnr_db);
+    EXPECT_EQ(metrics->worst_block_x, expected.at("worst_block").at(0).to_number<std::uint32_t>());
+    EXPECT_EQ(metrics->worst_block_y, expected.at("worst_block").at(1).to_number<std::uint32_t>());
+    EXPECT_NEAR(metrics->noise_ratio, expected.at("noise_ratio").to_number<double>(), 1e-9);
+    EXPECT_NEAR(metrics->ssim, expected.at("ssim").to_number<double>(), 1e-6);
+    const auto reflected = measure(load(a), load(b), {Coding::kLog, true});
+    EXPECT_NEAR(reflected->ssim, expected.at("ssim_reflect").to_number<double>(), 1e-6);
     EXPECT_EQ(metrics->alpha_psnr_db.has_value(), expected.contains("alpha_psnr_db"));
     if (metrics->alpha_psnr_db) expect_psnr(expected, "alpha_psnr_db", *metrics->alpha_psnr_db);
   }
@@ -87,10 +95,37 @@ TEST(Metrics, OneStepOfOneSampleIsCountedExactly) {
   EXPECT_NEAR(metrics->psnr_db, 10 * std::log10(65535.0 * 65535.0 * 3e6), 1e-9);
 }
 
-TEST(Metrics, OtherShapesAreRefused) {
-  EXPECT_EQ(measure(load("rgb8.png"), load("rgba8.png")).error().code, Errc::kInvalid);
-  EXPECT_EQ(measure(load("rgb8.png"), load("grey8.png")).error().code, Errc::kInvalid);
-  EXPECT_FALSE(measure({}, {}));
+std::string refusal(const std::vector<Picture>& replicas) {
+  const auto refused = make_cpu_metrics({})->measure(replicas);
+  if (refused) return "";
+  EXPECT_EQ(refused.error().code, Errc::kInvalid);
+  return refused.error().message;
+}
+
+TEST(Metrics, OtherShapesAreRefusedByTheirNames) {
+  const Picture rgb = load("rgb8.png");
+  EXPECT_EQ(refusal({rgb, load("grey8.png")}),
+            "the pictures differ: one is 32x24 with 3 channels of 8 bits, another 30x11 with 1 "
+            "channel of 8 bits");
+  EXPECT_EQ(refusal({rgb, rgb, filled(Depth::kF32, 16, 0.5F)}),
+            "the pictures differ: one is 32x24 with 3 channels of 8 bits, another 16x16 with 3 "
+            "channels of floats");
+  EXPECT_EQ(refusal({rgb, {}}), "picture 1 is empty");
+}
+
+TEST(Metrics, OnlyTwoToFiveReplicasAreCompared) {
+  const Picture rgb = load("rgb8.png");
+  EXPECT_EQ(refusal({}), "2 to 5 pictures can be compared, not 0");
+  EXPECT_EQ(refusal({rgb}), "2 to 5 pictures can be compared, not 1");
+  EXPECT_EQ(refusal(std::vector<Picture>(9, rgb)), "2 to 5 pictures can be compared, not 9");
+  EXPECT_EQ(refusal(std::vector<Picture>(5, rgb)), "");
+}
+
+TEST(Metrics, PairsAreNumberedRowByRow) {
+  EXPECT_EQ(pair_count(5), 10U);
+  EXPECT_EQ(pair_index(0, 1, 5), 0U);
+  EXPECT_EQ(pair_index(1, 2, 5), 4U);
+  EXPECT_EQ(pair_index(3, 4, 5), 9U);
 }
 
 TEST(Metrics, FloatsAreComparedByTheirLogarithm) {

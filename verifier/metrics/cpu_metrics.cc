@@ -13,7 +13,8 @@ namespace {
 
 std::string describe(const Shape& shape) {
   constexpr std::array kDepths{"8 bits", "16 bits", "half floats", "floats"};
-  return fmt::format("{}x{} with {} channels of {}", shape.width, shape.height, shape.channels,
+  return fmt::format("{}x{} with {} channel{} of {}", shape.width, shape.height, shape.channels,
+                     shape.channels == 1 ? "" : "s",
                      kDepths[static_cast<std::size_t>(shape.depth)]);
 }
 

@@ -59,6 +59,7 @@ class Difference {
 
   void load(std::uint32_t k, std::uint32_t y) {
     const std::byte* from = pixel(k, y);
+    Rows<Isa>::fetch_ahead(all_, from, strip_.pixels);
     float* coded = work_.coded[y % 2][k];
     float* alpha = work_.coded_alpha[k];
     if (!Rows<Isa>::is_float(all_)) {
@@ -92,12 +93,14 @@ class Difference {
   }
 
   void note_largest(const float* coded) {
-    float largest = 0;
-    for (std::size_t i = 0; i < samples_; ++i) {
-      const float magnitude = coded[i] < 0 ? -coded[i] : coded[i];
-      largest = magnitude > largest ? magnitude : largest;
+    auto largest = L::splat(0);
+    for (std::size_t i = 0; i < samples_; i += L::kCount) {
+      const auto value = L::load(coded + i);
+      largest = L::larger(largest, L::larger(value, -value));
     }
-    if (largest > sums_.largest) sums_.largest = largest;
+    for (std::size_t lane = 0; lane < L::kCount; ++lane) {
+      if (largest[lane] > sums_.largest) sums_.largest = largest[lane];
+    }
   }
 
   void add(std::uint32_t a, std::uint32_t b, std::size_t pair, std::uint32_t y) {

@@ -80,7 +80,7 @@ struct WindowJob {
 };
 
 /// A strip of the map is at most so wide.
-inline constexpr std::uint32_t kWindowStrip = 64;
+inline constexpr std::uint32_t kWindowStrip = 48;
 
 struct WindowWorkspace {
   static constexpr std::size_t kSamples = kWindowStrip * 3;           ///< of the map

@@ -76,6 +76,15 @@ struct Rows {
     }
   }
 
+  /// Rows of a strip lie on different pages, which the processor does not fetch ahead by itself.
+  static void fetch_ahead(const Replicas& all, const std::byte* pixel, std::uint32_t pixels) {
+    constexpr std::size_t kRowsAhead = 8;
+    constexpr std::size_t kLine = 64;
+    const std::byte* from = pixel + kRowsAhead * all.stride;
+    const std::size_t bytes = pixels * pixel_bytes(all);
+    for (std::size_t i = 0; i < bytes + kLine; i += kLine) __builtin_prefetch(from + i);
+  }
+
   static bool is_float(const Replicas& all) {
     return all.depth == Depth::kF16 || all.depth == Depth::kF32;
   }

@@ -15,9 +15,11 @@ template <>
 inline constexpr float kTaps<float>[6] = {0x1.106560p-2F, 0x1.b43c40p-3F, 0x1.bff0fep-4F,
                                           0x1.26eb18p-5F, 0x1.f1fe02p-8F, 0x1.0d9578p-10F};
 
-/// SSIM over one strip. A picture a gives the planes a and a^2, a pair (a - b)^2; of two pictures
-/// a^2 + b^2 is one plane. With m the mean under the window, v_a + v_b the sum of the variances and
-/// v_d the variance of the difference
+/// SSIM over one strip. The planes that are filtered: the first picture; the other pictures less
+/// the first, so that the means of near-equal pictures differ accurately; the square of each, or
+/// the sum of the squares when there are only two; and the squared difference of each pair. With m
+/// the mean under the window, v_a + v_b the sum of the variances and v_d the variance of the
+/// difference
 ///   1 - SSIM = 1 - (1 - m_d^2 / A) (1 - v_d / B),  A = m_a^2 + m_b^2 + C1,  B = v_a + v_b + C2,
 /// which is what the paper's form says, exactly 0 where the pictures are equal, and accurate where
 /// they nearly are. Samples are taken less half the peak, so that squares stay small.
@@ -120,6 +122,7 @@ class Window {
     const std::uint32_t first = first_column();
     const std::uint32_t before = first + padding_ - strip_.first;
     const std::uint32_t count = end_column() - first;
+    Rows<Isa>::fetch_ahead(all_, row + first * bytes, count);
     float* raw = work_.raw;
     Rows<Isa>::load(all_, row + first * bytes, count, work_.packed, raw + before * kColours);
     for (std::uint32_t x = 0; x < pixels_; ++x) {
@@ -160,6 +163,12 @@ class Window {
       }
     }
     if (energies_ == 1) add_squares(wide(0), wide(1), wide(2));
+    for (std::uint32_t k = 1; k < all_.count; ++k) subtract(wide(0), wide(k));
+  }
+  void subtract(const Real* base, Real* out) const {
+    for (std::size_t i = 0; i < wide_; i += L::kCount) {
+      L::store(out + i, L::load(out + i) - L::load(base + i));
+    }
   }
   void square(const Real* a, Real* out) const {
     for (std::size_t i = 0; i < wide_; i += L::kCount) {
@@ -240,24 +249,25 @@ class Window {
   }
 
   V row_deficit(std::size_t row, std::uint32_t a, std::uint32_t b, std::size_t pair) {
-    const std::size_t energy_a = all_.count + (energies_ == 1 ? 0 : a);
-    const std::size_t energy_b = all_.count + b;
-    const Real* mean_a = columns(row, a);
-    const Real* mean_b = columns(row, b);
-    const Real* energies[2] = {columns(row, energy_a), columns(row, energy_b)};
+    const Real* base = columns(row, 0);
+    const Real* less_base[2] = {columns(row, a), columns(row, b)};
+    const Real* energies[2] = {columns(row, all_.count + (energies_ == 1 ? 0 : a)),
+                               columns(row, all_.count + b)};
     const Real* difference = columns(row, all_.count + energies_ + pair);
     V sum = {};
     for (std::size_t i = 0; i < samples_; i += L::kCount) {
+      const V da = a == 0 ? V{} : L::load(less_base[0] + i);
+      const V db = L::load(less_base[1] + i);
       V energy = L::load(energies[0] + i);
       if (energies_ > 1) energy += L::load(energies[1] + i);
-      sum += deficit(L::load(mean_a + i), L::load(mean_b + i), energy, L::load(difference + i)) *
+      const V mean = L::load(base + i);
+      sum += deficit(mean + da, mean + db, da - db, energy, L::load(difference + i)) *
              L::load(mask() + i);
     }
     return sum;
   }
 
-  V deficit(V mean_a, V mean_b, V energy, V difference) const {
-    const V mean_d = mean_a - mean_b;
+  V deficit(V mean_a, V mean_b, V mean_d, V energy, V difference) const {
     const V squared_d = mean_d * mean_d;
     const V variances = L::larger(V{}, energy - mean_a * mean_a - mean_b * mean_b);
     const V variance_d = L::larger(V{}, difference - squared_d);
