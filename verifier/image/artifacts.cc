@@ -16,10 +16,12 @@ std::string key_of(const std::string& sha256, const ImageLimits& limits) {
 Artifacts::Artifacts(blobs::Store store,
                      std::uint64_t file_bytes,
                      std::uint64_t cache_bytes,
-                     std::uint64_t decoding_bytes)
+                     std::uint64_t decoding_bytes,
+                     PictureMemory* memory)
     : store_(std::move(store)),
       file_bytes_(file_bytes),
       cache_bytes_(cache_bytes),
+      memory_(memory),
       decoding_(decoding_bytes) {}
 
 Result<Picture> Artifacts::get(const std::string& sha256, const ImageLimits& limits) {
@@ -38,7 +40,7 @@ Result<Picture> Artifacts::read(const std::string& sha256, const ImageLimits& li
   if (!loan) return std::unexpected(loan.error());
   const auto bytes = store_.read(sha256, file_bytes_);
   if (!bytes) return std::unexpected(bytes.error());
-  return decode(*bytes, limits);
+  return decode(*bytes, limits, memory_);
 }
 
 bool Artifacts::find(const std::string& key, Picture& out) {

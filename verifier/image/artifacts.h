@@ -9,6 +9,7 @@
 #include "shared/blobs/store.h"
 #include "verifier/image/decode.h"
 #include "verifier/image/memory_budget.h"
+#include "verifier/image/picture_memory.h"
 
 namespace worldshare::verifier {
 
@@ -18,11 +19,13 @@ namespace worldshare::verifier {
 class Artifacts {
  public:
   /// `file_bytes` bounds an image file. A budget for decoding that the largest image of a job
-  /// exceeds makes that image kDenied; see decoding_bytes().
+  /// exceeds makes that image kDenied; see decoding_bytes(). Images are decoded into `memory`,
+  /// which must outlive them, or onto the heap.
   Artifacts(blobs::Store store,
             std::uint64_t file_bytes,
             std::uint64_t cache_bytes,
-            std::uint64_t decoding_bytes);
+            std::uint64_t decoding_bytes,
+            PictureMemory* memory = nullptr);
 
   /// Waits for its turn when others are decoding. Errors of blobs::Store::read(), decode() and
   /// MemoryBudget::take().
@@ -41,6 +44,7 @@ class Artifacts {
   const blobs::Store store_;
   const std::uint64_t file_bytes_;
   const std::uint64_t cache_bytes_;
+  PictureMemory* const memory_;  ///< null: the heap
   std::mutex mutex_;
   std::list<Entry> entries_;  ///< latest first; guarded by mutex_
   std::unordered_map<std::string, std::list<Entry>::iterator> index_;  ///< guarded by mutex_

@@ -32,7 +32,8 @@ bool expand_runs(ByteView packed, std::span<std::uint8_t> out) {
   std::size_t at = 0;
   std::size_t written = 0;
   while (at < packed.size()) {
-    const int count = static_cast<std::int8_t>(packed[at++]);
+    const int code = packed[at++];
+    const int count = code < 128 ? code : code - 256;
     const auto size = static_cast<std::size_t>(count < 0 ? -count : count + 1);
     const std::size_t taken = count < 0 ? size : 1;
     if (taken > packed.size() - at || size > out.size() - written) return false;

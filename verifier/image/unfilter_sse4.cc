@@ -14,40 +14,40 @@ namespace worldshare::verifier {
 namespace {
 
 /// How many bytes a pixel takes in a register, and how many rows fit.
-template <std::size_t kPixel>
-constexpr std::size_t kLane = kPixel <= 4 ? 4 : 8;
-template <std::size_t kPixel>
-constexpr std::size_t kRows = 16 / kLane<kPixel>;
+template <std::size_t Pixel>
+constexpr std::size_t kLane = Pixel <= 4 ? 4 : 8;
+template <std::size_t Pixel>
+constexpr std::size_t kRows = 16 / kLane<Pixel>;
 
 /// 3 and 6 bytes are moved as 4 and 8 where that reaches no further than the next pixel.
-template <std::size_t kPixel>
-constexpr std::size_t kMoved = kPixel == 3   ? 4
-                               : kPixel == 6 ? 8
-                                             : kPixel;
+template <std::size_t Pixel>
+constexpr std::size_t kMoved = Pixel == 3   ? 4
+                               : Pixel == 6 ? 8
+                                            : Pixel;
 
-/// kBytes bytes in the low bytes of a number.
-template <std::size_t kBytes>
+/// Size bytes in the low bytes of a number.
+template <std::size_t Size>
 std::uint64_t load(const std::uint8_t* from) {
   std::uint64_t value = 0;
-  std::memcpy(&value, from, kBytes);
+  std::memcpy(&value, from, Size);
   return value;
 }
 
-template <std::size_t kLaneBytes, std::size_t kIndex>
+template <std::size_t LaneBytes, std::size_t Index>
 __m128i insert(__m128i into, std::uint64_t value) {
-  if constexpr (kLaneBytes == 4) return _mm_insert_epi32(into, static_cast<int>(value), kIndex);
-  if constexpr (kLaneBytes == 8) {
-    return _mm_insert_epi64(into, static_cast<long long>(value), kIndex);
+  if constexpr (LaneBytes == 4) return _mm_insert_epi32(into, static_cast<int>(value), Index);
+  if constexpr (LaneBytes == 8) {
+    return _mm_insert_epi64(into, static_cast<long long>(value), Index);
   }
 }
 
-template <std::size_t kLaneBytes, std::size_t kIndex>
+template <std::size_t LaneBytes, std::size_t Index>
 std::uint64_t extract(__m128i from) {
-  if constexpr (kLaneBytes == 4) {
-    return static_cast<std::uint32_t>(_mm_extract_epi32(from, kIndex));
+  if constexpr (LaneBytes == 4) {
+    return static_cast<std::uint32_t>(_mm_extract_epi32(from, Index));
   }
-  if constexpr (kLaneBytes == 8) {
-    return static_cast<std::uint64_t>(_mm_extract_epi64(from, kIndex));
+  if constexpr (LaneBytes == 8) {
+    return static_cast<std::uint64_t>(_mm_extract_epi64(from, Index));
   }
 }
 
@@ -77,7 +77,7 @@ __m128i average(__m128i a, __m128i b) {
 }
 
 /// kRows rows at once.
-template <std::size_t kPixel>
+template <std::size_t Pixel>
 class Wavefront {
  public:
   Wavefront(const FilteredRows& rows,
@@ -85,7 +85,7 @@ class Wavefront {
             const std::uint8_t* above,
             std::uint8_t* out,
             std::size_t stride)
-      : width_(rows.row_bytes / kPixel), above_(above), stride_(stride), out_(out) {
+      : width_(rows.row_bytes / Pixel), above_(above), stride_(stride), out_(out) {
     in_ = rows.samples(first);
     in_stride_ = rows.row_bytes + 1;
     alignas(16) std::array<std::array<std::uint8_t, 16>, kLastFilter + 1> masks{};
@@ -108,34 +108,34 @@ class Wavefront {
   }
 
  private:
-  template <bool kPaeth>
+  template <bool Paeth>
   void run_steps() {
     const std::size_t steps = width_ + kCount - 1;
     std::size_t step = 0;
-    for (; step < std::min(kCount - 1, steps); ++step) edge_step<kPaeth>(step);
+    for (; step < std::min(kCount - 1, steps); ++step) edge_step<Paeth>(step);
     Wavefront inner = *this;  // no pointer reaches a copy, so it stays in registers
-    for (; step + 1 < width_; ++step) inner.template inner_step<kPaeth>(step);
+    for (; step + 1 < width_; ++step) inner.template inner_step<Paeth>(step);
     left_ = inner.left_;
     above_left_ = inner.above_left_;
-    for (; step < steps; ++step) edge_step<kPaeth>(step);
+    for (; step < steps; ++step) edge_step<Paeth>(step);
   }
 
-  static constexpr std::size_t kBytes = kLane<kPixel>;
-  static constexpr std::size_t kCount = kRows<kPixel>;
+  static constexpr std::size_t kBytes = kLane<Pixel>;
+  static constexpr std::size_t kCount = kRows<Pixel>;
 
   const std::uint8_t* in(std::size_t row, std::size_t x) const {
-    return in_ + row * in_stride_ + x * kPixel;
+    return in_ + row * in_stride_ + x * Pixel;
   }
   std::uint8_t* out(std::size_t row, std::size_t x) const {
-    return out_ + row * stride_ + x * kPixel;
+    return out_ + row * stride_ + x * Pixel;
   }
 
   /// `above`: the pixel above the first row, in the highest lane.
-  template <bool kPaeth>
+  template <bool Paeth>
   [[gnu::always_inline]] __m128i advance(__m128i in, __m128i above) {
     const __m128i b = _mm_alignr_epi8(left_, above, 16 - kBytes);
     __m128i prediction = _mm_and_si128(average(left_, b), average_);
-    if constexpr (kPaeth) {
+    if constexpr (Paeth) {
       const __m128i p = paeth(left_, b, above_left_);
       prediction = _mm_or_si128(prediction, _mm_and_si128(p, paeth_));
     }
@@ -147,37 +147,37 @@ class Wavefront {
   }
 
   /// Every row has a pixel here, and none is its row's last.
-  template <bool kPaeth>
+  template <bool Paeth>
   [[gnu::always_inline]] void inner_step(std::size_t step) {
     __m128i in_lanes = _mm_setzero_si128();
-    each_row([&]<std::size_t kRow>() {
-      in_lanes = insert<kBytes, kRow>(in_lanes, load<kMoved<kPixel>>(in(kRow, step - kRow)));
+    each_row([&]<std::size_t Row>() {
+      in_lanes = insert<kBytes, Row>(in_lanes, load<kMoved<Pixel>>(in(Row, step - Row)));
     });
-    const std::uint64_t top = load<kMoved<kPixel>>(above_ + step * kPixel);
+    const std::uint64_t top = load<kMoved<Pixel>>(above_ + step * Pixel);
     const __m128i value =
-        advance<kPaeth>(in_lanes, insert<kBytes, kCount - 1>(_mm_setzero_si128(), top));
-    each_row([&]<std::size_t kRow>() {
-      const std::uint64_t pixel = extract<kBytes, kRow>(value);
-      std::memcpy(out(kRow, step - kRow), &pixel, kMoved<kPixel>);
+        advance<Paeth>(in_lanes, insert<kBytes, kCount - 1>(_mm_setzero_si128(), top));
+    each_row([&]<std::size_t Row>() {
+      const std::uint64_t pixel = extract<kBytes, Row>(value);
+      std::memcpy(out(Row, step - Row), &pixel, kMoved<Pixel>);
     });
   }
 
   /// Rows that have no pixel here compute something that nobody reads, or zeros before their first.
-  template <bool kPaeth>
+  template <bool Paeth>
   void edge_step(std::size_t step) {
     const auto inside = [&](std::size_t row) { return step >= row && step - row < width_; };
     __m128i in_lanes = _mm_setzero_si128();
-    each_row([&]<std::size_t kRow>() {
-      if (!inside(kRow)) return;
-      in_lanes = insert<kBytes, kRow>(in_lanes, load<kPixel>(in(kRow, step - kRow)));
+    each_row([&]<std::size_t Row>() {
+      if (!inside(Row)) return;
+      in_lanes = insert<kBytes, Row>(in_lanes, load<Pixel>(in(Row, step - Row)));
     });
-    const std::uint64_t top = step < width_ ? load<kPixel>(above_ + step * kPixel) : 0;
+    const std::uint64_t top = step < width_ ? load<Pixel>(above_ + step * Pixel) : 0;
     const __m128i value =
-        advance<kPaeth>(in_lanes, insert<kBytes, kCount - 1>(_mm_setzero_si128(), top));
-    each_row([&]<std::size_t kRow>() {
-      if (!inside(kRow)) return;
-      const std::uint64_t pixel = extract<kBytes, kRow>(value);
-      std::memcpy(out(kRow, step - kRow), &pixel, kPixel);
+        advance<Paeth>(in_lanes, insert<kBytes, kCount - 1>(_mm_setzero_si128(), top));
+    each_row([&]<std::size_t Row>() {
+      if (!inside(Row)) return;
+      const std::uint64_t pixel = extract<kBytes, Row>(value);
+      std::memcpy(out(Row, step - Row), &pixel, Pixel);
     });
   }
 
@@ -219,56 +219,55 @@ void add_row(const std::uint8_t* in,
   for (; i < bytes; ++i) out[i] = static_cast<std::uint8_t>(in[i] + above[i]);
 }
 
-template <std::size_t kPixel>
+template <std::size_t Pixel>
 void sum_row(const std::uint8_t* in, std::uint8_t* out, std::size_t bytes) {
   __m128i sum = _mm_setzero_si128();
   std::size_t i = 0;
-  const auto step = [&]<std::size_t kBytes>() {
-    sum = _mm_add_epi8(sum, _mm_cvtsi64_si128(static_cast<long long>(load<kBytes>(in + i))));
+  const auto step = [&]<std::size_t Size>() {
+    sum = _mm_add_epi8(sum, _mm_cvtsi64_si128(static_cast<long long>(load<Size>(in + i))));
     const long long value = _mm_cvtsi128_si64(sum);
-    std::memcpy(out + i, &value, kBytes);
+    std::memcpy(out + i, &value, Size);
   };
-  for (; i + kPixel < bytes; i += kPixel) step.template operator()<kMoved<kPixel>>();
-  step.template operator()<kPixel>();
+  for (; i + Pixel < bytes; i += Pixel) step.template operator()<kMoved<Pixel>>();
+  step.template operator()<Pixel>();
 }
 
-template <std::size_t kPixel>
+template <std::size_t Pixel>
 void single_row(const FilteredRows& rows,
                 std::size_t y,
                 const std::uint8_t* above,
                 std::uint8_t* out) {
   switch (rows.filter(y)) {
     case 0: std::memcpy(out, rows.samples(y), rows.row_bytes); return;
-    case 1: sum_row<kPixel>(rows.samples(y), out, rows.row_bytes); return;
+    case 1: sum_row<Pixel>(rows.samples(y), out, rows.row_bytes); return;
     case 2: add_row(rows.samples(y), above, out, rows.row_bytes); return;
-    default:
-      unfilter_portable({rows.row(y), 1, rows.row_bytes, kPixel}, above, out, rows.row_bytes);
+    default: unfilter_portable({rows.row(y), 1, rows.row_bytes, Pixel}, above, out, rows.row_bytes);
   }
 }
 
 /// Whether the next rows are enough for a wavefront, and one of them needs it.
-template <std::size_t kPixel>
+template <std::size_t Pixel>
 bool is_wave(const FilteredRows& rows, std::size_t y) {
-  if (rows.count - y < kRows<kPixel>) return false;
-  for (std::size_t k = 0; k < kRows<kPixel>; ++k) {
+  if (rows.count - y < kRows<Pixel>) return false;
+  for (std::size_t k = 0; k < kRows<Pixel>; ++k) {
     if (rows.filter(y + k) >= 3) return true;
   }
   return false;
 }
 
-template <std::size_t kPixel>
+template <std::size_t Pixel>
 void run(const FilteredRows& rows,
          const std::uint8_t* above,
          std::uint8_t* out,
          std::size_t stride) {
   for (std::size_t y = 0; y < rows.count;) {
-    const bool wave = is_wave<kPixel>(rows, y);
+    const bool wave = is_wave<Pixel>(rows, y);
     if (wave) {
-      Wavefront<kPixel>(rows, y, above, out, stride).run();
+      Wavefront<Pixel>(rows, y, above, out, stride).run();
     } else {
-      single_row<kPixel>(rows, y, above, out);
+      single_row<Pixel>(rows, y, above, out);
     }
-    const std::size_t done = wave ? kRows<kPixel> : 1;
+    const std::size_t done = wave ? kRows<Pixel> : 1;
     y += done;
     out += done * stride;
     above = out - stride;
