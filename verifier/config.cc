@@ -19,6 +19,12 @@ YamlFields Config::fields() {
       .add("images.limit_bytes", image_limit_bytes)
       .add("images.cache_bytes", image_cache_bytes)
       .add("images.decoding_bytes", image_decoding_bytes)
+      .add("metrics.backend", backends.metrics)
+      .add("gpu.device", backends.gpu_device)
+      .add("gpu.memory_bytes", backends.gpu_bytes)
+      .add("gpu.pinned_bytes", backends.pinned_bytes)
+      .add("lpips.network", backends.lpips)
+      .add("lpips.models_directory", backends.lpips_models_directory)
       .add("workers", workers)
       .add("startup.wait_seconds", startup_wait)
       .add("log.level", log_level);

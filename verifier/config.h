@@ -7,6 +7,7 @@
 
 #include "shared/result.h"
 #include "shared/yaml_fields.h"
+#include "verifier/backends.h"
 #include "verifier/consensus/agreement.h"
 
 namespace worldshare::verifier {
@@ -28,6 +29,8 @@ struct Config {
   std::uint64_t image_cache_bytes = 1ULL << 30;       ///< of decoded images kept for comparisons
   /// In use by all decoders at once: two to six times the largest image, see decoding_bytes().
   std::uint64_t image_decoding_bytes = 8ULL << 30;
+
+  BackendOptions backends;
 
   std::uint32_t workers = 2;                       ///< results judged at once
   std::chrono::milliseconds startup_wait{30'000};  ///< how long services may take to appear

@@ -9,7 +9,6 @@
 #include "shared/crypto.h"
 #include "shared/signals.h"
 #include "verifier/health.h"
-#include "verifier/metrics/metrics.h"
 #include "verifier/verifier.h"
 
 namespace worldshare::verifier {
@@ -99,12 +98,13 @@ class Workers {
 Result<> serve(const Config& config, std::stop_token stop) {
   auto store = blobs::Store::open(config.blobs_directory);
   if (!store) return fail(Errc::kInvalid, "blobs.directory: " + store.error().message);
+  const auto backends = open_backends(config.backends);
+  if (!backends) return std::unexpected(backends.error());
   Artifacts artifacts(std::move(*store), config.artifact_limit_bytes, config.image_cache_bytes,
-                      config.image_decoding_bytes);
+                      config.image_decoding_bytes, backends->memory.get());
   auto broker = connect_broker(config, stop);
   if (!broker) return std::unexpected(broker.error());
-  const auto metrics = make_cpu_metrics({});
-  Workers workers(config, **broker, artifacts, *metrics);
+  Workers workers(config, **broker, artifacts, *backends->metrics);
   if (auto ok = workers.open(stop); !ok) return ok;
   HealthPage page([&] { return workers.health(); });
   http::ServerOptions http;
@@ -115,7 +115,8 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!server) return fail(Errc::kInvalid, "http.port: " + server.error().message);
   spdlog::info("verifier is ready health=http://{}:{}/health workers={}", config.http_address,
                (*server)->port(), config.workers);
-  spdlog::info("pictures are compared by={}", metrics->name());
+  spdlog::info("pictures are compared by metrics=\"{}\" lpips=\"{}\"", backends->metrics->name(),
+               backends->lpips_status);
   workers.run(stop);
   spdlog::info("verifier has stopped");
   return {};
