@@ -57,6 +57,15 @@ INSTANTIATE_TEST_SUITE_P(Nets,
                          ::testing::Values(Net::kAlex, Net::kSqueeze),
                          [](const auto& net) { return std::string(to_string(net.param)); });
 
+TEST_P(CudaLpipsTest, EqualsThePublishedValues) {
+  const auto images = published_pictures();
+  if (images.empty()) GTEST_SKIP() << "no images in " << models_directory() / "golden";
+  const auto distances = cuda_->distances(images).value();
+  const auto published = published_distances(GetParam());
+  EXPECT_NEAR(distances.at(0), published.p0, 1e-6);
+  EXPECT_NEAR(distances.at(1), published.p1, 1e-6);
+}
+
 TEST_P(CudaLpipsTest, EqualsTheDefinitionAtOddSizes) {
   const auto least = static_cast<std::uint32_t>(network_.minimum_side);
   for (const auto& [width, height] : {std::pair{least, least},

@@ -6,6 +6,9 @@
 #include <cstdlib>
 #include <random>
 
+#include "shared/files.h"
+#include "shared/image/canonical.h"
+#include "verifier/image/decode.h"
 #include "verifier/lpips/input_rows.h"
 
 namespace worldshare::verifier::testing {
@@ -23,12 +26,8 @@ struct Planes {
         height(h),
         values(static_cast<std::size_t>(c) * static_cast<std::size_t>(w) *
                static_cast<std::size_t>(h)) {}
-  double& at(int c, int y, int x) {
-    return values[static_cast<std::size_t>((c * height + y) * width + x)];
-  }
-  double at(int c, int y, int x) const {
-    return values[static_cast<std::size_t>((c * height + y) * width + x)];
-  }
+  double& at(int c, int y, int x) { return values.data()[(c * height + y) * width + x]; }
+  double at(int c, int y, int x) const { return values.data()[(c * height + y) * width + x]; }
   bool inside(int y, int x) const { return y >= 0 && x >= 0 && y < height && x < width; }
 };
 
@@ -41,7 +40,7 @@ Planes input(const Picture& picture) {
     rows.read(static_cast<std::uint32_t>(y), row);
     for (int c = 0; c < 3; ++c) {
       for (int x = 0; x < out.width; ++x) {
-        out.at(c, y, x) = double{row[static_cast<std::size_t>(c * out.width + x)]};
+        out.at(c, y, x) = double{row.data()[c * out.width + x]};
       }
     }
   }
@@ -50,13 +49,13 @@ Planes input(const Picture& picture) {
 
 double product(const Planes& in, const Convolution& c, int o, int y, int x) {
   double sum = 0;
-  std::size_t k = static_cast<std::size_t>(o * c.in * c.kernel * c.kernel);
+  const float* weight = c.weight.data() + o * c.in * c.kernel * c.kernel;
   for (int i = 0; i < c.in; ++i) {
     for (int dy = 0; dy < c.kernel; ++dy) {
-      for (int dx = 0; dx < c.kernel; ++dx, ++k) {
+      for (int dx = 0; dx < c.kernel; ++dx, ++weight) {
         const int from_y = y * c.stride - c.pad + dy;
         const int from_x = x * c.stride - c.pad + dx;
-        if (in.inside(from_y, from_x)) sum += double{c.weight[k]} * in.at(i, from_y, from_x);
+        if (in.inside(from_y, from_x)) sum += double{*weight} * in.at(i, from_y, from_x);
       }
     }
   }
@@ -183,6 +182,23 @@ std::filesystem::path models_directory() {
 std::string models_missing() {
   if (std::filesystem::exists(models_directory())) return {};
   return "no models in " + models_directory().string() + " (set WORLDSHARE_MODELS)";
+}
+
+PublishedDistances published_distances(Net net) {
+  if (net == Net::kAlex) return {0.7218807120946, 0.1375656099633};
+  return {0.7110476431730, 0.1479015754879};
+}
+
+std::vector<Picture> published_pictures() {
+  std::vector<Picture> out;
+  for (const char* name : {"ex_ref.png", "ex_p0.png", "ex_p1.png"}) {
+    const auto file = read_file(models_directory() / "golden" / name, 1 << 20);
+    if (!file) return {};
+    const auto canonical = image::canonical(as_bytes(*file)).value();
+    const auto header = image::read_header(canonical).value();
+    out.push_back(decode(canonical, {header.format, header.width, header.height}).value());
+  }
+  return out;
 }
 
 Picture random_picture(const Shape& shape, unsigned seed, unsigned noise_seed, double noise) {

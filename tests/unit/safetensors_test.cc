@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace worldshare::verifier {
@@ -28,7 +29,7 @@ File make_file(const std::string& header, std::size_t data_bytes, std::uint64_t 
   auto* at = reinterpret_cast<std::uint8_t*>(out.words.data());
   const std::uint64_t length = header.size() + length_offset;
   std::memcpy(at, &length, 8);
-  std::memcpy(at + 8, header.data(), header.size());
+  std::ranges::copy(header, at + 8);
   for (std::size_t i = 0; i < data_bytes / 4; ++i) {
     const auto value = static_cast<float>(i);
     std::memcpy(at + 8 + header.size() + 4 * i, &value, 4);

@@ -20,13 +20,12 @@ Filter::Filter(const Convolution& convolution, const TileKernel& kernel)
       weights_(static_cast<std::size_t>(padded_rows()) * static_cast<std::size_t>(depth_)),
       bias_(static_cast<std::size_t>(padded_rows())) {
   std::ranges::copy(convolution.bias, bias_.begin());
-  for (int channel = 0; channel < convolution.out; ++channel) {
-    const auto block = static_cast<std::size_t>(channel / kernel.rows * kernel.rows * depth_);
-    const auto from = convolution.weight.subspan(static_cast<std::size_t>(channel * depth_));
-    for (int k = 0; k < depth_; ++k) {
-      weights_[block + static_cast<std::size_t>(k * kernel.rows + channel % kernel.rows)] =
-          from[static_cast<std::size_t>(k)];
-    }
+  const auto depth = static_cast<std::size_t>(depth_);
+  const auto rows = static_cast<std::size_t>(kernel.rows);
+  for (std::size_t channel = 0; channel < convolution.bias.size(); ++channel) {
+    const auto from = convolution.weight.subspan(channel * depth, depth);
+    float* block = weights_.data() + channel / rows * rows * depth;
+    for (std::size_t k = 0; k < depth; ++k) block[k * rows + channel % rows] = from[k];
   }
   shape_.weight = {};
   shape_.bias = {};

@@ -128,10 +128,10 @@ class PoolStage final : public RowStage {
   void emit(const RowSink& sink) {
     for (int c = 0; c < channels_; ++c) {
       const float* highest = highest_.data() + c * width_;
+      float* out = out_.data() + c * out_width_;
       for (int x = 0; x < out_width_; ++x) {
         const int last = std::min(2 * x + 2, width_ - 1);
-        out_[static_cast<std::size_t>(c * out_width_ + x)] =
-            std::max({highest[2 * x], highest[2 * x + 1], highest[last]});
+        out[x] = std::max({highest[2 * x], highest[2 * x + 1], highest[last]});
       }
     }
     sink({out_.data(), out_width_});

@@ -39,7 +39,6 @@ void RowWindow::push_zeros() {
 std::vector<std::int32_t> RowWindow::offsets(int kernel) const {
   const int margin = (geometry_.kernel - kernel) / 2;
   std::vector<std::int32_t> out;
-  out.reserve(static_cast<std::size_t>(geometry_.channels * kernel * kernel));
   for (int c = 0; c < geometry_.channels; ++c) {
     for (int y = margin; y < margin + kernel; ++y) {
       const std::ptrdiff_t slot = (first_ + y) % geometry_.kernel * slot_floats();

@@ -38,7 +38,7 @@ class Matrix {
         inputs_(inputs),
         values_(static_cast<std::size_t>(outputs * elements * inputs)) {}
   double& at(int output, int element, int input) {
-    return values_[static_cast<std::size_t>((output * elements_ + element) * inputs_ + input)];
+    return values_.data()[(output * elements_ + element) * inputs_ + input];
   }
   double largest() const {
     double out = 0;
@@ -59,7 +59,8 @@ class Matrix {
 int row_of(int output) { return output / kGroup * kGroup + row_of_channel(output % kGroup); }
 
 std::size_t position(const PackedWeights& out, int row, int chunk, int half) {
-  return static_cast<std::size_t>((row * out.chunks + chunk) * kChunk + half);
+  const auto index = std::ptrdiff_t{row} * out.chunks + chunk;
+  return static_cast<std::size_t>(index * kChunk + half);
 }
 
 void place_split(PackedWeights& out, int row, int element, int input, Halves value) {
