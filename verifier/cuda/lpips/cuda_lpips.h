@@ -9,7 +9,7 @@ namespace worldshare::verifier {
 
 struct CudaLpipsOptions {
   int device = 0;
-  /// For features; see DeviceLpips. Two pictures of 1080p take 133 MiB, of 4K four times that.
+  /// For features; see DeviceLpips. Two pictures of 1080p take 127 MiB (alex) or 379 MiB (squeeze).
   std::size_t workspace_bytes = std::size_t{1} << 30;
 };
 
