@@ -9,7 +9,7 @@
 namespace worldshare::cli {
 
 // Exit codes: 0 done; 1 not every frame could be verified; 2 the input or the options are wrong;
-// 3 a service or a program is missing or does not answer; 130 interrupted.
+// 3 a service or a program is missing or does not answer; 130 interrupted. `compare` has its own.
 inline constexpr int kDone = 0;
 inline constexpr int kNotVerified = 1;
 inline constexpr int kBadInput = 2;
@@ -29,5 +29,6 @@ Run add_status(CLI::App& app);
 Run add_fetch(CLI::App& app);
 Run add_up(CLI::App& app);
 Run add_down(CLI::App& app);
+Run add_compare(CLI::App& app);
 
 }  // namespace worldshare::cli

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
       {"render", cli::add_render(app)}, {"submit", cli::add_submit(app)},
       {"watch", cli::add_watch(app)},   {"status", cli::add_status(app)},
       {"fetch", cli::add_fetch(app)},   {"up", cli::add_up(app)},
-      {"down", cli::add_down(app)}};
+      {"down", cli::add_down(app)},     {"compare", cli::add_compare(app)}};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

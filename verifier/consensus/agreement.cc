@@ -5,6 +5,13 @@
 #include <cmath>
 
 namespace worldshare::verifier {
+namespace {
+
+double lower_psnr(const PairMetrics& pair) {
+  return std::min(pair.psnr_db, pair.alpha_psnr_db.value_or(HUGE_VAL));
+}
+
+}  // namespace
 
 std::string_view to_string(Method method) {
   switch (method) {
@@ -20,6 +27,11 @@ double Comparison::distance() const { return psnr_db ? std::pow(10, -*psnr_db / 
 
 Comparison same_blob() { return {Method::kSameBlob, std::nullopt, std::nullopt, true}; }
 
+bool agrees(const PairMetrics& measured, const Tolerance& tolerance) {
+  return measured.non_finite_mismatches == 0 && lower_psnr(measured) >= tolerance.psnr_db &&
+         measured.ssim >= tolerance.ssim;
+}
+
 Result<Comparison> compare(Metrics& metrics,
                            const Picture& a,
                            const Picture& b,
@@ -30,10 +42,8 @@ Result<Comparison> compare(Metrics& metrics,
   if (!measured) return std::unexpected(measured.error());
   const PairMetrics& pair = measured->front();
   Comparison out{Method::kMetrics, std::nullopt, pair.ssim, false};
-  const double psnr = std::min(pair.psnr_db, pair.alpha_psnr_db.value_or(HUGE_VAL));
-  if (std::isfinite(psnr)) out.psnr_db = psnr;
-  out.agree =
-      pair.non_finite_mismatches == 0 && psnr >= tolerance.psnr_db && pair.ssim >= tolerance.ssim;
+  if (const double psnr = lower_psnr(pair); std::isfinite(psnr)) out.psnr_db = psnr;
+  out.agree = agrees(pair, tolerance);
   return out;
 }
 

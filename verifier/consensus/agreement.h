@@ -33,6 +33,9 @@ struct Comparison {
 
 Comparison same_blob();
 
+/// Whether what was measured of two pictures counts as the same rendering.
+bool agrees(const PairMetrics& measured, const Tolerance& tolerance);
+
 /// Same pixels agree; otherwise the metrics decide, and pictures of different shape never agree.
 /// kUnavailable as Metrics::measure().
 Result<Comparison> compare(Metrics& metrics,
