@@ -182,9 +182,9 @@ Launch plan(const CompareBatch& batch) {
   launch.chunks = up(batch.width, kChunk);
   launch.bands = up(batch.height, kBand);
   launch.strips = up(batch.height, kTileRows);
-  // Enough tasks to fill the device evenly; each costs half a chunk more at its end.
-  launch.segment_chunks =
-      launch.chunks <= 20 ? launch.chunks : up(launch.chunks, up(launch.chunks, 16));
+  // Short enough to fill the device evenly, long enough because each costs half a chunk more at its
+  // end.
+  launch.segment_chunks = up(launch.chunks, up(launch.chunks, 30));
   launch.segments = up(launch.chunks, launch.segment_chunks);
   launch.noise_x = batch.width / 16;
   launch.noise_y = batch.height / 16;
