@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <opencv2/core.hpp>
 #include <random>
 #include <string>
 
