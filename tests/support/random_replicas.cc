@@ -76,8 +76,8 @@ std::vector<Picture> random_replicas(const Shape& shape,
     Picture picture(shape);
     for (std::uint32_t y = 0; y < shape.height; ++y) {
       for (std::size_t i = 0; i < std::size_t{shape.width} * shape.channels; ++i) {
-        const auto x = static_cast<double>(i / shape.channels);
-        put(picture, y, i, value(scene, kind, replica, x, y, uniform(random)));
+        const std::size_t x = i / shape.channels;
+        put(picture, y, i, value(scene, kind, replica, static_cast<double>(x), y, uniform(random)));
       }
     }
     out.push_back(std::move(picture));

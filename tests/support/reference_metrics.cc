@@ -132,12 +132,12 @@ std::array<double, kWindow> gaussian() {
 
 /// The valid support of a plane under the Gaussian window.
 Plane filtered(const Plane& in) {
-  static const auto kWeights = gaussian();
+  static const auto weights = gaussian();
   Plane rows{in.width - (kWindow - 1), in.height, {}, {}};
   for (std::size_t y = 0; y < rows.height; ++y) {
     for (std::size_t x = 0; x < rows.width; ++x) {
       double sum = 0;
-      for (std::size_t k = 0; k < kWindow; ++k) sum += kWeights[k] * in.at(x + k, y);
+      for (std::size_t k = 0; k < kWindow; ++k) sum += weights[k] * in.at(x + k, y);
       rows.value.push_back(sum);
     }
   }
@@ -145,7 +145,7 @@ Plane filtered(const Plane& in) {
   for (std::size_t y = 0; y < out.height; ++y) {
     for (std::size_t x = 0; x < out.width; ++x) {
       double sum = 0;
-      for (std::size_t k = 0; k < kWindow; ++k) sum += kWeights[k] * rows.at(x, y + k);
+      for (std::size_t k = 0; k < kWindow; ++k) sum += weights[k] * rows.at(x, y + k);
       out.value.push_back(sum);
     }
   }
@@ -239,7 +239,8 @@ class Comparison {
         }
       }
     }
-    return sum / static_cast<double>(colours_ * kNoiseBlock * kNoiseBlock / 4);
+    constexpr std::size_t kCells = kNoiseBlock * kNoiseBlock / 4;
+    return sum / static_cast<double>(colours_ * kCells);
   }
 
   double noise_ratio() const {

@@ -89,10 +89,11 @@ double Differences::noise_ratio(std::size_t a, std::size_t b) const {
 }
 
 double Differences::low_pass_psnr(std::size_t pair) const {
-  const double count = 1.0 * (all_.width / kLowPassBlock) * (all_.height / kLowPassBlock);
+  const std::size_t count =
+      std::size_t{all_.width / kLowPassBlock} * (all_.height / kLowPassBlock) * all_.colours;
   if (count == 0) return psnr_of(0);
   const double scale = all_.peak * kLowPassBlock * kLowPassBlock;
-  return psnr_of(sums_.low_pass[pair] / (count * all_.colours * scale * scale));
+  return psnr_of(sums_.low_pass[pair] / (static_cast<double>(count) * scale * scale));
 }
 
 void Differences::fill_blocks(std::size_t pair, PairMetrics& out) const {

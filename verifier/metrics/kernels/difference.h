@@ -45,9 +45,9 @@ class Difference {
     }
   }
 
-  template <std::size_t kRows, std::size_t kColumns>
-  static void clear(double (&all)[kRows][kColumns]) {
-    for (auto& row : all) clear(row, kColumns);
+  template <std::size_t Count, std::size_t Length>
+  static void clear(double (&all)[Count][Length]) {
+    for (auto& row : all) clear(row, Length);
   }
   static void clear(double* row, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) row[i] = 0;

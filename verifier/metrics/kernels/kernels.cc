@@ -22,8 +22,8 @@ std::vector<const Kernels*> detect() {
 }  // namespace
 
 std::span<const Kernels* const> available() {
-  static const std::vector<const Kernels*> kFound = detect();
-  return kFound;
+  static const std::vector<const Kernels*> found = detect();
+  return found;
 }
 
 }  // namespace worldshare::verifier::kernels

@@ -88,10 +88,11 @@ struct WindowWorkspace {
   static constexpr std::size_t kPlanes = 2 * kMaxReplicas + kMaxPairs;
   alignas(64) std::byte packed[kWide * sizeof(float)];
   alignas(64) float raw[kWide];
-  alignas(64) double wide[kPlanes][kWide];
-  alignas(64) double ring[kWindow + 1][kPlanes][kSamples];
-  alignas(64) double columns[2][kPlanes][kSamples];
-  alignas(64) double mask[kSamples];
+  // Of floats or doubles, as the job asks.
+  alignas(64) std::byte wide[kPlanes][kWide * sizeof(double)];
+  alignas(64) std::byte ring[(kWindow + 1) * kPlanes * kSamples * sizeof(double)];
+  alignas(64) std::byte columns[2][kPlanes][kSamples * sizeof(double)];
+  alignas(64) std::byte mask[kSamples * sizeof(double)];
 };
 
 struct Kernels {

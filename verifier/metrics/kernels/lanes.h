@@ -20,8 +20,8 @@ struct BitsOf<double> {
 template <class Isa, class Real>
 struct Lanes {
   using Bits = typename BitsOf<Real>::type;
-  typedef Real V __attribute__((vector_size(Isa::kBytes)));
-  typedef Bits U __attribute__((vector_size(Isa::kBytes)));
+  using V __attribute__((vector_size(Isa::kBytes))) = Real;
+  using U __attribute__((vector_size(Isa::kBytes))) = Bits;
   static constexpr std::size_t kCount = Isa::kBytes / sizeof(Real);
 
   static V load(const Real* from) {

@@ -96,7 +96,7 @@ struct Rows {
  private:
   template <class T>
   static void drop_fourth(const T* from, std::uint32_t pixels, T* to) {
-    typedef T V __attribute__((vector_size(16)));
+    using V __attribute__((vector_size(16))) = T;
     constexpr std::uint32_t kPixels = 16 / (4 * sizeof(T));
     std::uint32_t x = 0;
     for (; x + kPixels <= pixels; x += kPixels) {
@@ -109,9 +109,9 @@ struct Rows {
       for (std::uint32_t c = 0; c < 3; ++c) to[3 * x + c] = from[4 * x + c];
     }
   }
-  typedef std::uint8_t Bytes16 __attribute__((vector_size(16)));
-  typedef std::uint16_t Words8 __attribute__((vector_size(16)));
-  typedef float Floats4 __attribute__((vector_size(16)));
+  using Bytes16 __attribute__((vector_size(16))) = std::uint8_t;
+  using Words8 __attribute__((vector_size(16))) = std::uint16_t;
+  using Floats4 __attribute__((vector_size(16))) = float;
   static Bytes16 without_fourths(Bytes16 v) {
     return __builtin_shufflevector(v, v, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0);
   }

@@ -23,7 +23,7 @@ inline constexpr float kTaps<float>[6] = {0x1.106560p-2F, 0x1.b43c40p-3F, 0x1.bf
 ///   1 - SSIM = 1 - (1 - m_d^2 / A) (1 - v_d / B),  A = m_a^2 + m_b^2 + C1,  B = v_a + v_b + C2,
 /// which is what the paper's form says, exactly 0 where the pictures are equal, and accurate where
 /// they nearly are. Samples are taken less half the peak, so that squares stay small.
-template <class Isa, class Real, int kColours>
+template <class Isa, class Real, int Colours>
 class Window {
  public:
   Window(const WindowJob& job, Strip strip, double (&deficits)[kMaxPairs], WindowWorkspace& work)
@@ -32,15 +32,15 @@ class Window {
         padding_(job.padded ? kWindow / 2 : 0),
         rows_(all_.height + 2 * padding_),
         pixels_(strip.pixels + kWindow - 1),
-        samples_(L::up(std::size_t{strip.pixels} * kColours)),
-        wide_(L::up(samples_ + kReach * kColours)),
+        samples_(L::up(std::size_t{strip.pixels} * Colours)),
+        wide_(L::up(samples_ + kReach * Colours)),
         pairs_(all_.count * (all_.count - 1) / 2),
         energies_(all_.count == 2 ? 1 : all_.count),
         planes_(all_.count + energies_ + pairs_),
         deficits_(deficits),
         work_(work) {
     for (std::size_t i = 0; i < samples_; ++i) {
-      mask()[i] = i < std::size_t{strip.pixels} * kColours ? Real{1} : Real{0};
+      mask()[i] = i < std::size_t{strip.pixels} * Colours ? Real{1} : Real{0};
     }
   }
 
@@ -124,18 +124,18 @@ class Window {
     const std::uint32_t count = end_column() - first;
     Rows<Isa>::fetch_ahead(all_, row + first * bytes, count);
     float* raw = work_.raw;
-    Rows<Isa>::load(all_, row + first * bytes, count, work_.packed, raw + before * kColours);
+    Rows<Isa>::load(all_, row + first * bytes, count, work_.packed, raw + before * Colours);
     for (std::uint32_t x = 0; x < pixels_; ++x) {
       if (x == before) x += count;
       if (x >= pixels_) break;
       const std::uint32_t column = reflect(std::int64_t{strip_.first} + x, all_.width);
-      Rows<Isa>::load(all_, row + column * bytes, 1, work_.packed, raw + x * kColours);
+      Rows<Isa>::load(all_, row + column * bytes, 1, work_.packed, raw + x * Colours);
     }
     code(raw, wide(k));
   }
 
   void code(float* raw, Real* out) const {
-    const std::size_t count = std::size_t{pixels_} * kColours;
+    const std::size_t count = std::size_t{pixels_} * Colours;
     if (Rows<Isa>::is_float(all_)) Rows<Isa>::clean(raw, count, all_.log);
     const Real shift = static_cast<Real>(all_.peak / 2);
     if (!all_.log) {
@@ -196,28 +196,28 @@ class Window {
     for (std::size_t i = 0; i < samples_; i += L::kCount) {
       V sum = L::load(in + i) * tap(0);
 #pragma GCC unroll 10
-      for (std::size_t k = 1; k < kWindow; ++k) sum += L::load(in + i + k * kColours) * tap(k);
+      for (std::size_t k = 1; k < kWindow; ++k) sum += L::load(in + i + k * Colours) * tap(k);
       L::store(out + i, sum);
     }
   }
 
   /// Filters the rows from `top` on along the columns: two rows of the map share what they load.
-  template <std::size_t kRows>
+  template <std::size_t Count>
   void filter_columns(std::int64_t top, std::size_t plane) {
-    const Real* rows[kWindow + kRows - 1];
-    for (std::size_t k = 0; k < kWindow + kRows - 1; ++k) {
+    const Real* rows[kWindow + Count - 1];
+    for (std::size_t k = 0; k < kWindow + Count - 1; ++k) {
       rows[k] = ring(top + static_cast<std::int64_t>(k), plane);
     }
     Real* out[2] = {columns(0, plane), columns(1, plane)};
     for (std::size_t i = 0; i < samples_; i += L::kCount) {
-      V sum[kRows] = {};
+      V sum[Count] = {};
 #pragma GCC unroll 12
-      for (std::size_t k = 0; k < kWindow + kRows - 1; ++k) {
+      for (std::size_t k = 0; k < kWindow + Count - 1; ++k) {
         const V value = L::load(rows[k] + i);
         if (k < kWindow) sum[0] += value * tap(k);
-        if (kRows == 2 && k > 0) sum[kRows - 1] += value * tap(k - 1);
+        if (Count == 2 && k > 0) sum[Count - 1] += value * tap(k - 1);
       }
-      for (std::size_t r = 0; r < kRows; ++r) L::store(out[r] + i, sum[r]);
+      for (std::size_t r = 0; r < Count; ++r) L::store(out[r] + i, sum[r]);
     }
   }
 
@@ -235,14 +235,14 @@ class Window {
     waiting_ = -1;
   }
 
-  template <std::size_t kRows>
+  template <std::size_t Count>
   void emit(std::int64_t top) {
-    for (std::size_t plane = 0; plane < planes_; ++plane) filter_columns<kRows>(top, plane);
+    for (std::size_t plane = 0; plane < planes_; ++plane) filter_columns<Count>(top, plane);
     std::size_t pair = 0;
     for (std::uint32_t a = 0; a < all_.count; ++a) {
       for (std::uint32_t b = a + 1; b < all_.count; ++b, ++pair) {
         V sum = {};
-        for (std::size_t row = 0; row < kRows; ++row) sum += row_deficit(row, a, b, pair);
+        for (std::size_t row = 0; row < Count; ++row) sum += row_deficit(row, a, b, pair);
         for (std::size_t lane = 0; lane < L::kCount; ++lane) deficits_[pair] += double{sum[lane]};
       }
     }
