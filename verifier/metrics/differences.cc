@@ -120,7 +120,8 @@ Spread Differences::spread() const {
   for (std::size_t pair = 0; pair < pair_count(all_.count); ++pair) {
     out.mse = std::max(out.mse, total(squares_, pair) / samples);
   }
-  out.largest = std::max(out.largest, sums_.largest);
+  // Coded logarithms are not negative.
+  out.largest = std::max(out.largest, sums_.largest + (all_.log ? -0.5 : 0.5));
   return out;
 }
 
