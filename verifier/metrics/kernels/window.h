@@ -45,8 +45,7 @@ class Window {
   }
 
   void run() {
-    const auto height = static_cast<std::int64_t>(rows_);
-    for (std::int64_t y = 0; y < height; ++y) {
+    for (std::int64_t y = 0; y < std::int64_t{rows_}; ++y) {
       if (differs(y)) last_difference_ = y;
       if (y - last_difference_ >= std::int64_t{kWindow}) {
         finish();
