@@ -17,7 +17,8 @@ struct CompareBatch {
   std::uint32_t stride_bytes = 0;  ///< of a row, a multiple of 64
   std::uint32_t channels = 3;      ///< 3: RGB, 4: RGBA
   Sample sample = Sample::kU8;
-  bool linear = false;      ///< floats: as they are, clamped to [0, 16]; else log2(1 + x)
+  /// Floats: as they are, clamped to [0, 16], which only benchmarks ask for; else log2(1 + x).
+  bool linear = false;
   std::uint32_t pairs = 0;  ///< at most 65535
   /// Device memory: pair p is pictures[2 p] and pictures[2 p + 1], each aligned to 64 bytes.
   const std::uint8_t* const* pictures = nullptr;
