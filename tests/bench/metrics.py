@@ -45,11 +45,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10, help="of each run of the pipeline")
     parser.add_argument("--models", help="folder with the LPIPS models")
-    parser.add_argument("--binaries", default=os.path.join(ROOT, "build", "release", "bin"))
     parser.add_argument("--gpu-binaries", default=os.path.join(ROOT, "build", "cuda", "bin"))
     options = parser.parse_args()
     metrics = {}
-    verifier = os.path.join(options.binaries, "worldshare-verifier")
+    # Only the cuda preset knows GPUs; where it was not built, the release preset measures the CPU.
+    verifier = os.path.join(options.gpu_binaries, "worldshare-verifier")
+    if not os.path.exists(verifier):
+        verifier = os.path.join(ROOT, "build", "release", "bin", "worldshare-verifier")
     pipeline = printed_json([verifier, "--bench", "--bench-seconds", str(options.seconds), "--log-level", "warn"])
     if pipeline:
         print("pipeline: %s, %d threads" % (pipeline["backend"], pipeline["threads"]))
