@@ -1,0 +1,1 @@
+// A target must compile something to own a precompiled header.
