@@ -39,9 +39,10 @@ bool is_complete(const wire::AssignmentT& assignment) {
 }  // namespace
 
 struct Agent::Impl {
-  Impl(const Config& settings, NKey own_key, wire::CapabilitiesT probed)
+  Impl(const Config& settings, NKey own_key, Sandbox own_sandbox, wire::CapabilitiesT probed)
       : config(settings),
         key(std::move(own_key)),
+        sandbox(std::move(own_sandbox)),
         capabilities(std::move(probed)),
         book(settings.slots) {}
 
@@ -55,6 +56,7 @@ struct Agent::Impl {
 
   const Config config;
   const NKey key;
+  const Sandbox sandbox;
   const wire::CapabilitiesT capabilities;
   const std::uint64_t started_ms = unix_ms(SystemClock().now());
   std::uint64_t sequence = 0;
@@ -80,12 +82,17 @@ Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
   BlenderOptions options;
   options.blender = config.blender;
   options.scratch = config.state_folder / "scratch" / "probe";
+  auto sandbox = Sandbox::open(config.sandbox_of_slots());
+  if (!sandbox) return std::unexpected(sandbox.error());
+  options.sandbox = *sandbox;
   auto capabilities = probe(options, config.state_folder / "capabilities");
   if (!capabilities) return std::unexpected(capabilities.error());
+  capabilities->memory_bytes = std::min(capabilities->memory_bytes, config.memory_per_slot());
   auto scenes = SceneCache::open(config.state_folder / "scenes", config.cache_bytes);
   if (!scenes) return std::unexpected(scenes.error());
   auto agent = std::unique_ptr<Agent>(new Agent());
-  agent->impl_ = std::make_unique<Impl>(config, std::move(*key), std::move(*capabilities));
+  agent->impl_ = std::make_unique<Impl>(config, std::move(*key), std::move(*sandbox),
+                                        std::move(*capabilities));
   agent->impl_->heartbeat = config.heartbeat;
   agent->impl_->scenes = std::move(*scenes);
   return agent;
@@ -103,8 +110,8 @@ void Agent::run(std::stop_token stop) {
   }
   if (!self.say_hello(stop)) return;
   SlotServices& services = self.services.emplace(
-      SlotServices{self.config, self.key, "Blender " + self.capabilities.blender, client,
-                   *self.scenes, self.book});
+      SlotServices{self.config, self.key, self.sandbox, "Blender " + self.capabilities.blender,
+                   client, *self.scenes, self.book});
   for (std::uint32_t slot = 0; slot < self.config.slots; ++slot) {
     self.slots.push_back(std::make_unique<Slot>(slot, services));
   }

@@ -1,5 +1,7 @@
 #include "agents/config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -21,6 +23,10 @@ YamlFields Config::fields() {
       .add("limits.scratch_bytes", scratch_bytes)
       .add("limits.artifact_bytes", artifact_bytes)
       .add("limits.scene_plain_bytes", scene_plain_bytes)
+      .add("limits.memory_bytes", memory_bytes)
+      .add("limits.processes", sandbox.processes)
+      .add("sandbox.mode", sandbox.mode)
+      .add("sandbox.bwrap", sandbox.bwrap)
       .add("laboratory.tamper", tamper)
       .add("log.level", log_level);
   return fields;
@@ -32,12 +38,26 @@ Result<> Config::check() const {
   if (heartbeat < std::chrono::milliseconds(100)) {
     return fail(Errc::kInvalid, "agent.heartbeat_seconds must be at least 0.1");
   }
+  if (auto ok = check_mode(sandbox.mode); !ok) return ok;
   return laboratory::check_tamper(tamper);
 }
 
 unsigned Config::threads_per_slot() const {
   if (threads > 0) return threads;
   return std::max(1U, std::thread::hardware_concurrency() / std::max(1U, slots));
+}
+
+std::uint64_t Config::memory_per_slot() const {
+  if (memory_bytes > 0) return memory_bytes;
+  const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / std::max(1U, slots);
+}
+
+SandboxOptions Config::sandbox_of_slots() const {
+  SandboxOptions out = sandbox;
+  out.memory_bytes = memory_per_slot();
+  out.file_bytes = artifact_bytes;
+  return out;
 }
 
 }  // namespace worldshare::agent

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "agents/sandbox/sandbox.h"
 #include "shared/result.h"
 #include "shared/yaml_fields.h"
 
@@ -27,6 +28,9 @@ struct Config {
   std::uint64_t artifact_bytes = 512ULL << 20;    ///< largest image handed in
   std::uint64_t scene_plain_bytes = 64ULL << 30;  ///< largest scene when unpacked
 
+  SandboxOptions sandbox;          ///< limits are filled in by sandbox_of_slots()
+  std::uint64_t memory_bytes = 0;  ///< of each slot; 0: the machine's memory shared among the slots
+
   std::chrono::milliseconds heartbeat{30'000};  ///< until the dispatcher says otherwise
   std::string log_level = "info";
   std::string tamper;  ///< laboratory only: this agent cheats; see README.md
@@ -36,6 +40,9 @@ struct Config {
   Result<> check() const;
   /// Of one slot, never 0.
   unsigned threads_per_slot() const;
+  std::uint64_t memory_per_slot() const;
+  /// With the limits of this configuration.
+  SandboxOptions sandbox_of_slots() const;
 };
 
 }  // namespace worldshare::agent

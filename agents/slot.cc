@@ -57,6 +57,7 @@ void Slot::loop() {
   options.scratch = services_.config.state_folder / fmt::format("scratch/slot-{}", index_);
   options.threads = services_.config.threads_per_slot();
   options.scratch_limit_bytes = services_.config.scratch_bytes;
+  options.sandbox = services_.sandbox;
   options.nice = static_cast<int>(services_.config.nice);
   WarmBlender blender(std::move(options));
   while (true) {

@@ -19,6 +19,7 @@ namespace worldshare::agent {
 struct SlotServices {
   const Config& config;
   const NKey& key;
+  const Sandbox& sandbox;
   const std::string renderer_name;  ///< "Blender 3.4.1"
   DispatcherClient& dispatcher;
   SceneCache& scenes;

@@ -21,13 +21,12 @@ namespace worldshare {
 namespace {
 
 using child::ChildPlan;
-using child::Descriptor;
 using child::Failure;
 using child::Pipe;
 using child::Step;
 using child::User;
 
-/// The child's ends of pipes live above this, so that none is overwritten while 0 to 3 are set up.
+/// The child's ends of pipes live above this, so that none is overwritten while 0 to 4 are set up.
 constexpr int kFirstSafeDescriptor = 10;
 
 Error system_error(const std::string& what, int error) {
@@ -151,6 +150,11 @@ Result<> open_descriptors(const ProcessOptions& options, ChildPlan& plan, Parent
     ends.report = std::move(pipe->read);
     plan.report = std::move(pipe->write);
   }
+  if (options.extra_fd >= 0) {
+    auto extra = move_up(Descriptor(::fcntl(options.extra_fd, F_DUPFD_CLOEXEC, 0)));
+    if (!extra) return std::unexpected(extra.error());
+    plan.extra = std::move(*extra);
+  }
   auto failure = make_pipe();
   if (!failure) return std::unexpected(failure.error());
   ends.failure = std::move(failure->read);
@@ -215,6 +219,7 @@ Result<Process> Process::spawn(const ProcessOptions& options) {
   plan->input.reset();
   plan->output.reset();
   plan->report.reset();
+  plan->extra.reset();
   plan->failure.reset();
   if (auto failure = read_failure(ends.failure.get())) {
     ::waitpid(pid, nullptr, 0);

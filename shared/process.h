@@ -24,6 +24,7 @@ struct ProcessOptions {
   bool pipe_input = false;   ///< stdin_fd() writes to the child's stdin; else stdin is /dev/null
   bool pipe_output = false;  ///< output_fd() reads the child's stdout and stderr, merged
   bool pipe_report = false;  ///< report_fd() reads what the child writes to its descriptor 3
+  int extra_fd = -1;         ///< the child has a copy as its descriptor 4
   int death_signal = 9;      ///< sent to the child when the thread that spawned it ends
   std::optional<uid_t> uid;  ///< run as this user and its primary group (needs root)
   int nice = 0;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -11,6 +12,7 @@ namespace worldshare::child {
 namespace {
 
 constexpr int kReportDescriptor = 3;
+constexpr int kExtraDescriptor = 4;
 
 [[noreturn]] void give_up(const ChildPlan& plan, Step step) {
   const Failure failure{step, errno};
@@ -42,7 +44,9 @@ void place_descriptors(const ChildPlan& plan) {
       ::dup2(plan.input.get(), 0) == 0 &&
       (plan.output.get() < 0 ||
        (::dup2(plan.output.get(), 1) == 1 && ::dup2(plan.output.get(), 2) == 2)) &&
-      (plan.report.get() < 0 || ::dup2(plan.report.get(), kReportDescriptor) == kReportDescriptor);
+      (plan.report.get() < 0 ||
+       ::dup2(plan.report.get(), kReportDescriptor) == kReportDescriptor) &&
+      (plan.extra.get() < 0 || ::dup2(plan.extra.get(), kExtraDescriptor) == kExtraDescriptor);
   if (!placed) give_up(plan, Step::kDescriptors);
 }
 

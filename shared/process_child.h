@@ -1,12 +1,12 @@
 #pragma once
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "shared/descriptor.h"
 
 /// The half of Process::spawn that runs between fork and exec. Used by process.cc alone.
 namespace worldshare::child {
@@ -18,28 +18,6 @@ enum class Step : int { kGroups, kUser, kDirectory, kDescriptors, kExec };
 struct Failure {
   Step step;
   int error;
-};
-
-/// Owns a file descriptor.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  void reset() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_ = -1;
 };
 
 struct Pipe {
@@ -65,7 +43,7 @@ struct ChildPlan {
   int nice = 0;
   int death_signal = 0;
   pid_t parent = -1;
-  Descriptor input, output, report, failure;
+  Descriptor input, output, report, extra, failure;
 };
 
 /// Becomes the program, or writes a Failure to plan.failure and ends. Async-signal-safe.

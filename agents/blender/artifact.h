@@ -10,8 +10,8 @@
 namespace worldshare::agent {
 
 /// The rendered image as it is handed in: canonical, and checked against what was asked for.
-/// Follows no link and reads no device. kCorrupt: not an image, or not the one asked for; kInvalid:
-/// larger than `limit_bytes`.
+/// `image` is an absolute path without links; none is followed, and no device is read. kCorrupt:
+/// not an image, or not the one asked for; kInvalid: larger than `limit_bytes`.
 Result<Bytes> read_artifact(const std::filesystem::path& image,
                             const RenderRequest& request,
                             std::uint64_t limit_bytes);

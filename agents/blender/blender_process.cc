@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "agents/blender/driver_text.h"
+#include "agents/blender/program.h"
+#include "agents/sandbox/syscall_filter.h"
 #include "shared/files.h"
 
 namespace worldshare::agent {
@@ -17,23 +19,49 @@ namespace {
 
 constexpr int kPythonFailed = 57;
 
-Result<std::filesystem::path> write_driver(const std::filesystem::path& scratch) {
-  const std::filesystem::path folder = scratch / "scripts";
+namespace fs = std::filesystem;
+
+Result<> make_folder(const fs::path& folder) {
   std::error_code error;
-  for (const char* name : {"scripts", "home", "tmp"}) {
-    std::filesystem::create_directories(scratch / name, error);
-    if (error) return fail(Errc::kUnavailable, "cannot create " + (scratch / name).string());
-  }
-  auto report = write_file_atomically(folder / "scene_report.py", kSceneReportText);
-  if (!report) return std::unexpected(report.error());
-  auto driver = write_file_atomically(folder / "driver.py", kDriverText);
-  if (!driver) return std::unexpected(driver.error());
-  return folder / "driver.py";
+  fs::create_directories(folder, error);
+  if (error) return fail(Errc::kUnavailable, "cannot create " + folder.string());
+  return {};
 }
 
-std::map<std::string, std::string> environment(const std::filesystem::path& scratch) {
-  const std::string home = scratch / "home";
-  const std::string temporary = scratch / "tmp";
+Result<> write_scripts(const Sandbox& sandbox, const fs::path& folder) {
+  for (const auto& [name, text] :
+       {std::pair{"scene_report.py", kSceneReportText}, std::pair{"driver.py", kDriverText}}) {
+    if (auto ok = write_file_atomically(folder / name, text); !ok) return ok;
+    if (auto ok = sandbox.show(folder / name); !ok) return ok;
+  }
+  return sandbox.show(folder);
+}
+
+/// Links are resolved, so that whoever owns the work folder cannot lead anybody out of it.
+Result<Room> make_room(const BlenderOptions& options, const fs::path& scene) {
+  auto program = find_program(options.blender);
+  if (!program) return std::unexpected(program.error());
+  if (auto ok = make_folder(options.scratch); !ok) return std::unexpected(ok.error());
+  std::error_code error;
+  const fs::path scratch = fs::canonical(options.scratch, error);
+  Room room{scratch / "work", scratch / "scripts", scene, *program};
+  for (const auto& folder : {room.scripts, room.work, room.work / "home", room.work / "tmp"}) {
+    if (auto ok = make_folder(folder); !ok) return std::unexpected(ok.error());
+    if (folder == room.scripts) continue;
+    if (auto ok = options.sandbox.give(folder); !ok) return std::unexpected(ok.error());
+  }
+  if (auto ok = write_scripts(options.sandbox, room.scripts); !ok)
+    return std::unexpected(ok.error());
+  // A scene that is not there is for Blender to complain of.
+  if (fs::exists(scene, error)) {
+    if (auto ok = options.sandbox.show(scene); !ok) return std::unexpected(ok.error());
+  }
+  return room;
+}
+
+std::map<std::string, std::string> environment(const fs::path& work) {
+  const std::string home = work / "home";
+  const std::string temporary = work / "tmp";
   return {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
           {"LANG", "C.UTF-8"},
           {"HOME", home},
@@ -47,14 +75,14 @@ std::map<std::string, std::string> environment(const std::filesystem::path& scra
 /// Arguments act from left to right, so each option stands before what it is meant for.
 std::vector<std::string> arguments(const BlenderOptions& options,
                                    const std::string& mode,
-                                   const std::filesystem::path& scene,
-                                   const std::filesystem::path& driver) {
-  std::vector<std::string> out{options.blender, "-b", "--factory-startup", "-noaudio", "-Y"};
+                                   const Room& room) {
+  std::vector<std::string> out{room.program, "-b", "--factory-startup", "-noaudio", "-Y"};
   if (options.threads > 0) {
     out.insert(out.end(), {"-t", std::to_string(options.threads)});
   }
-  if (!scene.empty()) out.push_back(std::filesystem::absolute(scene));
+  if (!room.scene.empty()) out.push_back(options.sandbox.scene_inside(room));
   out.insert(out.end(), {"--python-exit-code", std::to_string(kPythonFailed)});
+  const fs::path driver = options.sandbox.scripts_inside(room) / "driver.py";
   out.insert(out.end(), {"-P", driver, "--", mode, "3"});
   return out;
 }
@@ -80,23 +108,38 @@ bool drain(int fd, OutputLog& into) {
 
 Result<BlenderProcess> BlenderProcess::start(const BlenderOptions& options,
                                              const std::string& mode,
-                                             const std::filesystem::path& scene) {
+                                             const fs::path& scene) {
   // A Blender that is gone must show as an error of write(), not end the agent.
   std::signal(SIGPIPE, SIG_IGN);
-  auto driver = write_driver(options.scratch);
-  if (!driver) return std::unexpected(driver.error());
+  const Sandbox& sandbox = options.sandbox;
+  auto room = make_room(options, scene);
+  if (!room) return std::unexpected(room.error());
   ProcessOptions process;
-  process.argv = arguments(options, mode, scene, *driver);
-  process.environment = environment(options.scratch);
+  process.argv = sandbox.command(*room, arguments(options, mode, *room));
+  process.environment = environment(sandbox.work_inside(*room));
   process.clear_environment = true;
-  process.working_directory = options.scratch;
+  process.working_directory = room->work;
   process.pipe_input = process.pipe_output = process.pipe_report = true;
   process.nice = options.nice;
+  Descriptor filter;
+  if (sandbox.confines()) {
+    auto made = make_syscall_filter();
+    if (!made) return std::unexpected(made.error());
+    filter = std::move(*made);
+    process.extra_fd = filter.get();
+  }
   auto spawned = Process::spawn(process);
   if (!spawned) return std::unexpected(spawned.error());
   set_nonblocking(spawned->output_fd());
   set_nonblocking(spawned->report_fd());
-  return BlenderProcess(std::move(*spawned), scene);
+  return BlenderProcess(std::move(*spawned), scene, sandbox, std::move(*room));
+}
+
+Result<> BlenderProcess::empty_unit_folder() {
+  std::error_code error;
+  fs::remove_all(unit_folder(), error);
+  if (auto ok = make_folder(unit_folder()); !ok) return ok;
+  return sandbox_.give(unit_folder());
 }
 
 void BlenderProcess::pump(std::chrono::milliseconds time) {
@@ -118,7 +161,7 @@ Result<> BlenderProcess::send(const std::string& line) {
 
 Result<std::string> run_driver_once(const BlenderOptions& options,
                                     const std::string& mode,
-                                    const std::filesystem::path& scene,
+                                    const fs::path& scene,
                                     std::chrono::milliseconds time_limit) {
   auto process = BlenderProcess::start(options, mode, scene);
   if (!process) return std::unexpected(process.error());

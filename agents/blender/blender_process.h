@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agents/blender/progress.h"
+#include "agents/sandbox/sandbox.h"
 #include "shared/process.h"
 #include "shared/result.h"
 
@@ -18,6 +19,7 @@ struct BlenderOptions {
   unsigned threads = 0;           ///< 0: as many as Blender sees fit
   std::uint64_t scratch_limit_bytes = 4ULL << 30;  ///< more below `scratch` ends the Blender
   int nice = 0;
+  Sandbox sandbox = Sandbox::none();
 };
 
 /// A Blender that runs our driver, with its output and its report read line by line.
@@ -42,12 +44,22 @@ class BlenderProcess {
   std::string log_tail() const { return output_.tail(); }
   pid_t pid() const { return process_.pid(); }
   const std::filesystem::path& scene() const { return scene_; }
+  /// An empty folder for the files of one unit.
+  Result<> empty_unit_folder();
+  /// Where that is, for this program and for the Blender.
+  std::filesystem::path unit_folder() const { return room_.work / "unit"; }
+  std::filesystem::path unit_folder_inside() const { return sandbox_.work_inside(room_) / "unit"; }
 
  private:
-  BlenderProcess(Process process, std::filesystem::path scene)
-      : process_(std::move(process)), scene_(std::move(scene)) {}
+  BlenderProcess(Process process, std::filesystem::path scene, Sandbox sandbox, Room room)
+      : process_(std::move(process)),
+        scene_(std::move(scene)),
+        sandbox_(std::move(sandbox)),
+        room_(std::move(room)) {}
   Process process_;
   std::filesystem::path scene_;
+  Sandbox sandbox_;
+  Room room_;
   OutputLog output_;
   OutputLog report_;
   bool output_open_ = true;

@@ -44,10 +44,12 @@ RenderOutcome failure(std::string code, std::string error) {
   return out;
 }
 
-RenderOutcome outcome_of(const boost::json::object& report) {
+/// What was reported is the word of a process that opened a stranger's file: of the path only the
+/// name counts.
+RenderOutcome outcome_of(const boost::json::object& report, const std::filesystem::path& folder) {
   RenderOutcome out;
   out.end = text_of(report, "event") == "done" ? RenderEnd::kDone : RenderEnd::kFailed;
-  out.image = text_of(report, "path");
+  out.image = folder / std::filesystem::path(text_of(report, "path")).filename();
   out.code = text_of(report, "code");
   out.error = text_of(report, "error");
   out.seconds = number_of(report, "seconds");
@@ -68,14 +70,6 @@ std::uint64_t folder_bytes(const std::filesystem::path& folder) {
     if (!ignored) sum += size;
   }
   return sum;
-}
-
-Result<std::filesystem::path> empty_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::remove_all(folder, error);
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(Errc::kUnavailable, "cannot create " + folder.string());
-  return folder;
 }
 
 }  // namespace
@@ -105,10 +99,11 @@ RenderOutcome BlenderWorker::render(const RenderRequest& request,
     scene_fault_ = std::exchange(unit_fault_, std::nullopt);
   }
   observer.on_loaded();
-  auto output = empty_folder(std::filesystem::absolute(options_.scratch) / "unit");
-  if (!output) return finish(failure("scratch", output.error().message));
+  if (auto empty = process_.empty_unit_folder(); !empty) {
+    return finish(failure("scratch", empty.error().message));
+  }
   // A Blender that is gone shows in wait_for().
-  std::ignore = process_.send(unit_line(request, *output));
+  std::ignore = process_.send(unit_line(request, process_.unit_folder_inside()));
   auto outcome = wait_for("done", request, observer, stop);
   return finish(outcome ? std::move(*outcome) : failure("render_failed", "no report"));
 }
@@ -131,7 +126,7 @@ std::optional<RenderOutcome> BlenderWorker::wait_for(const std::string& event,
       if (kind == "done" || kind == "failed") {
         process_.pump(milliseconds(0));
         read_output(request, observer);
-        return outcome_of(*report);
+        return outcome_of(*report, process_.unit_folder());
       }
     }
     if (status) return ended(*status);

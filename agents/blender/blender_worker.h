@@ -55,8 +55,8 @@ class BlenderWorker {
   static Result<std::unique_ptr<BlenderWorker>> start(const BlenderOptions& options,
                                                       const std::filesystem::path& scene);
 
-  /// Renders one frame into `scratch`/unit. After anything but kDone and a kFailed with alive() the
-  /// worker is of no more use.
+  /// Renders one frame into the unit folder. After anything but kDone and a kFailed with alive()
+  /// the worker is of no more use.
   RenderOutcome render(const RenderRequest& request,
                        const RenderObserver& observer,
                        std::stop_token stop);

@@ -21,7 +21,4 @@ std::string to_json(const wire::CapabilitiesT& capabilities);
 /// "blender-3_4-cpu".
 std::string render_class(int major, int minor);
 
-/// The program as PATH finds it, links resolved; kNotFound.
-Result<std::filesystem::path> find_program(const std::filesystem::path& program);
-
 }  // namespace worldshare::agent

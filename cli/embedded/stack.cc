@@ -233,7 +233,9 @@ Result<> Stack::write_agent_config(unsigned agent) {
                      line("seed_file", (state / "keys" / (name + ".seed")).string()) + "  " +
                      line("state_folder", (state / name).string()) +
                      "  nice: 0\n  threads: " + std::to_string(threads) +
-                     "\n  heartbeat_seconds: 1\nlog:\n  level: " + options_.log_level + "\n";
+                     "\n  heartbeat_seconds: 1\n" +
+                     // One's own scenes on one's own machine: confined where this machine can.
+                     "sandbox:\n  mode: auto\nlog:\n  level: " + options_.log_level + "\n";
   if (options_.tamper == agent) text += "laboratory:\n  tamper: brighten_region\n";
   return write_file_atomically(state / (name + ".yaml"), text, 0600);
 }

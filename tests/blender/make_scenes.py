@@ -131,3 +131,11 @@ fresh()
 driver = bpy.data.objects["Cube"].driver_add("location", 0).driver
 driver.expression = "__import__('os').getpid() * 0.0"
 save("driver.blend")
+
+# Some 400 million faces when it is rendered.
+scene = fresh()
+for level in (6, 6):
+    modifier = bpy.data.objects["Cube"].modifiers.new("Subdivision", "SUBSURF")
+    modifier.subdivision_type = "SIMPLE"
+    modifier.levels, modifier.render_levels = 0, level
+save("memory_bomb.blend")

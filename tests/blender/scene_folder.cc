@@ -61,6 +61,8 @@ agent::BlenderOptions blender_options(const TempFolder& folder) {
   agent::BlenderOptions out;
   out.scratch = folder.path() / "scratch";
   out.threads = 1;
+  // As agents do; a machine that cannot has its own test fail.
+  out.sandbox = *agent::Sandbox::open({});
   return out;
 }
 

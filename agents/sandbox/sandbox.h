@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "shared/descriptor.h"
+#include "shared/result.h"
+
+namespace worldshare::agent {
+
+struct SandboxOptions {
+  /// "required": nothing is rendered without it; "auto": without it where this machine cannot,
+  /// which is for one's own scenes; "off": the owner takes the risk.
+  std::string mode = "required";
+  std::filesystem::path bwrap = "bwrap";  ///< bubblewrap 0.8 or later, looked up in PATH
+  std::uint64_t memory_bytes = 0;         ///< address space of each process; 0: no limit
+  std::uint64_t file_bytes = 0;           ///< largest file that is written; 0: no limit
+  std::uint32_t processes = 0;            ///< processes and threads of all slots; 0: by the cores
+};
+/// kInvalid names the key.
+Result<> check_mode(const std::string& mode);
+
+/// What one confined process sees besides the system's programs and libraries, which it can read.
+struct Room {
+  std::filesystem::path work;     ///< its only writable folder, there as kWork
+  std::filesystem::path scripts;  ///< readable, there as kScripts
+  std::filesystem::path scene;    ///< readable, there as scene_inside(); may be empty
+  std::filesystem::path program;  ///< absolute, links resolved; its folder is readable
+};
+
+/// Runs a program so that it reaches nothing but its Room: no network, no file of the user, no
+/// other process, no new privileges; Linux namespaces by bubblewrap, a system call filter, and
+/// limits. Where the agent runs as root the program runs as the user `nobody`. Immutable after
+/// open(): any thread.
+class Sandbox {
+ public:
+  static constexpr const char* kWork = "/work";
+  static constexpr const char* kScripts = "/scripts";
+
+  /// Tries it with /usr/bin/true. kUnavailable: it does not work here; the message names the
+  /// remedy.
+  static Result<Sandbox> open(const SandboxOptions& options);
+  /// Runs programs as they are.
+  static Sandbox none() { return {}; }
+
+  bool confines() const { return !bwrap_.empty(); }
+  /// Where the program finds its things.
+  std::filesystem::path work_inside(const Room& room) const;
+  std::filesystem::path scripts_inside(const Room& room) const;
+  std::filesystem::path scene_inside(const Room& room) const;
+  /// The argv that runs `argv` in the room; the child needs make_syscall_filter() as descriptor 4.
+  std::vector<std::string> command(const Room& room, const std::vector<std::string>& argv) const;
+  /// Lets the user whom the program runs as read a file or folder of the Room. kUnavailable.
+  Result<> show(const std::filesystem::path& path) const;
+  /// Hands a file or folder of the work folder to the user whom the program runs as. kUnavailable.
+  Result<> give(const std::filesystem::path& path) const;
+
+ private:
+  Sandbox() = default;
+  std::vector<std::string> namespaces() const;
+  std::vector<std::string> limits() const;
+  Result<> attempt() const;
+
+  std::filesystem::path bwrap_;  ///< empty: no sandbox
+  SandboxOptions options_;
+  bool root_ = false;
+};
+
+}  // namespace worldshare::agent

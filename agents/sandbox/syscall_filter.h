@@ -1,0 +1,14 @@
+#pragma once
+
+#include "shared/descriptor.h"
+#include "shared/result.h"
+
+namespace worldshare::agent {
+
+/// A memory file with the BPF program that bubblewrap installs (`--seccomp FD`): what a renderer
+/// never needs and an intruder wants is answered with EPERM (sockets, mounts, namespaces, tracing,
+/// kernel modules, keys, io_uring), everything else is allowed. Foreign architectures kill the
+/// process.
+Result<Descriptor> make_syscall_filter();
+
+}  // namespace worldshare::agent
