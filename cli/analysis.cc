@@ -83,12 +83,14 @@ Result<std::string> output_of(Process& process) {
 }  // namespace
 
 Result<Analysis> analyse(const std::filesystem::path& agent_program,
-                         const std::filesystem::path& scene) {
+                         const std::filesystem::path& scene,
+                         const std::filesystem::path& blender) {
   // Without Blender first: it tells a truncated file from a picture in a millisecond.
   if (auto file = scene::check_blend_file(scene, std::uint64_t{64} << 30); !file)
     return std::unexpected(file.error());
   ProcessOptions options;
-  options.argv = {agent_program.string(), "--analyse", scene.string()};
+  options.argv = {agent_program.string(), "--analyse", scene.string(), "--blender",
+                  blender.string()};
   options.pipe_output = true;
   auto process = Process::spawn(options);
   if (!process) return std::unexpected(process.error());

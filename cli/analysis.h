@@ -34,7 +34,8 @@ struct Analysis {
 /// kNotFound: no agent program or no Blender; kInvalid: the file cannot be opened, with the reason
 /// and the remedy.
 Result<Analysis> analyse(const std::filesystem::path& agent_program,
-                         const std::filesystem::path& scene);
+                         const std::filesystem::path& scene,
+                         const std::filesystem::path& blender = "blender");
 
 struct FrameChoice {
   std::int32_t first = 1;

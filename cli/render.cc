@@ -30,6 +30,7 @@ struct Options {
   fs::path output = "frames";
   fs::path contact_sheet;
   fs::path state;
+  fs::path blender = "blender";
   unsigned agents = std::min(3U, std::max(2U, std::thread::hardware_concurrency()));
   unsigned tamper = 0;
   bool expect_cheater = false;
@@ -81,7 +82,7 @@ Result<> check_blender(const Analysis& analysis) {
 /// What this machine's Blender lacks is said before anything starts, not by a job that waits for
 /// ever.
 Result<wire::ManifestT> plan(const Options& options) {
-  auto analysis = analyse(program_folder() / "worldshare-agent", options.scene);
+  auto analysis = analyse(program_folder() / "worldshare-agent", options.scene, options.blender);
   if (!analysis) return std::unexpected(analysis.error());
   for (const auto& problem : analysis->problems) {
     if (!problem.fatal) fmt::print("note: {} {}\n", problem.message, problem.remedy);
@@ -153,8 +154,9 @@ int run(const Options& options, std::stop_token stop) {
                     options.keep || !options.state.empty()};
   // Blender looks at the scene while the services start.
   auto planned = std::async(std::launch::async, [&] { return plan(options); });
-  auto stack =
-      Stack::start({state.path, options.agents, options.tamper, options.service_log_level}, stop);
+  auto stack = Stack::start(
+      {state.path, options.agents, options.tamper, options.service_log_level, options.blender},
+      stop);
   auto manifest = planned.get();
   if (!manifest) return report_error(manifest.error(), stop);
   if (!stack) {
@@ -197,6 +199,7 @@ Run add_render(CLI::App& app) {
   command->add_option("--contact-sheet", options->contact_sheet, "PNG with all frames");
   command->add_option("--state", options->state,
                       "state folder; kept, and a second run goes on where the first stopped");
+  command->add_option("--blender", options->blender, "the Blender to use")->capture_default_str();
   command->add_flag("--keep", options->keep, "leave the stack running after the job, until Ctrl-C");
   command->add_option("--tamper", options->tamper,
                       "laboratory: the N-th agent falsifies its images");

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "agents/blender/driver_text.h"
@@ -42,6 +43,13 @@ Result<Room> make_room(const BlenderOptions& options, const fs::path& scene) {
   auto program = find_program(options.blender);
   if (!program) return std::unexpected(program.error());
   if (auto ok = make_folder(options.scratch); !ok) return std::unexpected(ok.error());
+  // The Blender can read what lies beside it.
+  const char* home = std::getenv("HOME");
+  if (options.sandbox.confines() && home != nullptr && program->parent_path() == fs::path(home)) {
+    return fail(Errc::kInvalid,
+                "blender.path: " + program->string() +
+                    " lies in your home folder itself; put it into a folder of its own");
+  }
   std::error_code error;
   const fs::path scratch = fs::canonical(options.scratch, error);
   Room room{scratch / "work", scratch / "scripts", scene, *program};

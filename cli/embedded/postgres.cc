@@ -25,7 +25,8 @@ Result<fs::path> postgres_programs() {
     }
   }
   if (found.empty()) {
-    return fail(Errc::kUnavailable, "PostgreSQL is missing; install the Debian package postgresql-15");
+    return fail(Errc::kUnavailable,
+                "PostgreSQL is missing; install the Debian package postgresql-15");
   }
   return *std::ranges::max_element(found);
 }

@@ -17,6 +17,7 @@ struct StackOptions {
   unsigned agents = 3;  ///< of so many different owners
   unsigned tamper = 0;  ///< the n-th agent (1-based) cheats; 0: none
   std::string log_level = "info";
+  std::filesystem::path blender = "blender";  ///< of the agents
 };
 
 /// The whole of WorldShare on this machine: a private NATS server, PostgreSQL cluster, dispatcher,

@@ -76,6 +76,31 @@ TEST(Render, GoesOnAfterItWasKilledItself) {
   EXPECT_EQ(run.frame_files().size(), 24U);
 }
 
+/// A Blender that crashes when it is to render frame 2.
+std::filesystem::path crashing_blender(const std::filesystem::path& folder) {
+  const auto program = folder / "blender";
+  EXPECT_TRUE(
+      write_file_atomically(program,
+                            "#!/bin/sh\n"
+                            "sed -u '/\"frame\":2,/{s/.*/boom/;q}' | /usr/bin/blender \"$@\"\n",
+                            0755));
+  return program;
+}
+
+TEST(Render, AFrameThatNobodyCanRenderFailsWithTheReasonAndTheOthersArrive) {
+  const TempFolder folder;
+  RenderRun run(test_scene("CYCLES"),
+                {"--frames", "1-3", "--agents", "3", "--blender", crashing_blender(folder.path())});
+  run.start();
+  EXPECT_EQ(run.wait(180s), 1) << run.logs();
+  const std::string said = run.output();
+  EXPECT_NE(said.find("2 of 3 frames verified"), std::string::npos) << said;
+  EXPECT_NE(said.find("Blender ended"), std::string::npos) << said;
+  const auto local = local_render(test_scene("CYCLES"), 1, 3);
+  EXPECT_EQ(contents(run.frame_files()), (std::vector{local[0], local[2]}));
+  EXPECT_TRUE(run.processes().empty());
+}
+
 struct BadScene {
   const char* name;
   const char* bytes;
