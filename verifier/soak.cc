@@ -1,6 +1,7 @@
 #include "verifier/soak.h"
 
 #include <fmt/format.h>
+#include <libdeflate.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "shared/files.h"
@@ -24,7 +26,8 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kFileLimitBytes = 16U << 20;
-constexpr int kDamagedCopies = 40;  // of each file
+constexpr int kDamagedCopies = 40;  // of each file of the folder
+constexpr int kLargeCopies = 8;     // of each 1080p picture
 constexpr std::uint32_t kLargePictures = 6;
 constexpr std::uint32_t kGreatestSide = 4096;  // of what a header may ask for here
 constexpr std::size_t kSamples = 100;
@@ -66,37 +69,58 @@ Bytes damaged(Bytes file, std::mt19937& random) {
   return file;
 }
 
+/// Gives a PNG's chunks the checksums of what is in them, as a cheater would.
+void reseal_png(Bytes& file) {
+  constexpr std::size_t kMagic = 8;
+  constexpr std::size_t kFrame = 12;
+  for (std::size_t at = kMagic; file.size() >= kFrame && at <= file.size() - kFrame;) {
+    const auto big = [&](std::size_t i) { return std::size_t{file[at + i]} << (24 - 8 * i); };
+    const std::size_t size = big(0) | big(1) | big(2) | big(3);
+    if (size > file.size() - at - kFrame) return;
+    const std::uint32_t sum = libdeflate_crc32(0, file.data() + at + 4, size + 4);
+    for (std::size_t i = 0; i < 4; ++i) {
+      file[at + 8 + size + i] = static_cast<std::uint8_t>(sum >> (24 - 8 * i));
+    }
+    at += size + kFrame;
+  }
+}
+
+/// A file, its canonical form, and what can become of it.
+using Group = std::vector<Sample>;
+
 class Collection {
  public:
   explicit Collection(const blobs::Store& store) : store_(store) {}
 
-  Result<> add(const Bytes& file) {
+  Result<> add(const Bytes& file, int damaged_copies) {
     const ImageLimits limits = limits_of(file);
-    if (auto ok = add(file, limits); !ok) return ok;
-    if (const auto clean = image::canonical(file)) {
-      if (auto ok = add(*clean, limits); !ok) return ok;
-    }
-    for (int i = 0; i < kDamagedCopies; ++i) {
-      if (auto ok = add(damaged(file, random_), limits); !ok) return ok;
+    groups_.emplace_back();
+    const auto clean = image::canonical(file);
+    if (auto ok = put(clean ? *clean : file, limits); !ok) return ok;
+    if (auto ok = put(file, limits); !ok) return ok;
+    for (int i = 0; i < damaged_copies; ++i) {
+      Bytes copy = damaged(clean ? *clean : file, random_);
+      if (limits.format == image::Format::kPng && i % 2 == 0) reseal_png(copy);
+      if (auto ok = put(copy, limits); !ok) return ok;
     }
     return {};
   }
-  std::vector<Sample> take() { return std::move(samples_); }
+  std::vector<Group> take() { return std::move(groups_); }
 
  private:
-  Result<> add(const Bytes& file, const ImageLimits& limits) {
+  Result<> put(const Bytes& file, const ImageLimits& limits) {
     auto name = put_blob(store_, file);
     if (!name) return std::unexpected(name.error());
-    samples_.push_back({std::move(*name), limits});
+    groups_.back().push_back({std::move(*name), limits});
     return {};
   }
 
   const blobs::Store& store_;
   std::mt19937 random_{1};
-  std::vector<Sample> samples_;
+  std::vector<Group> groups_;
 };
 
-Result<std::vector<Sample>> collect(const fs::path& folder, const blobs::Store& store) {
+Result<std::vector<Group>> collect(const fs::path& folder, const blobs::Store& store) {
   Collection collection(store);
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
@@ -104,17 +128,27 @@ Result<std::vector<Sample>> collect(const fs::path& folder, const blobs::Store& 
     const auto text = read_file(entry.path(), kFileLimitBytes);
     if (!text) return std::unexpected(text.error());
     const ByteView bytes = as_bytes(*text);
-    if (auto ok = collection.add({bytes.begin(), bytes.end()}); !ok) {
+    if (auto ok = collection.add({bytes.begin(), bytes.end()}, kDamagedCopies); !ok) {
       return std::unexpected(ok.error());
     }
   }
   if (error) return fail(Errc::kInvalid, "--soak: " + folder.string() + ": " + error.message());
   for (std::uint32_t seed = 0; seed < kLargePictures; ++seed) {
-    if (auto ok = collection.add(png_file(bench_picture(seed))); !ok) {
+    if (auto ok = collection.add(png_file(bench_picture(seed)), kLargeCopies); !ok) {
       return std::unexpected(ok.error());
     }
   }
   return collection.take();
+}
+
+/// Two artifacts of one file, seldom of two, which one job asked for.
+std::pair<const Sample*, const Sample*> draw(const std::vector<Group>& groups,
+                                             std::mt19937& random) {
+  const Group& group = groups[random() % groups.size()];
+  const Group& other = random() % 3 == 0 ? groups[random() % groups.size()] : group;
+  const Sample& good = group.front();
+  return {random() % 2 == 0 ? &good : &group[random() % group.size()],
+          random() % 3 == 0 ? &good : &other[random() % other.size()]};
 }
 
 struct Counts {
@@ -144,17 +178,15 @@ Result<> judge(Evidence& evidence, const Sample& a, const Sample& b, Counts& cou
 }
 
 Result<> work(Evidence& evidence,
-              const std::vector<Sample>& samples,
+              const std::vector<Group>& groups,
               std::size_t seed,
               Clock::time_point end,
               Counts& counts) {
   std::mt19937 random(static_cast<std::mt19937::result_type>(seed));
   while (Clock::now() < end) {
     const auto begin = Clock::now();
-    // Copies of one file lie side by side.
-    const std::size_t first = random() % samples.size();
-    const std::size_t second = std::min(first + random() % kDamagedCopies, samples.size() - 1);
-    if (auto ok = judge(evidence, samples[first], samples[second], counts); !ok) return ok;
+    const auto [first, second] = draw(groups, random);
+    if (auto ok = judge(evidence, *first, *second, counts); !ok) return ok;
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     double longest = counts.longest_s;
     while (seconds > longest && !counts.longest_s.compare_exchange_weak(longest, seconds)) {
@@ -215,8 +247,8 @@ Result<> run_soak(const SoakOptions& options, const BackendOptions& backend_opti
   if (!backends) return std::unexpected(backends.error());
   const auto store = BenchStore::open();
   if (!store) return std::unexpected(store.error());
-  const auto samples = collect(options.files, store->store());
-  if (!samples) return std::unexpected(samples.error());
+  const auto groups = collect(options.files, store->store());
+  if (!groups) return std::unexpected(groups.error());
   Artifacts artifacts(store->store(),
                       {.cache_bytes = kCacheBytes, .decoding_bytes = kDecodingBytes, .known = 64},
                       backends->memory.get());
@@ -231,7 +263,7 @@ Result<> run_soak(const SoakOptions& options, const BackendOptions& backend_opti
   {
     std::vector<std::jthread> workers;
     for (std::size_t i = 0; i < threads; ++i) {
-      workers.emplace_back([&, i] { outcomes[i] = work(evidence, *samples, i, end, counts); });
+      workers.emplace_back([&, i] { outcomes[i] = work(evidence, *groups, i, end, counts); });
     }
     resident = watch_memory(options.seconds, counts);
   }
