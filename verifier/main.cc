@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   app.add_option("--bench-threads", bench_options.threads,
                  "or of --soak; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--metrics", config.backends.metrics, "auto, cpu or cuda");
+  app.add_option("--metrics", config.backends.metrics, "auto, cpu, cuda or opencv_cuda");
   verifier::CompareOptions compare;
   bool compare_only = false;
   app.add_flag("--compare", compare_only,
