@@ -1,14 +1,26 @@
 #include "verifier/backends.h"
 
+#include <algorithm>
+#include <array>
+
 #include "verifier/cuda/cuda_metrics.h"
 #include "verifier/cuda/lpips/cuda_lpips.h"
+#include "verifier/opencv_cuda/opencv_cuda_metrics.h"
 
 namespace worldshare::verifier {
 namespace {
 
 Result<> open_metrics(const BackendOptions& options, Backends& out) {
-  if (options.metrics != "auto" && options.metrics != "cpu" && options.metrics != "cuda")
-    return fail(Errc::kInvalid, "metrics.backend: must be auto, cpu or cuda");
+  constexpr std::array<std::string_view, 4> kKnown{"auto", "cpu", "cuda", "opencv_cuda"};
+  if (std::ranges::find(kKnown, options.metrics) == kKnown.end())
+    return fail(Errc::kInvalid, "metrics.backend: must be auto, cpu, cuda or opencv_cuda");
+  if (options.metrics == "opencv_cuda") {
+    auto peer = make_opencv_cuda_metrics({});
+    if (!peer) return std::unexpected(peer.error());
+    out.metrics = std::move(*peer);
+    out.memory = std::make_unique<HeapMemory>();
+    return {};
+  }
   if (options.metrics != "cpu") {
     auto gpu = make_cuda_metrics(
         {}, {.device = static_cast<int>(options.gpu_device), .device_bytes = options.gpu_bytes});

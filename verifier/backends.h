@@ -14,7 +14,8 @@ namespace worldshare::verifier {
 
 /// What compares pictures on this machine.
 struct BackendOptions {
-  std::string metrics = "auto";  ///< auto, cpu or cuda; auto takes a GPU when there is one
+  /// auto, cpu, cuda or, to check against, opencv_cuda; auto takes a GPU when there is one.
+  std::string metrics = "auto";
   std::uint32_t gpu_device = 0;
   std::uint64_t gpu_bytes = 2ULL << 30;     ///< device memory for pictures
   std::uint64_t pinned_bytes = 4ULL << 30;  ///< page-locked memory that pictures are decoded to
@@ -30,7 +31,8 @@ struct Backends {
   std::unique_ptr<LpipsOnDemand> lpips;
 };
 
-/// kInvalid names a wrong option; kUnavailable: "cuda" is asked for and there is no GPU for it.
+/// kInvalid names a wrong option; kUnavailable: "cuda" or "opencv_cuda" is asked for and is
+/// not there.
 /// Models that are missing or damaged only leave LPIPS out.
 Result<Backends> open_backends(const BackendOptions& options);
 

@@ -231,6 +231,34 @@ TEST_F(DispatcherTest, CompletesAJobByItsVerdictsWhateverTheirOrder) {
   EXPECT_EQ(status(job).frames_accepted, 1U);
 }
 
+TEST_F(DispatcherTest, AFrameShowsTheLpipsOfADisputedPair) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  const std::string job = submit(R"({"first": 1, "last": 1})");
+  one.beat({0});
+  two.beat({0});
+  ASSERT_TRUE(one.next() && two.next());
+  const auto comparison = [&] {
+    const auto answer = http::get(url_ + "/v1/jobs/" + job + "/frames/1", options_);
+    const auto frame = messages::parse_json<wire::FrameStatus>(answer ? answer->body : "");
+    EXPECT_TRUE(frame && frame->comparisons.size() == 1);
+    return frame && !frame->comparisons.empty() ? *frame->comparisons[0]
+                                                : wire::ComparisonStatusT{};
+  };
+  auto pg = pg::Connection::open(config_.postgres_conninfo);
+  ASSERT_TRUE(
+      pg->exec("insert into results (lease, unit, owner, agent, outcome) select lease, unit, "
+               "owner, agent, 'rendered' from replicas"));
+  ASSERT_TRUE(
+      pg->exec("insert into comparisons (unit, lease_a, lease_b, method, psnr_db, ssim, "
+               "agree, metrics_version) select min(unit), min(lease), max(lease), "
+               "'metrics', 30, 0.9, false, 2 from results"));
+  EXPECT_EQ(comparison().psnr_db, 30);
+  EXPECT_FALSE(comparison().lpips);
+  ASSERT_TRUE(pg->exec("update comparisons set lpips = 0.25, lpips_network = 'alex'"));
+  EXPECT_EQ(comparison().lpips, 0.25);
+}
+
 TEST_F(DispatcherTest, DisagreementGoesToAThirdOwner) {
   FakeAgent one = agent("anna");
   FakeAgent two = agent("bert");

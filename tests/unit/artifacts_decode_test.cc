@@ -102,7 +102,30 @@ TEST(Artifacts, ABlobThatTheDiskDamagedIsSeenByItsChecksums) {
   Artifacts artifacts(store, {});
   const ImageLimits limits{Format::kPng, 10, 10};
   EXPECT_EQ(artifacts.examine(names[0], limits).error().code, Errc::kCorrupt);
-  EXPECT_EQ(artifacts.same_payload(names[0], names[1], limits).error().code, Errc::kCorrupt);
+  EXPECT_EQ(artifacts.get_pair(names[0], names[1], limits).error().code, Errc::kCorrupt);
+}
+
+TEST(Artifacts, APairIsDecodedOnlyIfItsPayloadDiffers) {
+  const worldshare::testing::TempFolder folder;
+  const auto store = blobs::Store::open(folder.path() / "blobs").value();
+  auto names = upload(store, 2);
+  PngMaker cut{.width = 10, .height = 10, .cut = 9};
+  cut.fill(0);
+  const Bytes file = cut.file();
+  names.push_back(to_hex(sha256(file)));
+  auto upload = store.begin(names[2], file.size());
+  ASSERT_TRUE(upload->write(file) && upload->commit());
+  const ImageLimits limits{Format::kPng, 10, 10};
+  Artifacts artifacts(store, {});
+  const auto alike = artifacts.get_pair(names[0], names[2], limits).value();
+  EXPECT_TRUE(alike.same_payload);
+  EXPECT_TRUE(alike.a->empty() && alike.b->empty());
+  const auto unlike = artifacts.get_pair(names[0], names[1], limits).value();
+  EXPECT_FALSE(unlike.same_payload);
+  EXPECT_FALSE(same_pixels(unlike.a.value(), unlike.b.value()));
+  std::filesystem::remove_all(folder.path() / "blobs");
+  EXPECT_TRUE(artifacts.get_pair(names[0], names[1], limits)) << "both are kept";
+  EXPECT_TRUE(artifacts.prove(names[1], limits)) << "was decoded";
 }
 
 TEST(DecodingBytes, CoverTheLargestPictureOfTheFormat) {

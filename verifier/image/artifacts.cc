@@ -97,29 +97,45 @@ Result<> Artifacts::prove(const std::string& sha256, const ImageLimits& limits) 
   return outcome;
 }
 
-Result<bool> Artifacts::same_payload(const std::string& a,
-                                     const std::string& b,
-                                     const ImageLimits& limits) {
-  const auto loan = decoding_.take(file_size(a) + file_size(b));
-  if (!loan) return std::unexpected(loan.error());
-  FileStorage storage;
-  const auto left = load(a, limits.format, storage[0]);
-  if (!left) return std::unexpected(left.error());
-  const auto right = load(b, limits.format, storage[1]);
-  if (!right) return std::unexpected(right.error());
-  return verifier::same_payload(*left, *right);
+Result<Picture> Artifacts::decoded(ByteView bytes,
+                                   const std::string& key,
+                                   const ImageLimits& limits) {
+  auto image = decode(bytes, limits, memory_);
+  if (!image) return image;
+  known_.learn(key, Knowledge::kDecodes);
+  keep(key, *image);
+  return image;
 }
 
 Result<Picture> Artifacts::get(const std::string& sha256, const ImageLimits& limits) {
   const std::string key = key_of(sha256, limits);
   Picture out;
   if (find(key, out)) return out;
-  auto image = with_file(sha256, limits, decoding_bytes(limits, file_size(sha256)),
-                         [&](ByteView bytes) { return decode(bytes, limits, memory_); });
-  if (!image) return image;
-  known_.learn(key, Knowledge::kDecodes);
-  keep(key, *image);
-  return image;
+  return with_file(sha256, limits, decoding_bytes(limits, file_size(sha256)),
+                   [&](ByteView bytes) { return decoded(bytes, key, limits); });
+}
+
+Result<ArtifactPair> Artifacts::get_pair(const std::string& a,
+                                         const std::string& b,
+                                         const ImageLimits& limits) {
+  const std::string key_a = key_of(a, limits);
+  const std::string key_b = key_of(b, limits);
+  ArtifactPair out;
+  if (find(key_a, *out.a) && find(key_b, *out.b)) return out;
+  const auto loan = decoding_.take(decoding_bytes(limits, file_size(a) + file_size(b)));
+  if (!loan) return std::unexpected(loan.error());
+  FileStorage storage;
+  const auto left = load(a, limits.format, storage[0]);
+  if (!left) return std::unexpected(left.error());
+  const auto right = load(b, limits.format, storage[1]);
+  if (!right) return std::unexpected(right.error());
+  const auto same = same_payload(*left, *right);
+  if (!same) return std::unexpected(same.error());
+  out.same_payload = *same;
+  if (out.same_payload) return out;
+  if (out.a->empty()) out.a = decoded(*left, key_a, limits);
+  if (!find(key_b, *out.b)) out.b = decoded(*right, key_b, limits);
+  return out;
 }
 
 bool Artifacts::find(const std::string& key, Picture& out) {

@@ -26,6 +26,12 @@ struct ArtifactOptions {
 /// What a thread keeps at most of the memory of the files that it read, twice.
 inline constexpr std::size_t kKeptFileBytes = 32U << 20;
 
+struct ArtifactPair {
+  bool same_payload = false;
+  Result<Picture> a;  ///< empty when the payload is the same
+  Result<Picture> b;
+};
+
 /// The artifacts of a blob store as the trust engine sees them: examined, compared, proven and
 /// decoded, each no oftener than needed. However many threads ask, it takes no more memory than the
 /// options say; pictures that callers hold on to are theirs to bound. PNG files are not hashed
@@ -44,9 +50,12 @@ class Artifacts {
   Result<> examine(const std::string& sha256, const ImageLimits& limits);
   /// Whether get() would succeed, at most one inflation for each artifact.
   Result<> prove(const std::string& sha256, const ImageLimits& limits);
-  /// same_payload() of two artifacts.
-  Result<bool> same_payload(const std::string& a, const std::string& b, const ImageLimits& limits);
   Result<Picture> get(const std::string& sha256, const ImageLimits& limits);
+  /// Two artifacts that are not one blob, each file read once: whether their payload is the same
+  /// and, only if it is not, their pictures. The error is one that says nothing of either.
+  Result<ArtifactPair> get_pair(const std::string& a,
+                                const std::string& b,
+                                const ImageLimits& limits);
   const blobs::Store& store() const { return store_; }
 
  private:
@@ -61,6 +70,7 @@ class Artifacts {
                  Use use) -> decltype(use(ByteView{}));
   Result<ByteView> load(const std::string& sha256, image::Format format, Bytes& storage) const;
   std::uint64_t file_size(const std::string& sha256) const;
+  Result<Picture> decoded(ByteView bytes, const std::string& key, const ImageLimits& limits);
   bool find(const std::string& key, Picture& out);
   void keep(const std::string& key, const Picture& image);
 

@@ -9,11 +9,12 @@
 #include "shared/result.h"
 #include "verifier/image/picture.h"
 #include "verifier/lpips/network.h"
+#include "verifier/metrics/metrics.h"
 
 namespace worldshare::verifier {
 
 /// Pictures that are compared in one go.
-inline constexpr std::size_t kMaxLpipsReplicas = 5;
+inline constexpr std::size_t kMaxLpipsReplicas = kMaxReplicas;
 
 /// Learned perceptual image patch similarity, version 0.1: Zhang, Isola, Efros, Shechtman, Wang,
 /// "The unreasonable effectiveness of deep features as a perceptual metric", 2018, with the epsilon

@@ -32,9 +32,6 @@ Result<Exhibit> Evidence::compare(const std::string& a,
                                   const std::string& b,
                                   const ImageLimits& limits) {
   if (a == b) return Exhibit{identical(Method::kSameBlob), {}, {}};
-  const auto same = artifacts_.same_payload(a, b, limits);
-  if (!same) return fail(Errc::kUnavailable, same.error().message);
-  if (*same) return Exhibit{identical(Method::kSamePixels), {}, {}};
   const auto known = aids_.cache != nullptr ? aids_.cache->find(a, b) : std::nullopt;
   if (known) return Exhibit{judged(*known, tolerance_), {}, {}};
   return compare_pixels(a, b, limits);
@@ -47,17 +44,18 @@ std::string Evidence::lpips_network() const {
 Result<Exhibit> Evidence::compare_pixels(const std::string& a,
                                          const std::string& b,
                                          const ImageLimits& limits) {
-  const auto left = artifacts_.get(a, limits);
-  const auto flaw_a = fault(left);
+  const auto pair = artifacts_.get_pair(a, b, limits);
+  if (!pair) return fail(Errc::kUnavailable, pair.error().message);
+  if (pair->same_payload) return Exhibit{identical(Method::kSamePixels), {}, {}};
+  const auto flaw_a = fault(pair->a);
   if (!flaw_a) return std::unexpected(flaw_a.error());
-  const auto right = artifacts_.get(b, limits);
-  const auto flaw_b = fault(right);
+  const auto flaw_b = fault(pair->b);
   if (!flaw_b) return std::unexpected(flaw_b.error());
   if (*flaw_a || *flaw_b) return Exhibit{{}, flaw_a->value_or(""), flaw_b->value_or("")};
-  auto comparison = verifier::compare(metrics_, *left, *right, tolerance_);
+  auto comparison = verifier::compare(metrics_, *pair->a, *pair->b, tolerance_);
   if (!comparison) return std::unexpected(comparison.error());
   if (aids_.lpips != nullptr && disputed(*comparison, tolerance_)) {
-    comparison->lpips = aids_.lpips->distance(*left, *right);
+    comparison->lpips = aids_.lpips->distance(*pair->a, *pair->b);
   }
   const bool of_one_shape = comparison->method != Method::kIncomparable;
   if (aids_.cache != nullptr && of_one_shape) aids_.cache->keep(a, b, *comparison);
