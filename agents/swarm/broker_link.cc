@@ -118,7 +118,9 @@ void BrokerLink::say_hello(std::string_view info) {
       WORLDSHARE_VERSION, key_.public_key(), signature));
 }
 
-void BrokerLink::subscribe(const std::string& subject) { send("SUB " + subject + " 1\r\n"); }
+void BrokerLink::subscribe(const std::string& subject) {
+  send(fmt::format("SUB {} {}\r\n", subject, ++subscriptions_));
+}
 
 void BrokerLink::publish(std::string_view subject,
                          std::string_view reply,

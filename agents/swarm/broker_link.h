@@ -61,6 +61,7 @@ class BrokerLink : public std::enable_shared_from_this<BrokerLink> {
   boost::asio::ip::tcp::socket socket_;
   WireParser parser_;
   std::string outgoing_;
+  std::uint64_t subscriptions_ = 0;
   bool flush_is_due_ = false;
   bool writing_ = false;
   bool open_ = true;
