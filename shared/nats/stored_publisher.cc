@@ -25,6 +25,14 @@ Answers all_of(std::size_t count, const Error& error) {
   return Answers(count, std::unexpected(error));
 }
 
+/// Those that nobody has answered.
+void blame_subject(Answers& answers) {
+  for (auto& answer : answers) {
+    if (answer || answer.error().code != Errc::kTimeout) continue;
+    answer = fail(Errc::kUnavailable, "no stream takes this subject");
+  }
+}
+
 }  // namespace
 
 struct StoredPublisher::Impl {
@@ -81,9 +89,7 @@ bool StoredPublisher::Impl::take(const Message& message,
   std::size_t index = answers.size();
   std::from_chars(token.data(), token.data() + token.size(), index);
   if (index >= answers.size()) return false;
-  answers[index] = message.header("Status") == "503"
-                       ? fail(Errc::kUnavailable, "no stream takes this subject")
-                       : parse_pub_ack(as_text(message.data()));
+  answers[index] = parse_pub_ack(as_text(message.data()));
   return true;
 }
 
@@ -94,6 +100,7 @@ void StoredPublisher::Impl::collect(const std::string& prefix,
   const Link& link = *subscription->link();
   const auto epoch = link.reconnects();
   const auto deadline = SteadyClock::now() + timeout;
+  bool nobody_listens = false;
   while (waiting > 0 && SteadyClock::now() < deadline) {
     MessageHandle handle;
     const auto status = subscription->next(handle, std::min(kSlice, until(deadline)));
@@ -102,12 +109,19 @@ void StoredPublisher::Impl::collect(const std::string& prefix,
       if (!link.connected() || link.reconnects() != epoch) return;
       continue;
     }
+    if (status == NATS_NO_RESPONDERS) {
+      // nats.c does not say which; it is one of those that stay unanswered.
+      nobody_listens = true;
+      --waiting;
+      continue;
+    }
     if (status != NATS_OK) return;
     Message message;
     message.impl_ = std::make_unique<Message::Impl>();
     message.impl_->handle = std::move(handle);
     if (take(message, prefix, answers)) --waiting;
   }
+  if (nobody_listens && waiting == 0) blame_subject(answers);
 }
 
 StoredPublisher::StoredPublisher(Connection& connection) : impl_(std::make_unique<Impl>()) {
