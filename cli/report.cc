@@ -29,7 +29,8 @@ std::string evidence(const wire::FrameStatusT& frame, bool agree) {
   if (chosen == nullptr) return "-";
   if (chosen->psnr_db > kIdentical)
     return chosen->method == "same_blob" ? "same bytes" : "same pixels";
-  return fmt::format("{:.1f} dB / {:.4f}", chosen->psnr_db, chosen->ssim);
+  const std::string figures = fmt::format("{:.1f} dB / {:.4f}", chosen->psnr_db, chosen->ssim);
+  return chosen->lpips ? fmt::format("{} ({:.3f})", figures, *chosen->lpips) : figures;
 }
 
 std::string verdict(const wire::FrameStatusT& frame) {
@@ -70,13 +71,13 @@ std::string frame_table(const Report& report) {
     agreed = std::max(agreed, owners_with(frame, "agreed").size());
     rejected = std::max(rejected, owners_with(frame, "rejected").size());
   }
-  std::string out = fmt::format("{:>6}  {:>8}  {:<{}}  {:<{}}  {:<18}  {:<18}  {}\n", "frame",
+  std::string out = fmt::format("{:>6}  {:>8}  {:<{}}  {:<{}}  {:<24}  {:<24}  {}\n", "frame",
                                 "replicas", "agreed", agreed, "rejected", rejected,
-                                "PSNR / SSIM agreed", "disagreed", "verdict");
+                                "PSNR / SSIM agreed", "disagreed (LPIPS)", "verdict");
   for (const auto& frame : report.frames) {
     const auto counted =
         std::ranges::count_if(frame.replicas, [](const auto& r) { return r->state != "expired"; });
-    out += fmt::format("{:>6}  {:>8}  {:<{}}  {:<{}}  {:<18}  {:<18}  {}\n", frame.frame, counted,
+    out += fmt::format("{:>6}  {:>8}  {:<{}}  {:<{}}  {:<24}  {:<24}  {}\n", frame.frame, counted,
                        owners_with(frame, "agreed"), agreed, owners_with(frame, "rejected"),
                        rejected, evidence(frame, true), evidence(frame, false), verdict(frame));
     if (frame.state == "failed") out += "        " + frame.reason + "\n";

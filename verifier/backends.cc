@@ -24,25 +24,26 @@ Result<> open_metrics(const BackendOptions& options, Backends& out) {
   return {};
 }
 
-Result<> open_lpips(const BackendOptions& options, Backends& out) {
-  if (options.lpips == "off") {
-    out.lpips_status = "off";
-    return {};
+Result<LpipsOnDemand::Opened> open_lpips(const BackendOptions& options, Net net) {
+  if (options.metrics != "cpu") {
+    auto gpu = make_cuda_lpips(options.lpips_models_directory, net,
+                               {.device = static_cast<int>(options.gpu_device)});
+    if (gpu) return LpipsOnDemand::Opened{.lpips = std::move(*gpu)};
   }
+  auto cpu = make_cpu_lpips(options.lpips_models_directory, net);
+  if (!cpu) return std::unexpected(cpu.error());
+  return LpipsOnDemand::Opened{std::move(*cpu), options.lpips_cpu_pixels};
+}
+
+/// The model is looked at now, so that its absence is known from the start.
+Result<std::unique_ptr<LpipsOnDemand>> prepare_lpips(const BackendOptions& options) {
+  if (options.lpips == "off") return std::make_unique<LpipsOnDemand>("off");
   const auto net = parse_net(options.lpips);
   if (!net) return fail(Errc::kInvalid, "lpips.network: must be alex, squeeze or off");
-  Result<std::unique_ptr<Lpips>> lpips = fail(Errc::kUnavailable, "");
-  if (options.metrics != "cpu")
-    lpips = make_cuda_lpips(options.lpips_models_directory, *net,
-                            {.device = static_cast<int>(options.gpu_device)});
-  if (!lpips) lpips = make_cpu_lpips(options.lpips_models_directory, *net);
-  if (!lpips) {
-    out.lpips_status = "unavailable: " + lpips.error().message;
-    return {};
-  }
-  out.lpips = std::move(*lpips);
-  out.lpips_status = out.lpips->name();
-  return {};
+  const auto model = load_network(options.lpips_models_directory, *net);
+  if (!model) return std::make_unique<LpipsOnDemand>("unavailable: " + model.error().message);
+  return std::make_unique<LpipsOnDemand>(
+      *net, [options, net = *net] { return open_lpips(options, net); });
 }
 
 }  // namespace
@@ -50,7 +51,9 @@ Result<> open_lpips(const BackendOptions& options, Backends& out) {
 Result<Backends> open_backends(const BackendOptions& options) {
   Backends out;
   if (auto ok = open_metrics(options, out); !ok) return std::unexpected(ok.error());
-  if (auto ok = open_lpips(options, out); !ok) return std::unexpected(ok.error());
+  auto lpips = prepare_lpips(options);
+  if (!lpips) return std::unexpected(lpips.error());
+  out.lpips = std::move(*lpips);
   return out;
 }
 

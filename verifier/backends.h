@@ -7,7 +7,7 @@
 
 #include "shared/result.h"
 #include "verifier/image/picture_memory.h"
-#include "verifier/lpips/lpips.h"
+#include "verifier/lpips_on_demand.h"
 #include "verifier/metrics/metrics.h"
 
 namespace worldshare::verifier {
@@ -20,14 +20,14 @@ struct BackendOptions {
   std::uint64_t pinned_bytes = 4ULL << 30;  ///< page-locked memory that pictures are decoded to
   std::string lpips = "alex";               ///< alex, squeeze or off
   std::filesystem::path lpips_models_directory = "/usr/share/worldshare/models";
+  std::uint64_t lpips_cpu_pixels = 4ULL << 20;  ///< without a GPU, larger pictures have no LPIPS
 };
 
 /// The members are named in the order in which they may go: pictures live in `memory`.
 struct Backends {
   std::unique_ptr<PictureMemory> memory;
   std::unique_ptr<Metrics> metrics;
-  std::unique_ptr<Lpips> lpips;  ///< null: see lpips_status
-  std::string lpips_status;      ///< its name, or a sentence that says why there is none
+  std::unique_ptr<LpipsOnDemand> lpips;
 };
 
 /// kInvalid names a wrong option; kUnavailable: "cuda" is asked for and there is no GPU for it.

@@ -10,8 +10,8 @@
 #include "shared/crypto.h"
 #include "verifier/consensus/agreement.h"
 #include "verifier/consensus/consensus.h"
-#include "verifier/image/artifacts.h"
 #include "verifier/image/png_file.h"
+#include "verifier/trust/evidence.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -21,7 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kWidth = 1920;
 constexpr std::uint32_t kHeight = 1080;
-constexpr std::size_t kUnits = 24;  // different ones; each is used again and again
+constexpr std::size_t kSpareUnits = 8;
 constexpr std::uint64_t kDecodingBytes = 32ULL << 30;
 
 /// A smooth picture with noise in its lower bits, about as large in a file as a rendering.
@@ -49,52 +49,100 @@ Result<std::string> put(const blobs::Store& store, const Bytes& bytes) {
 
 /// Where the threads' time goes.
 struct Stages {
-  std::atomic<std::uint64_t> decode_ns = 0;
+  std::atomic<std::uint64_t> examine_ns = 0;
   std::atomic<std::uint64_t> compare_ns = 0;
+  std::atomic<std::uint64_t> prove_ns = 0;
   std::atomic<std::uint64_t> units = 0;
 };
 
+/// Adds the time until it goes.
+class Stopwatch {
+ public:
+  explicit Stopwatch(std::atomic<std::uint64_t>& sum) : sum_(sum) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() {
+    const auto time = std::chrono::nanoseconds(Clock::now() - begin_);
+    sum_ += static_cast<std::uint64_t>(time.count());
+  }
+
+ private:
+  std::atomic<std::uint64_t>& sum_;
+  const Clock::time_point begin_ = Clock::now();
+};
+
+std::unexpected<Error> unexpected_outcome(const std::string& what) {
+  return fail(Errc::kInternal, "the benchmark's own picture: " + what);
+}
+
+/// A unit of two replicas as the trust engine treats it, without broker and database.
 class Pipeline {
  public:
-  Pipeline(Artifacts& artifacts, Metrics& metrics) : artifacts_(artifacts), metrics_(metrics) {}
+  explicit Pipeline(Evidence& evidence) : evidence_(evidence) {}
 
-  /// One unit of two replicas, as the trust engine treats it.
   Result<> judge(const std::string& a, const std::string& b) {
-    const ImageLimits limits{image::Format::kPng, kWidth, kHeight};
-    const auto begin = Clock::now();
-    const auto left = artifacts_.get(a, limits);
-    const auto right = a == b ? left : artifacts_.get(b, limits);
-    if (!left) return std::unexpected(left.error());
-    if (!right) return std::unexpected(right.error());
-    const auto decoded = Clock::now();
-    const auto comparison =
-        a == b ? Result<Comparison>(same_blob()) : compare(metrics_, *left, *right, {});
+    for (const auto& artifact : {a, b}) {
+      if (auto ok = examine(artifact); !ok) return ok;
+    }
+    const auto comparison = compare(a, b);
     if (!comparison) return std::unexpected(comparison.error());
-    const auto compared = Clock::now();
     const std::vector<Opinion> opinions{{"1", "x", true, a, ""}, {"2", "y", true, b, ""}};
     std::vector<Agreement> agreements;
     if (comparison->agree) agreements.push_back({0, 1, comparison->distance()});
-    if (decide(opinions, agreements, {}).ruling == Ruling::kPending)
-      return fail(Errc::kInternal, "two replicas leave the unit pending");
-    stages.decode_ns += static_cast<std::uint64_t>((decoded - begin).count());
-    stages.compare_ns += static_cast<std::uint64_t>((compared - decoded).count());
+    const Decision decision = decide(opinions, agreements, {});
     ++stages.units;
-    return {};
+    if (decision.ruling == Ruling::kPending) return unexpected_outcome("leaves its unit pending");
+    return decision.ruling == Ruling::kAccepted ? prove(opinions[decision.accepted].artifact)
+                                                : Result<>{};
   }
 
   Stages stages;
 
  private:
-  Artifacts& artifacts_;
-  Metrics& metrics_;
+  static ImageLimits limits() { return {image::Format::kPng, kWidth, kHeight}; }
+
+  Result<> examine(const std::string& artifact) {
+    const Stopwatch watch(stages.examine_ns);
+    const auto fault = evidence_.examine(artifact, limits());
+    if (!fault) return std::unexpected(fault.error());
+    return *fault ? unexpected_outcome(**fault) : Result<>{};
+  }
+  Result<Comparison> compare(const std::string& a, const std::string& b) {
+    const Stopwatch watch(stages.compare_ns);
+    const auto exhibit = evidence_.compare(a, b, limits());
+    if (!exhibit) return std::unexpected(exhibit.error());
+    return exhibit->comparison;
+  }
+  Result<> prove(const std::string& artifact) {
+    const Stopwatch watch(stages.prove_ns);
+    const auto flaw = evidence_.prove(artifact, limits());
+    if (!flaw) return std::unexpected(flaw.error());
+    return *flaw ? unexpected_outcome(**flaw) : Result<>{};
+  }
+
+  Evidence& evidence_;
 };
 
 struct Rate {
   double images_per_s = 0;
-  double decode_ms = 0;   ///< of a unit, on its thread
-  double compare_ms = 0;  ///< of a unit, waiting included
+  double examine_ms = 0;  ///< of a unit, on its thread
+  double compare_ms = 0;  ///< of a unit: decoding, and waiting for a device
+  double prove_ms = 0;    ///< of a unit
+  /// What the rate would be if the artifacts were not proven: how fast equality is found.
+  double images_per_s_before_proof = 0;
 };
 
+Rate rate_of(const Stages& stages, double seconds, std::size_t threads) {
+  const auto units = static_cast<double>(stages.units);
+  const auto ms = [&](const std::atomic<std::uint64_t>& ns) {
+    return static_cast<double>(ns) / units / 1e6;
+  };
+  Rate out{2 * units / seconds, ms(stages.examine_ns), ms(stages.compare_ns), ms(stages.prove_ns),
+           0};
+  out.images_per_s_before_proof =
+      2e3 * static_cast<double>(threads) / (out.examine_ms + out.compare_ms);
+  return out;
+}
 Result<Rate> measure_rate(Pipeline& pipeline,
                           const std::vector<std::string>& names,
                           const BenchOptions& options,
@@ -108,7 +156,7 @@ Result<Rate> measure_rate(Pipeline& pipeline,
     for (Result<>& outcome : outcomes) {
       threads.emplace_back([&] {
         while (outcome && Clock::now() < end) {
-          const std::size_t unit = next++ % kUnits;
+          const std::size_t unit = next++ % (names.size() / 2);
           outcome = pipeline.judge(names[2 * unit], names[2 * unit + (equal ? 0 : 1)]);
         }
       });
@@ -118,32 +166,50 @@ Result<Rate> measure_rate(Pipeline& pipeline,
     if (!outcome) return std::unexpected(outcome.error());
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  const auto units = static_cast<double>(pipeline.stages.units);
-  return Rate{2 * units / seconds, static_cast<double>(pipeline.stages.decode_ns) / units / 1e6,
-              static_cast<double>(pipeline.stages.compare_ns) / units / 1e6};
+  return rate_of(pipeline.stages, seconds, options.threads);
+}
+
+/// Different files, two for each unit.
+Result<std::vector<std::string>> make_files(const blobs::Store& store, std::size_t count) {
+  std::vector<std::string> out;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto name = put(store, png_file(rendering(i)));
+    if (!name) return std::unexpected(name.error());
+    out.push_back(std::move(*name));
+  }
+  return out;
+}
+
+void print(const Metrics& metrics,
+           const BenchOptions& options,
+           const Rate& different,
+           const Rate& equal) {
+  fmt::print(
+      "{{\"backend\": \"{}\", \"threads\": {}, \"images_per_s_decoded\": {:.1f}, "
+      "\"examine_ms_a_unit\": {:.3f}, \"compare_ms_a_unit\": {:.3f}, "
+      "\"images_per_s_equal\": {:.1f}, \"equal_examine_ms_a_unit\": {:.3f}, "
+      "\"equal_prove_ms_a_unit\": {:.3f}, \"images_per_s_equal_before_proof\": {:.1f}}}\n",
+      metrics.name(), options.threads, different.images_per_s, different.examine_ms,
+      different.compare_ms, equal.images_per_s, equal.examine_ms, equal.prove_ms,
+      equal.images_per_s_before_proof);
 }
 
 Result<> run(const blobs::Store& store, const BenchOptions& options, Backends& backends) {
-  std::vector<std::string> names;
-  for (std::uint32_t i = 0; i < 2 * kUnits; ++i) {
-    const auto name = put(store, png_file(rendering(i)));
-    if (!name) return std::unexpected(name.error());
-    names.push_back(*name);
-  }
-  // Without a cache of pictures: every unit of a farm is new.
-  Artifacts artifacts(store, 64U << 20U, 0, kDecodingBytes, backends.memory.get());
-  Pipeline different(artifacts, *backends.metrics);
-  const auto decoded = measure_rate(different, names, options, false);
+  // Every unit of a farm is new: no picture is kept, and an artifact is forgotten before its turn
+  // comes again.
+  const std::size_t known = 2 * options.threads;
+  const auto names = make_files(store, 2 * (known + kSpareUnits));
+  if (!names) return std::unexpected(names.error());
+  Artifacts artifacts(store, {.cache_bytes = 0, .decoding_bytes = kDecodingBytes, .known = known},
+                      backends.memory.get());
+  Evidence evidence(artifacts, *backends.metrics, {});
+  Pipeline different(evidence);
+  const auto decoded = measure_rate(different, *names, options, false);
   if (!decoded) return std::unexpected(decoded.error());
-  Pipeline same(artifacts, *backends.metrics);
-  const auto equal = measure_rate(same, names, options, true);
+  Pipeline same(evidence);
+  const auto equal = measure_rate(same, *names, options, true);
   if (!equal) return std::unexpected(equal.error());
-  fmt::print(
-      "{{\"backend\": \"{}\", \"threads\": {}, \"images_per_s_decoded\": {:.1f}, "
-      "\"decode_ms_a_unit\": {:.3f}, "
-      "\"compare_ms_a_unit\": {:.3f}, \"images_per_s_equal\": {:.1f}}}\n",
-      backends.metrics->name(), options.threads, decoded->images_per_s, decoded->decode_ms,
-      decoded->compare_ms, equal->images_per_s);
+  print(*backends.metrics, options, *decoded, *equal);
   return {};
 }
 

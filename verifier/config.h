@@ -9,6 +9,7 @@
 #include "shared/yaml_fields.h"
 #include "verifier/backends.h"
 #include "verifier/consensus/agreement.h"
+#include "verifier/image/artifacts.h"
 
 namespace worldshare::verifier {
 
@@ -24,11 +25,8 @@ struct Config {
   std::uint16_t http_port = 8081;  ///< GET /health
 
   Tolerance tolerance;
-  std::uint64_t artifact_limit_bytes = 512ULL << 20;  ///< of an image file
-  std::uint64_t image_limit_bytes = 2ULL << 30;       ///< of one decoded image
-  std::uint64_t image_cache_bytes = 1ULL << 30;       ///< of decoded images kept for comparisons
-  /// In use by all decoders at once: two to six times the largest image, see decoding_bytes().
-  std::uint64_t image_decoding_bytes = 8ULL << 30;
+  std::uint64_t image_limit_bytes = 2ULL << 30;  ///< of one decoded image
+  ArtifactOptions artifacts;
 
   BackendOptions backends;
 

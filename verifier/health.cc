@@ -24,6 +24,8 @@ http::Reply HealthPage::on_request(const http::Request& request) {
   health.version = WORLDSHARE_VERSION;
   health.nats = state.broker ? "ok" : "unavailable";
   health.postgres = state.database ? "ok" : "unavailable";
+  health.metrics = state.metrics;
+  health.lpips = state.lpips;
   reply.status = ok ? 200 : 503;
   reply.body = messages::to_json(health);
   return reply;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "shared/http/server.h"
 
@@ -9,6 +10,8 @@ namespace worldshare::verifier {
 struct HealthState {
   bool broker = false;
   bool database = false;
+  std::string metrics;  ///< Metrics::name()
+  std::string lpips;    ///< LpipsOnDemand::status()
 };
 
 /// GET /health: 200 while both services answer, else 503. `state` is called on the server's

@@ -49,18 +49,17 @@ Result<std::unique_ptr<nats::Connection>> connect_broker(const Config& config,
 
 class Workers {
  public:
-  Workers(const Config& config, nats::Connection& broker, Artifacts& artifacts, Metrics& metrics)
-      : config_(config), broker_(broker), artifacts_(artifacts), metrics_(metrics) {}
+  Workers(const Config& config, nats::Connection& broker, Evidence& evidence)
+      : config_(config), broker_(broker), evidence_(evidence) {}
 
   Result<> open(std::stop_token stop) {
-    const JudgeOptions options{config_.dispatcher_public_key, config_.tolerance,
-                               config_.image_limit_bytes};
+    const JudgeOptions options{config_.dispatcher_public_key, config_.image_limit_bytes};
     for (std::uint32_t i = 0; i < config_.workers; ++i) {
       auto database = wait_for("PostgreSQL", config_, stop,
                                [&] { return pg::Connection::open(config_.postgres_conninfo); });
       if (!database) return std::unexpected(database.error());
-      workers_.push_back(std::make_unique<Verifier>(broker_, std::move(*database), artifacts_,
-                                                    metrics_, clock_, options));
+      workers_.push_back(
+          std::make_unique<Verifier>(broker_, std::move(*database), evidence_, clock_, options));
       auto& worker = *workers_.back();
       if (auto ok = wait_for("stream RESULTS", config_, stop, [&] { return worker.open(); }); !ok) {
         return ok;
@@ -76,7 +75,8 @@ class Workers {
     }
   }
 
-  HealthState health() const {
+  /// Whether all have the broker, and the database.
+  std::pair<bool, bool> services() const {
     const auto all = [&](auto member) {
       return std::ranges::all_of(
           workers_, [&](const auto& worker) { return (worker->health().*member).load(); });
@@ -87,8 +87,7 @@ class Workers {
  private:
   const Config& config_;
   nats::Connection& broker_;
-  Artifacts& artifacts_;
-  Metrics& metrics_;
+  Evidence& evidence_;
   SystemClock clock_;
   std::vector<std::unique_ptr<Verifier>> workers_;
 };
@@ -100,13 +99,19 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!store) return fail(Errc::kInvalid, "blobs.directory: " + store.error().message);
   const auto backends = open_backends(config.backends);
   if (!backends) return std::unexpected(backends.error());
-  Artifacts artifacts(std::move(*store), config.artifact_limit_bytes, config.image_cache_bytes,
-                      config.image_decoding_bytes, backends->memory.get());
+  Artifacts artifacts(std::move(*store), config.artifacts, backends->memory.get());
   auto broker = connect_broker(config, stop);
   if (!broker) return std::unexpected(broker.error());
-  Workers workers(config, **broker, artifacts, *backends->metrics);
+  MetricsCache cache(**broker, backends->lpips->network());
+  Evidence evidence(artifacts, *backends->metrics, config.tolerance,
+                    {.cache = &cache, .lpips = backends->lpips.get()});
+  Workers workers(config, **broker, evidence);
   if (auto ok = workers.open(stop); !ok) return ok;
-  HealthPage page([&] { return workers.health(); });
+  HealthPage page([&] {
+    const auto [broker_up, database_up] = workers.services();
+    return HealthState{broker_up, database_up, std::string(backends->metrics->name()),
+                       backends->lpips->status()};
+  });
   http::ServerOptions http;
   http.address = config.http_address;
   http.port = config.http_port;
@@ -116,7 +121,7 @@ Result<> serve(const Config& config, std::stop_token stop) {
   spdlog::info("verifier is ready health=http://{}:{}/health workers={}", config.http_address,
                (*server)->port(), config.workers);
   spdlog::info("pictures are compared by metrics=\"{}\" lpips=\"{}\"", backends->metrics->name(),
-               backends->lpips_status);
+               backends->lpips->status());
   workers.run(stop);
   spdlog::info("verifier has stopped");
   return {};

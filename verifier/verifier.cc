@@ -27,13 +27,12 @@ bool is_hopeless(Errc code) {
 
 Verifier::Verifier(nats::Connection& broker,
                    pg::Connection database,
-                   Artifacts& artifacts,
-                   Metrics& metrics,
+                   Evidence& evidence,
                    const Clock& clock,
                    const JudgeOptions& options)
     : broker_(broker),
       database_(std::move(database)),
-      judge_(database_, artifacts, metrics, clock, options),
+      judge_(database_, evidence, clock, options),
       outbox_(database_, broker_) {}
 
 Result<> Verifier::open() {

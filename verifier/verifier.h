@@ -9,8 +9,6 @@
 #include "shared/nats/pull_consumer.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
-#include "verifier/image/artifacts.h"
-#include "verifier/metrics/metrics.h"
 #include "verifier/outbox.h"
 #include "verifier/trust/judge.h"
 
@@ -29,8 +27,7 @@ class Verifier {
  public:
   Verifier(nats::Connection& broker,
            pg::Connection database,
-           Artifacts& artifacts,
-           Metrics& metrics,
+           Evidence& evidence,
            const Clock& clock,
            const JudgeOptions& options);
 

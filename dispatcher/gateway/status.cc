@@ -36,7 +36,7 @@ constexpr const char* kReplicas = R"(
     from replicas p left join results r on r.lease = p.lease where p.unit = $1 order by p.leased_at, p.lease)";
 
 constexpr const char* kComparisons = R"(
-  select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree
+  select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips
     from comparisons c join results a on a.lease = c.lease_a join results b on b.lease = c.lease_b
    where c.unit = $1 order by c.compared_at, a.owner, b.owner)";
 
@@ -136,6 +136,7 @@ Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
     comparison->psnr_db = comparisons->real(i, 3);
     comparison->ssim = comparisons->real(i, 4);
     comparison->agree = comparisons->boolean(i, 5);
+    if (!comparisons->is_null(i, 6)) comparison->lpips = comparisons->real(i, 6);
     status.comparisons.push_back(std::move(comparison));
   }
   return status;

@@ -1,6 +1,7 @@
 #include "shared/blobs/store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +12,38 @@
 #include "shared/ids.h"
 
 namespace worldshare::blobs {
+namespace {
+
+class OpenFile {
+ public:
+  explicit OpenFile(const std::filesystem::path& path)
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  std::optional<std::size_t> size() const {
+    struct stat about = {};
+    if (fd_ < 0 || ::fstat(fd_, &about) != 0) return std::nullopt;
+    return static_cast<std::size_t>(about.st_size);
+  }
+  /// False: an error, or the file is shorter.
+  bool read(std::span<std::uint8_t> out) const {
+    while (!out.empty()) {
+      const ssize_t n = ::read(fd_, out.data(), out.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      out = out.subspan(static_cast<std::size_t>(n));
+    }
+    return true;
+  }
+
+ private:
+  const int fd_;
+};
+
+}  // namespace
 
 Result<Store> Store::open(const std::filesystem::path& root) {
   std::error_code error;
@@ -40,6 +73,26 @@ Result<Bytes> Store::read(const std::string& sha256, std::uint64_t limit_bytes) 
   if (to_hex(worldshare::sha256(bytes)) != sha256)
     return fail(Errc::kCorrupt, "blob " + sha256 + " is damaged");
   return Bytes(bytes.begin(), bytes.end());
+}
+
+Result<ByteView> Store::load(const std::string& sha256,
+                             std::uint64_t limit_bytes,
+                             Bytes& storage) const {
+  const OpenFile file(path(sha256));
+  const auto size = file.size();
+  if (!size) {
+    return fail(errno == ENOENT ? Errc::kNotFound : Errc::kUnavailable,
+                "cannot open blob " + sha256 + ": " + std::strerror(errno));
+  }
+  if (*size > limit_bytes) return fail(Errc::kInvalid, "blob " + sha256 + " is too large");
+  if (storage.size() < *size) {
+    storage.clear();  // nothing in it is worth copying
+    storage.resize(*size);
+  }
+  if (!file.read(std::span(storage).first(*size))) {
+    return fail(Errc::kUnavailable, "cannot read blob " + sha256);
+  }
+  return ByteView(storage).first(*size);
 }
 
 Result<Store::Upload> Store::begin(const std::string& sha256, std::uint64_t size_bytes) const {

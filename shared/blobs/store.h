@@ -24,6 +24,10 @@ class Store {
   /// The bytes, checked against the name: kNotFound, kCorrupt, kInvalid when larger than
   /// `limit_bytes`.
   Result<Bytes> read(const std::string& sha256, std::uint64_t limit_bytes) const;
+  /// The bytes as they lie there, in `storage`, which grows as needed and may be used again. They
+  /// are not hashed: commit() did that once, so who calls has checksums of its own in them, or does
+  /// without. Errors as read(), less kCorrupt.
+  Result<ByteView> load(const std::string& sha256, std::uint64_t limit_bytes, Bytes& storage) const;
 
   /// An upload in progress. Dropped without commit() it leaves nothing.
   class Upload {

@@ -9,11 +9,11 @@
 
 #include "shared/image/canonical.h"
 #include "verifier/image/decode.h"
-#include "verifier/image/pixel_identity.h"
+#include "verifier/image/same_payload.h"
 
-// decode() and pixel_identity() of any bytes: no crash, bounded memory, and the promises of their
-// headers hold. Two kinds of input: an image file, and 0xff before the rows of a PNG that is built
-// here, because mutations hardly ever get through zlib and the checksums.
+// decode(), its checks and same_payload() of any bytes: no crash, bounded memory, and the promises
+// of their headers hold. Two kinds of input: an image file, and 0xff before the rows of a PNG that
+// is built here, because mutations hardly ever get through zlib and the checksums.
 
 namespace {
 
@@ -119,18 +119,23 @@ class Filled : public verifier::PictureMemory {
 
 void check(ByteView file) {
   const auto header = image::read_header(file);
-  const auto identity = verifier::pixel_identity(file);
+  const auto same = verifier::same_payload(file, file);
   if (!header || header->width > kMaxWidth) return;
   Filled zeros(0);
   Filled ones(0xff);
   const verifier::ImageLimits limits{header->format, header->width, header->height, kPictureBytes};
   const auto picture = verifier::decode(file, limits, &zeros);
+  const auto proof = verifier::check_decodes(file, limits);
+  WS_CHECK(proof.has_value() == picture.has_value(), "the proof says what decode() says");
+  const bool structured = verifier::has_structure(header->format);
+  const bool structure = structured && verifier::check_structure(file, limits).has_value();
   if (!picture) {
     WS_CHECK(!picture.error().message.empty(), "a refusal has a reason");
     return;
   }
   check_picture(*picture, *header);
-  WS_CHECK(identity.has_value(), "what decodes has an identity");
+  WS_CHECK(structure || !structured, "what decodes has structure");
+  WS_CHECK(same && *same, "what decodes is like itself");
   const auto again = verifier::decode(file, limits, &ones);
   WS_CHECK(again && verifier::same_pixels(*picture, *again), "every sample is written");
 }

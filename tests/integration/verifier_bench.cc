@@ -19,7 +19,7 @@ const std::string kScene = to_hex(sha256(as_bytes("scene")));
 constexpr const char* kJob = R"(
   insert into jobs (id, tenant, title, manifest, scene, frames_total, frames_made, replicas,
                     max_replicas, state)
-  values ($1, 'studio', 'test', '{"output": {"width": 24, "height": 20}}', $2, 1, 1, $3, $4, 'active'))";
+  values ($1, 'studio', 'test', jsonb_build_object('output', $5::jsonb), $2, 1, 1, $3, $4, 'active'))";
 
 constexpr const char* kReplica = R"(
   insert into replicas (lease, unit, agent, owner, slot, leased_at, expires_at)
@@ -77,7 +77,11 @@ verifier::Config VerifierBench::config() const {
 void VerifierBench::start_verifier(std::uint32_t workers) {
   auto settings = config();
   settings.workers = workers;
-  verifiers_.emplace_back([config = std::move(settings)](std::stop_token stop) {
+  start_verifier(settings);
+}
+
+void VerifierBench::start_verifier(const verifier::Config& config) {
+  verifiers_.emplace_back([config](std::stop_token stop) {
     const auto outcome = verifier::serve(config, stop);
     EXPECT_TRUE(outcome) << outcome.error().message;
   });
@@ -95,9 +99,11 @@ Volunteer& VerifierBench::volunteer(const std::string& owner) {
   return volunteers_.emplace(owner, std::move(made)).first->second;
 }
 
-std::int64_t VerifierBench::unit(unsigned replicas, unsigned max_replicas) {
+std::int64_t VerifierBench::unit(unsigned replicas,
+                                 unsigned max_replicas,
+                                 const std::string& output) {
   const std::string job = new_id();
-  must(database_.exec(kJob, {job, kScene, replicas, max_replicas}));
+  must(database_.exec(kJob, {job, kScene, replicas, max_replicas, output}));
   return must(database_.exec(
                   "insert into units (job, frame, replicas_wanted) values ($1, 7, $2) returning id",
                   {job, replicas}))

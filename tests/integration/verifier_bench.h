@@ -47,12 +47,14 @@ class VerifierBench {
 
   /// A verifier in this process; stops with this object.
   void start_verifier(std::uint32_t workers = 2);
+  void start_verifier(const verifier::Config& config);
   void stop_verifiers();
   verifier::Config config() const;
 
   Volunteer& volunteer(const std::string& owner);
-  /// A job of one frame of 24x20 pixels, its unit's id.
-  std::int64_t unit(unsigned replicas, unsigned max_replicas);
+  /// A job of one frame, of 24x20 pixels as PNG unless told otherwise, its unit's id.
+  std::int64_t unit(unsigned replicas, unsigned max_replicas, const std::string& output = kOutput);
+  static constexpr const char* kOutput = R"({"width": 24, "height": 20})";
   Lease lease(std::int64_t unit, Volunteer& holder);
   /// Stores the blob, and commits the lease to it. Its hash.
   std::string commit(const Lease& lease, const Bytes& artifact);
@@ -63,6 +65,7 @@ class VerifierBench {
   void send(const Lease& lease, const wire::ResultT& result, const std::string& message_id = "");
   /// commit(), rendered() and send().
   void render(const Lease& lease, const Bytes& artifact);
+  nats::Connection& trusted() { return *operator_; }
   /// As the trusted account, so that the subject may be anything.
   void send_raw(const std::string& subject, const Bytes& data);
 

@@ -62,6 +62,23 @@ class VerifierTest : public ::testing::Test {
     EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
   }
 
+  /// An artifact that has the structure of a picture, but none in it, loses to two that have one.
+  void expect_outvoted(const Bytes& artifact, const std::string& reason) {
+    const auto leases = this->leases(3, 2, 5);
+    bench_->render(leases[0], artifact);
+    EXPECT_EQ(bench_->verdict(leases[0]).decision, Decision::pending);
+    bench_->render(leases[1], picture(1));
+    const auto found_out = bench_->verdict(leases[1]);
+    EXPECT_EQ(found_out.decision, Decision::more_replicas);
+    EXPECT_EQ(found_out.opinions, 2);
+    EXPECT_EQ(found_out.replicas_needed, 1);
+    EXPECT_THAT(found_out.reason, HasSubstr("its artifact does not decode"));
+    EXPECT_THAT(found_out.reason, HasSubstr(reason));
+    bench_->render(leases[2], picture(1));
+    EXPECT_EQ(bench_->verdict(leases[2]).decision, Decision::accepted);
+    EXPECT_EQ(judged(leases[0]), "rejected");
+  }
+
   static std::unique_ptr<NatsServer> broker_;
   static std::unique_ptr<PostgresServer> postgres_;
   std::unique_ptr<VerifierBench> bench_;
@@ -230,13 +247,101 @@ Bytes bomb(std::uint8_t width_high, std::uint8_t width_low, std::size_t plain_by
 
 TEST_F(VerifierTest, DecompressionBombsCostNothing) {
   bench_->start_verifier();
-  const auto leases = this->leases(3, 2, 5);
+  const auto leases = this->leases(1, 2, 5);
   bench_->render(leases[0], bomb(0x75, 0x30, 1 << 20));  // 30000 pixels wide
   expect_void(leases[0], "the job asks for 24x20");
-  bench_->render(leases[1], bomb(0, 24, 1 << 10));  // too little for 24x20 pixels
-  expect_void(leases[1], "the picture data ends before the last row");
-  bench_->render(leases[2], bomb(0, 24, 256 << 20));  // unpacks to far more than its pixels
-  expect_void(leases[2], "inflates to more than the header announces");
+  expect_outvoted(bomb(0, 24, 1 << 10), "the picture data ends before the last row");
+  expect_outvoted(bomb(0, 24, 256 << 20), "inflates to more than the header announces");
+}
+
+TEST_F(VerifierTest, AnArtifactThatDoesNotDecodeIsNeverAccepted) {
+  bench_->start_verifier();
+  const auto leases = this->leases(4, 2, 9);
+  for (int i = 0; i < 2; ++i) bench_->render(leases[i], bomb(0, 24, 1 << 10));
+  const auto alike = bench_->verdict(leases[1]);
+  EXPECT_EQ(alike.decision, Decision::more_replicas);
+  EXPECT_EQ(alike.opinions, 2);
+  EXPECT_EQ(alike.replicas_needed, 2);
+  EXPECT_THAT(alike.reason, HasSubstr("its artifact does not decode: PNG: the picture data ends"));
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
+  for (int i = 2; i < 4; ++i) bench_->render(leases[i], picture(1));
+  EXPECT_EQ(bench_->verdict(leases[3]).artifact, to_hex(sha256(picture(1))));
+  EXPECT_EQ(judged(leases[0]) + judged(leases[1]), "rejectedrejected");
+
+  const Lease alone = this->leases(1, 1, 5)[0];
+  bench_->render(alone, bomb(0, 24, 1 << 10));
+  EXPECT_EQ(bench_->verdict(alone).decision, Decision::more_replicas);
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "1");
+}
+
+TEST_F(VerifierTest, TheSameCompressedPixelsAgreeWithoutMetrics) {
+  bench_->start_verifier();
+  const auto leases = this->leases(2, 2, 5);
+  Bytes gamma;
+  append_chunk(gamma, "gAMA", {0, 0, 0xb1, 0x8f});
+  Bytes other = picture(1);
+  other.insert(other.begin() + 33, gamma.begin(), gamma.end());
+  bench_->render(leases[0], picture(1));
+  bench_->render(leases[1], other);
+  EXPECT_EQ(bench_->verdict(leases[0]).lease, leases[0].id);
+  EXPECT_EQ(bench_->verdict(leases[1]).lease, leases[1].id);
+  EXPECT_EQ(bench_->query("select method from comparisons"), "same_pixels");
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "1");
+}
+
+/// Pairs are measured once: what the bucket says of artifacts that come again is taken from there.
+TEST_F(VerifierTest, AMeasuredPairIsNotMeasuredAgain) {
+  bench_->start_verifier();
+  const auto first = this->leases(2, 2, 5);
+  for (int i = 0; i < 2; ++i) bench_->render(first[i], picture(21, i));
+  bench_->verdict(first[0]);
+  bench_->verdict(first[1]);
+  const auto [a, b] = std::minmax(to_hex(sha256(picture(21))), to_hex(sha256(picture(21, 1))));
+  const std::string key = "$KV.metrics." + a + "." + b + ".v2";
+  const auto cached = [&]() -> std::string {
+    const auto answer = bench_->trusted().request("$JS.API.DIRECT.GET.KV_metrics." + key, {},
+                                                  std::chrono::seconds(5));
+    return answer ? std::string(as_text(answer->data())) : "";
+  };
+  ASSERT_TRUE(bench_->eventually([&] { return cached().contains("\"psnr_db\":4.8"); })) << cached();
+  ASSERT_TRUE(bench_->trusted().publish_stored(
+      key, as_bytes(R"({"method":"metrics","psnr_db":77.0,"ssim":0.99,"non_finite_mismatches":0})"),
+      new_id(), "", std::chrono::seconds(5)));
+  const auto second = this->leases(2, 2, 5);
+  for (int i = 0; i < 2; ++i) bench_->render(second[i], picture(21, i));
+  bench_->verdict(second[0]);
+  bench_->verdict(second[1]);
+  EXPECT_EQ(bench_->query("select count(*) from comparisons where psnr_db = 77"), "1");
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "2");
+}
+
+std::filesystem::path models_folder() {
+  const char* named = std::getenv("WORLDSHARE_MODELS");
+  return named != nullptr ? named : WS_SOURCE_DIR "/../shared/models";
+}
+
+TEST_F(VerifierTest, LpipsOfADisputedPairIsEvidenceOnly) {
+  if (!std::filesystem::exists(models_folder() / "lpips_squeeze_v0.1.safetensors")) {
+    GTEST_SKIP() << "no LPIPS model in " << models_folder();
+  }
+  auto config = bench_->config();
+  config.backends.lpips = "squeeze";  // takes pictures of 24x20
+  config.backends.lpips_models_directory = models_folder();
+  bench_->start_verifier(config);
+  const auto leases = this->leases(3, 2, 5);
+  bench_->render(leases[0], picture(31));
+  bench_->render(leases[1], picture(31, 4));  // below 40 dB, and hardly visible
+  bench_->verdict(leases[0]);
+  bench_->verdict(leases[1]);
+  EXPECT_EQ(bench_->query("select count(*) from comparisons where lpips between 0 and 0.2 and "
+                          "lpips_network = 'squeeze' and not agree"),
+            "1");
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
+  bench_->render(leases[2], picture(31));
+  EXPECT_EQ(bench_->verdict(leases[2]).decision, Decision::accepted);
+  EXPECT_EQ(bench_->query("select count(*) from comparisons where method = 'same_blob' and lpips "
+                          "is null"),
+            "1");
 }
 
 TEST_F(VerifierTest, AnArtifactThatIsNotTheCommittedOneIsVoid) {
@@ -437,7 +542,7 @@ class VerifierProgram : public VerifierTest {
            "}\npostgres: {conninfo: \"" + config.postgres_conninfo +
            "\"}\nblobs: {directory: " + config.blobs_directory.string() +
            "}\ndispatcher: {public_key: " + config.dispatcher_public_key +
-           "}\nhttp: {port: " + std::to_string(port) + "}\n";
+           "}\nhttp: {port: " + std::to_string(port) + "}\nlpips: {models_directory: /nowhere}\n";
   }
 
   TempFolder folder_;
@@ -451,6 +556,9 @@ TEST_F(VerifierProgram, RunsUntilItIsToldToStop) {
     const auto health = http::get(url + "/health");
     return health && health->status == 200 && health->body.contains("\"ok\"");
   }));
+  const auto health = http::get(url + "/health");
+  EXPECT_THAT(health->body, HasSubstr("\"cpu "));
+  EXPECT_THAT(health->body, HasSubstr("unavailable: "));  // no model there
   EXPECT_EQ(http::get(url + "/other")->status, 404U);
   process.kill(SIGTERM);
   EXPECT_EQ(exit_code(process), 0);

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "shared/files.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/decode_png_maker.h"
 #include "verifier/image/artifacts.h"
@@ -34,7 +35,7 @@ TEST(Artifacts, KeepTheLatestWithinTheirBound) {
   const worldshare::testing::TempFolder folder;
   const auto store = blobs::Store::open(folder.path() / "blobs").value();
   const auto names = upload(store, 3);
-  Artifacts artifacts(store, 1 << 20, 1280, 1 << 30);  // two pictures
+  Artifacts artifacts(store, {.cache_bytes = 1280});  // two pictures
   const ImageLimits limits{Format::kPng, 10, 10};
   for (const auto& name : names) EXPECT_TRUE(artifacts.get(name, limits));
   std::filesystem::remove_all(folder.path() / "blobs");
@@ -48,7 +49,7 @@ TEST(Artifacts, ABudgetThatIsTooSmallForAnImageIsNamed) {
   const worldshare::testing::TempFolder folder;
   const auto store = blobs::Store::open(folder.path() / "blobs").value();
   const auto names = upload(store, 1);
-  Artifacts artifacts(store, 1 << 20, 1280, 4096);
+  Artifacts artifacts(store, {.cache_bytes = 1280, .decoding_bytes = 4096});
   const auto picture = artifacts.get(names[0], {Format::kPng, 10, 10});
   ASSERT_FALSE(picture);
   EXPECT_EQ(picture.error().code, Errc::kDenied);
@@ -60,7 +61,8 @@ TEST(Artifacts, ManyThreadsShareASmallBudget) {
   const auto store = blobs::Store::open(folder.path() / "blobs").value();
   const auto names = upload(store, 8);
   const ImageLimits limits{Format::kPng, 10, 10};
-  Artifacts artifacts(store, 1 << 20, 0, decoding_bytes(limits, 4096));  // one at a time
+  // One at a time.
+  Artifacts artifacts(store, {.cache_bytes = 0, .decoding_bytes = decoding_bytes(limits, 4096)});
   std::atomic<int> decoded = 0;
   {
     std::vector<std::jthread> threads;
@@ -71,6 +73,36 @@ TEST(Artifacts, ManyThreadsShareASmallBudget) {
     }
   }
   EXPECT_EQ(decoded, 48);
+}
+
+TEST(Artifacts, AreExaminedAndProvenOnce) {
+  const worldshare::testing::TempFolder folder;
+  const auto store = blobs::Store::open(folder.path() / "blobs").value();
+  const auto names = upload(store, 3);
+  const ImageLimits limits{Format::kPng, 10, 10};
+  Artifacts artifacts(store, {.cache_bytes = 0, .known = 2});
+  for (const auto& name : names) EXPECT_TRUE(artifacts.examine(name, limits));
+  EXPECT_TRUE(artifacts.prove(names[2], limits));
+  std::filesystem::remove_all(folder.path() / "blobs");
+  EXPECT_EQ(artifacts.examine(names[0], limits).error().code, Errc::kNotFound) << "forgotten";
+  EXPECT_TRUE(artifacts.examine(names[1], limits));
+  EXPECT_EQ(artifacts.prove(names[1], limits).error().code, Errc::kNotFound) << "never proven";
+  EXPECT_TRUE(artifacts.prove(names[2], limits));
+  EXPECT_TRUE(artifacts.examine(names[2], limits)) << "what decodes has structure";
+  EXPECT_FALSE(artifacts.examine(names[2], {Format::kPng, 11, 10})) << "other limits";
+}
+
+TEST(Artifacts, ABlobThatTheDiskDamagedIsSeenByItsChecksums) {
+  const worldshare::testing::TempFolder folder;
+  const auto store = blobs::Store::open(folder.path() / "blobs").value();
+  const auto names = upload(store, 2);
+  Bytes file = store.read(names[0], 1 << 20).value();
+  file[file.size() / 2] ^= 1;
+  ASSERT_TRUE(write_file_atomically(store.path(names[0]), as_text(file)));
+  Artifacts artifacts(store, {});
+  const ImageLimits limits{Format::kPng, 10, 10};
+  EXPECT_EQ(artifacts.examine(names[0], limits).error().code, Errc::kCorrupt);
+  EXPECT_EQ(artifacts.same_payload(names[0], names[1], limits).error().code, Errc::kCorrupt);
 }
 
 TEST(DecodingBytes, CoverTheLargestPictureOfTheFormat) {

@@ -36,6 +36,12 @@ TEST_F(StoreTest, ABlobIsThereAfterCommitOnly) {
   EXPECT_EQ(store_.size(sha_), 6U);
   EXPECT_EQ(as_text(*store_.read(sha_, 100)), "pixels");
   EXPECT_EQ(store_.read(sha_, 5).error().code, Errc::kInvalid);
+  Bytes storage(100);
+  EXPECT_EQ(as_text(*store_.load(sha_, 100, storage)), "pixels");
+  storage.clear();
+  EXPECT_EQ(as_text(*store_.load(sha_, 6, storage)), "pixels");
+  EXPECT_EQ(store_.load(sha_, 5, storage).error().code, Errc::kInvalid);
+  EXPECT_EQ(store_.load(std::string(64, '0'), 5, storage).error().code, Errc::kNotFound);
 }
 
 TEST_F(StoreTest, RefusesOtherBytesAndLeavesNothing) {

@@ -1,12 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <jpeglib.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
+#include "tests/unit/cmyk_jpeg.h"
 #include "verifier/image/decode.h"
 
 namespace worldshare::verifier {
@@ -26,30 +24,6 @@ cv::Mat scene(int type) {
 Bytes jpeg(const cv::Mat& pixels, const std::vector<int>& options = {}) {
   Bytes out;
   EXPECT_TRUE(cv::imencode(".jpg", pixels, out, options));
-  return out;
-}
-
-Bytes cmyk() {
-  jpeg_compress_struct writer{};
-  jpeg_error_mgr errors{};
-  writer.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&writer);
-  unsigned char* memory = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&writer, &memory, &size);
-  writer.image_width = kWidth;
-  writer.image_height = kHeight;
-  writer.input_components = 4;
-  writer.in_color_space = JCS_CMYK;
-  jpeg_set_defaults(&writer);
-  jpeg_start_compress(&writer, TRUE);
-  Bytes row(4 * kWidth, 77);
-  JSAMPROW rows = row.data();
-  while (writer.next_scanline < writer.image_height) jpeg_write_scanlines(&writer, &rows, 1);
-  jpeg_finish_compress(&writer);
-  jpeg_destroy_compress(&writer);
-  Bytes out(memory, memory + size);
-  std::free(memory);
   return out;
 }
 
@@ -80,7 +54,7 @@ TEST(JpegDecode, EqualsOpenCv) {
 }
 
 TEST(JpegDecode, CmykIsRefusedByName) {
-  const auto picture = decoded(cmyk());
+  const auto picture = decoded(worldshare::testing::cmyk_jpeg(kWidth, kHeight));
   ASSERT_FALSE(picture);
   EXPECT_EQ(picture.error().code, Errc::kInvalid);
   EXPECT_THAT(picture.error().message, HasSubstr("CMYK"));

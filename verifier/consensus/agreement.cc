@@ -7,8 +7,20 @@
 namespace worldshare::verifier {
 namespace {
 
+constexpr double kNearPsnrDb = 3;
+constexpr double kNearSsim = 0.25;  // of the way from the tolerance to 1
+
 double lower_psnr(const PairMetrics& pair) {
   return std::min(pair.psnr_db, pair.alpha_psnr_db.value_or(HUGE_VAL));
+}
+
+Comparison as_comparison(const PairMetrics& pair) {
+  Comparison out;
+  out.method = Method::kMetrics;
+  out.ssim = pair.ssim;
+  out.non_finite_mismatches = pair.non_finite_mismatches;
+  if (const double psnr = lower_psnr(pair); std::isfinite(psnr)) out.psnr_db = psnr;
+  return out;
 }
 
 }  // namespace
@@ -23,28 +35,53 @@ std::string_view to_string(Method method) {
   return "incomparable";
 }
 
+Method to_method(std::string_view text) {
+  constexpr std::array kAll{Method::kSameBlob, Method::kSamePixels, Method::kMetrics};
+  const auto* found =
+      std::ranges::find_if(kAll, [&](Method method) { return to_string(method) == text; });
+  return found == kAll.end() ? Method::kIncomparable : *found;
+}
+
 double Comparison::distance() const { return psnr_db ? std::pow(10, -*psnr_db / 10) : 0; }
 
-Comparison same_blob() { return {Method::kSameBlob, std::nullopt, std::nullopt, true}; }
+Comparison identical(Method method) {
+  Comparison out;
+  out.method = method;
+  out.agree = true;
+  return out;
+}
 
 bool agrees(const PairMetrics& measured, const Tolerance& tolerance) {
-  return measured.non_finite_mismatches == 0 && lower_psnr(measured) >= tolerance.psnr_db &&
-         measured.ssim >= tolerance.ssim;
+  return judged(as_comparison(measured), tolerance).agree;
+}
+
+Comparison judged(Comparison measured, const Tolerance& tolerance) {
+  if (measured.method == Method::kMetrics) {
+    measured.agree = measured.non_finite_mismatches == 0 &&
+                     measured.psnr_db.value_or(HUGE_VAL) >= tolerance.psnr_db &&
+                     measured.ssim.value_or(0) >= tolerance.ssim;
+  } else {
+    measured.agree = measured.method != Method::kIncomparable;
+  }
+  return measured;
+}
+
+bool disputed(const Comparison& comparison, const Tolerance& tolerance) {
+  if (comparison.method != Method::kMetrics) return false;
+  return !comparison.agree ||
+         comparison.psnr_db.value_or(HUGE_VAL) < tolerance.psnr_db + kNearPsnrDb ||
+         comparison.ssim.value_or(0) < tolerance.ssim + kNearSsim * (1 - tolerance.ssim);
 }
 
 Result<Comparison> compare(Metrics& metrics,
                            const Picture& a,
                            const Picture& b,
                            const Tolerance& tolerance) {
-  if (same_pixels(a, b)) return Comparison{Method::kSamePixels, std::nullopt, std::nullopt, true};
+  if (same_pixels(a, b)) return identical(Method::kSamePixels);
   const auto measured = metrics.measure(std::array{a, b});
   if (!measured && measured.error().code == Errc::kInvalid) return Comparison{};
   if (!measured) return std::unexpected(measured.error());
-  const PairMetrics& pair = measured->front();
-  Comparison out{Method::kMetrics, std::nullopt, pair.ssim, false};
-  if (const double psnr = lower_psnr(pair); std::isfinite(psnr)) out.psnr_db = psnr;
-  out.agree = agrees(pair, tolerance);
-  return out;
+  return judged(as_comparison(measured->front()), tolerance);
 }
 
 }  // namespace worldshare::verifier

@@ -20,21 +20,31 @@ struct Tolerance {
 enum class Method : std::uint8_t { kSameBlob, kSamePixels, kMetrics, kIncomparable };
 /// As in comparisons.method.
 std::string_view to_string(Method method);
+/// kIncomparable for any other text.
+Method to_method(std::string_view text);
 
 /// What the comparison of two renderings showed.
 struct Comparison {
   Method method = Method::kIncomparable;
   std::optional<double> psnr_db;  ///< the lower of colour and alpha; nothing when identical
   std::optional<double> ssim;
+  std::uint64_t non_finite_mismatches = 0;
+  std::optional<double> lpips;  ///< of disputed pairs, where there is a model
   bool agree = false;
   /// For the medoid: 0 when identical, else the mean squared difference over the squared peak.
   double distance() const;
 };
 
-Comparison same_blob();
+/// Identical, found in that way: they agree.
+Comparison identical(Method method);
 
 /// Whether what was measured of two pictures counts as the same rendering.
 bool agrees(const PairMetrics& measured, const Tolerance& tolerance);
+/// Sets `agree` by the other members. LPIPS has no say.
+Comparison judged(Comparison measured, const Tolerance& tolerance);
+/// Whether PSNR or SSIM of a measured pair are beyond tolerance, or within it by less than 3 dB or
+/// a quarter of what SSIM may lack.
+bool disputed(const Comparison& comparison, const Tolerance& tolerance);
 
 /// Same pixels agree; otherwise the metrics decide, and pictures of different shape never agree.
 /// kUnavailable as Metrics::measure().

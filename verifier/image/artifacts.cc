@@ -1,46 +1,125 @@
 #include "verifier/image/artifacts.h"
 
 #include <algorithm>
+#include <array>
+
+#include "shared/crypto.h"
+#include "verifier/image/same_payload.h"
 
 namespace worldshare::verifier {
 namespace {
 
-/// What was decoded under one job's limits says nothing about another's.
+/// What was found out under one job's limits says nothing about another's.
 std::string key_of(const std::string& sha256, const ImageLimits& limits) {
   return sha256 + " " + std::string(to_string(limits.format)) + " " + std::to_string(limits.width) +
          "x" + std::to_string(limits.height);
 }
 
+/// The memory of this thread that files are read into: fresh pages cost more than the copy.
+std::array<Bytes, 2>& file_storage() {
+  thread_local std::array<Bytes, 2> storage;
+  return storage;
+}
+
+/// Gives back what a huge file needed, when it goes.
+class FileStorage {
+ public:
+  FileStorage() : storage_(file_storage()) {}
+  FileStorage(const FileStorage&) = delete;
+  FileStorage& operator=(const FileStorage&) = delete;
+  ~FileStorage() {
+    for (Bytes& bytes : storage_) {
+      if (bytes.size() > kKeptFileBytes) Bytes().swap(bytes);
+    }
+  }
+  Bytes& operator[](std::size_t i) { return storage_[i]; }
+
+ private:
+  std::array<Bytes, 2>& storage_;
+};
+
 }  // namespace
 
-Artifacts::Artifacts(blobs::Store store,
-                     std::uint64_t file_bytes,
-                     std::uint64_t cache_bytes,
-                     std::uint64_t decoding_bytes,
-                     PictureMemory* memory)
+Artifacts::Artifacts(blobs::Store store, const ArtifactOptions& options, PictureMemory* memory)
     : store_(std::move(store)),
-      file_bytes_(file_bytes),
-      cache_bytes_(cache_bytes),
+      options_(options),
       memory_(memory),
-      decoding_(decoding_bytes) {}
+      decoding_(options.decoding_bytes),
+      known_(options.known) {}
+
+std::uint64_t Artifacts::file_size(const std::string& sha256) const {
+  return std::min(store_.size(sha256).value_or(0), options_.file_bytes);
+}
+
+Result<ByteView> Artifacts::load(const std::string& sha256,
+                                 image::Format format,
+                                 Bytes& storage) const {
+  auto bytes = store_.load(sha256, options_.file_bytes, storage);
+  const bool checks_itself = format == image::Format::kPng;
+  if (bytes && !checks_itself && to_hex(worldshare::sha256(*bytes)) != sha256) {
+    return fail(Errc::kCorrupt, "blob " + sha256 + " is damaged");
+  }
+  return bytes;
+}
+
+template <class Use>
+auto Artifacts::with_file(const std::string& sha256,
+                          const ImageLimits& limits,
+                          std::uint64_t memory_bytes,
+                          Use use) -> decltype(use(ByteView{})) {
+  const auto loan = decoding_.take(memory_bytes);
+  if (!loan) return std::unexpected(loan.error());
+  FileStorage storage;
+  const auto bytes = load(sha256, limits.format, storage[0]);
+  if (!bytes) return std::unexpected(bytes.error());
+  return use(*bytes);
+}
+
+Result<> Artifacts::examine(const std::string& sha256, const ImageLimits& limits) {
+  const std::string key = key_of(sha256, limits);
+  if (known_.of(key) != Knowledge::kNone) return {};
+  if (!has_structure(limits.format)) {
+    const auto picture = get(sha256, limits);
+    return picture ? Result<>{} : std::unexpected(picture.error());
+  }
+  auto outcome = with_file(sha256, limits, file_size(sha256),
+                           [&](ByteView bytes) { return check_structure(bytes, limits); });
+  if (outcome) known_.learn(key, Knowledge::kStructure);
+  return outcome;
+}
+
+Result<> Artifacts::prove(const std::string& sha256, const ImageLimits& limits) {
+  const std::string key = key_of(sha256, limits);
+  if (known_.of(key) == Knowledge::kDecodes) return {};
+  auto outcome = with_file(sha256, limits, decoding_bytes(limits, file_size(sha256)),
+                           [&](ByteView bytes) { return check_decodes(bytes, limits); });
+  if (outcome) known_.learn(key, Knowledge::kDecodes);
+  return outcome;
+}
+
+Result<bool> Artifacts::same_payload(const std::string& a,
+                                     const std::string& b,
+                                     const ImageLimits& limits) {
+  const auto loan = decoding_.take(file_size(a) + file_size(b));
+  if (!loan) return std::unexpected(loan.error());
+  FileStorage storage;
+  const auto left = load(a, limits.format, storage[0]);
+  if (!left) return std::unexpected(left.error());
+  const auto right = load(b, limits.format, storage[1]);
+  if (!right) return std::unexpected(right.error());
+  return verifier::same_payload(*left, *right);
+}
 
 Result<Picture> Artifacts::get(const std::string& sha256, const ImageLimits& limits) {
   const std::string key = key_of(sha256, limits);
   Picture out;
   if (find(key, out)) return out;
-  auto image = read(sha256, limits);
-  if (image) keep(key, *image);
+  auto image = with_file(sha256, limits, decoding_bytes(limits, file_size(sha256)),
+                         [&](ByteView bytes) { return decode(bytes, limits, memory_); });
+  if (!image) return image;
+  known_.learn(key, Knowledge::kDecodes);
+  keep(key, *image);
   return image;
-}
-
-Result<Picture> Artifacts::read(const std::string& sha256, const ImageLimits& limits) {
-  const auto size = store_.size(sha256);
-  if (!size) return fail(Errc::kNotFound, "there is no blob " + sha256);
-  const auto loan = decoding_.take(decoding_bytes(limits, std::min(*size, file_bytes_)));
-  if (!loan) return std::unexpected(loan.error());
-  const auto bytes = store_.read(sha256, file_bytes_);
-  if (!bytes) return std::unexpected(bytes.error());
-  return decode(*bytes, limits, memory_);
 }
 
 bool Artifacts::find(const std::string& key, Picture& out) {
@@ -54,11 +133,11 @@ bool Artifacts::find(const std::string& key, Picture& out) {
 
 void Artifacts::keep(const std::string& key, const Picture& image) {
   const std::lock_guard lock(mutex_);
-  if (image.shape().size_bytes() > cache_bytes_ || index_.contains(key)) return;
+  if (image.shape().size_bytes() > options_.cache_bytes || index_.contains(key)) return;
   entries_.push_front({key, image});
   index_[key] = entries_.begin();
   held_bytes_ += image.shape().size_bytes();
-  while (held_bytes_ > cache_bytes_) {
+  while (held_bytes_ > options_.cache_bytes) {
     held_bytes_ -= entries_.back().image.shape().size_bytes();
     index_.erase(entries_.back().key);
     entries_.pop_back();

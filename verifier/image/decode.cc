@@ -57,6 +57,12 @@ Result<> check_header(const image::Header& header, const ImageLimits& limits) {
   return {};
 }
 
+Result<> check_asked_for(ByteView bytes, const ImageLimits& limits) {
+  const auto header = image::read_header(bytes);
+  if (!header) return std::unexpected(header.error());
+  return check_header(*header, limits);
+}
+
 Result<Picture> run_decoder(ByteView bytes, image::Format format, PictureMemory& memory) {
   switch (format) {
     case image::Format::kPng: return decode_png(bytes, memory);
@@ -89,11 +95,25 @@ std::uint64_t decoding_bytes(const ImageLimits& limits, std::uint64_t file_bytes
 }
 
 Result<Picture> decode(ByteView bytes, const ImageLimits& limits, PictureMemory* memory) {
-  const auto header = image::read_header(bytes);
-  if (!header) return std::unexpected(header.error());
-  if (auto ok = check_header(*header, limits); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_asked_for(bytes, limits); !ok) return std::unexpected(ok.error());
   HeapMemory heap;
-  return run_decoder(bytes, header->format, memory != nullptr ? *memory : heap);
+  return run_decoder(bytes, limits.format, memory != nullptr ? *memory : heap);
+}
+
+bool has_structure(image::Format format) { return format != image::Format::kJpeg; }
+
+Result<> check_structure(ByteView bytes, const ImageLimits& limits) {
+  WS_CHECK(has_structure(limits.format), "PNG or OpenEXR");
+  if (auto ok = check_asked_for(bytes, limits); !ok) return ok;
+  return limits.format == image::Format::kPng ? check_png_structure(bytes)
+                                              : check_exr_structure(bytes);
+}
+
+Result<> check_decodes(ByteView bytes, const ImageLimits& limits) {
+  if (auto ok = check_asked_for(bytes, limits); !ok) return ok;
+  if (limits.format == image::Format::kPng) return check_png_decodes(bytes);
+  const auto picture = decode(bytes, limits);
+  return picture ? Result<>{} : std::unexpected(picture.error());
 }
 
 }  // namespace worldshare::verifier

@@ -29,4 +29,14 @@ std::uint64_t decoding_bytes(const ImageLimits& limits, std::uint64_t file_bytes
 /// none. Throws bad_alloc when the process has none. Thread-safe.
 Result<Picture> decode(ByteView bytes, const ImageLimits& limits, PictureMemory* memory = nullptr);
 
+/// Whether check_structure() knows the format; a JPEG shows only when it is decoded what it is.
+bool has_structure(image::Format format);
+
+/// As far as it goes without unpacking: refuses everything that decode() refuses but damage within
+/// the compressed pixels. PNG and OpenEXR. Allocates next to nothing. Errors as decode().
+Result<> check_structure(ByteView bytes, const ImageLimits& limits);
+
+/// Whether decode() would succeed, and with which error not. Of a PNG no pixels are made.
+Result<> check_decodes(ByteView bytes, const ImageLimits& limits);
+
 }  // namespace worldshare::verifier

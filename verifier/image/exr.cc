@@ -203,6 +203,22 @@ Result<> unpack_blocks(const std::vector<ExrBlock>& blocks,
   return {};
 }
 
+/// What packing makes larger is stored as it is.
+Result<> check_sizes(const std::vector<ExrBlock>& blocks, const Plan& plan) {
+  const auto packing = own_packing(plan.header.compression());
+  if (!packing) return {};
+  const std::size_t pixel = plan.names.size() * sample_bytes(plan.shape.depth);
+  for (const auto& block : blocks) {
+    const std::size_t plain = pixel * block.width * block.height;
+    if (block.data.size() == plain) continue;
+    if (*packing != ExrPacking::kNone && block.data.size() < plain) continue;
+    return fail(Errc::kCorrupt, fmt::format("OpenEXR: the chunk at {},{} is not as large as its "
+                                            "pixels",
+                                            block.x, block.y));
+  }
+  return {};
+}
+
 void read_by_library(ByteView file, const Plan& plan, Picture& out) {
   MemoryStream stream(file);
   Imf::InputFile input(stream, 0);
@@ -216,6 +232,14 @@ void read_by_library(ByteView file, const Plan& plan, Picture& out) {
   }
   input.setFrameBuffer(buffer);
   input.readPixels(window.min.y, window.max.y);
+}
+
+Result<> check_plan(ByteView file, const image::ExrParts& parts) {
+  const auto plan = plan_of(file, parts);
+  if (!plan) return std::unexpected(plan.error());
+  const auto blocks = exr_blocks(parts, plan->grid);
+  if (!blocks) return std::unexpected(blocks.error());
+  return check_sizes(*blocks, *plan);
 }
 
 Result<Picture> read_pixels(ByteView file, const image::ExrParts& parts, PictureMemory& memory) {
@@ -236,19 +260,31 @@ Result<Picture> read_pixels(ByteView file, const image::ExrParts& parts, Picture
   return out;
 }
 
-}  // namespace
-
-Result<Picture> decode_exr(ByteView file, PictureMemory& memory) {
+/// `read` of a canonical file's parts; what OpenEXR throws at it is the file's fault.
+template <class Read>
+auto read_canonical(ByteView file, Read read) -> decltype(read(image::ExrParts{})) {
   const auto parts = image::read_exr(file);
   if (!parts) return std::unexpected(parts.error());
   if (!parts->foreign.empty()) return fail(Errc::kInvalid, "the image carries " + parts->foreign);
   try {
-    return read_pixels(file, *parts, memory);
+    return read(*parts);
   } catch (const std::bad_alloc&) {
     throw;  // says nothing about the file
   } catch (const std::exception& error) {
     return fail(Errc::kCorrupt, std::string("OpenEXR: is damaged: ") + error.what());
   }
+}
+
+}  // namespace
+
+Result<Picture> decode_exr(ByteView file, PictureMemory& memory) {
+  return read_canonical(
+      file, [&](const image::ExrParts& parts) { return read_pixels(file, parts, memory); });
+}
+
+Result<> check_exr_structure(ByteView file) {
+  return read_canonical(file,
+                        [&](const image::ExrParts& parts) { return check_plan(file, parts); });
 }
 
 }  // namespace worldshare::verifier

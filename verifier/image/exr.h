@@ -16,4 +16,9 @@ namespace worldshare::verifier {
 /// Other memory than the picture's: buffers of a few chunks or of a row of tiles. Thread-safe.
 Result<Picture> decode_exr(ByteView file, PictureMemory& memory);
 
+/// What can be said without unpacking: header, channels and windows, and chunks that cover the
+/// picture exactly once, none larger than its pixels. Everything that decode_exr() refuses but
+/// damage within a chunk. Thread-safe.
+Result<> check_exr_structure(ByteView file);
+
 }  // namespace worldshare::verifier

@@ -4,6 +4,7 @@
 #include <libdeflate.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -18,6 +19,9 @@ namespace {
 
 /// A zlib stream cannot say more than this per byte: 258 bytes for two codes of one bit each.
 constexpr std::size_t kGreatestRatio = 1032;
+/// Head, an empty block and the checksum.
+constexpr std::size_t kLeastStream = 8;
+constexpr std::uint8_t kPaletteColour = 3;
 /// Rows that are unfiltered before they are widened.
 constexpr std::size_t kBand = 16;
 
@@ -83,14 +87,17 @@ Result<> inflate(ByteView stream, std::uint8_t* out, std::size_t expected) {
   return {};
 }
 
+Result<> check_size(const std::vector<ByteView>& pieces, std::size_t expected) {
+  if (size_of(pieces) >= std::max(kLeastStream, expected / kGreatestRatio)) return {};
+  return corrupt("there is far too little picture data for its size");
+}
+
 /// The filtered rows, in `scratch`.
 Result<const std::uint8_t*> inflated(const std::vector<ByteView>& pieces,
                                      std::size_t expected,
                                      Scratch& scratch) {
   const std::size_t stream_bytes = size_of(pieces);
-  if (stream_bytes < expected / kGreatestRatio) {
-    return corrupt("there is far too little picture data for its size");
-  }
+  if (const auto ok = check_size(pieces, expected); !ok) return std::unexpected(ok.error());
   std::uint8_t* out = scratch.take(expected + (pieces.size() == 1 ? 0 : stream_bytes));
   const ByteView stream = join(pieces, out + expected);
   if (const auto ok = inflate(stream, out, expected); !ok) return std::unexpected(ok.error());
@@ -133,32 +140,99 @@ Result<> write(const FilteredRows& rows, const PngSamples& samples, Picture& out
   return {};
 }
 
+/// RFC 1950: deflate, a window of at most 32 KiB, no preset dictionary, 31 divides the head.
+bool is_zlib_head(ByteView stream) {
+  const unsigned method = stream[0];
+  const unsigned flags = stream[1];
+  return (method & 0x0fU) == 8 && method >> 4U <= 7 && (flags & 0x20U) == 0 &&
+         (method * 256 + flags) % 31 == 0;
+}
+
+Result<> check_stream_head(const std::vector<ByteView>& pieces) {
+  std::array<std::uint8_t, 2> head{};
+  std::size_t have = 0;
+  for (const ByteView piece : pieces) {
+    for (std::size_t i = 0; i < piece.size() && have < head.size(); ++i) head[have++] = piece[i];
+  }
+  if (have == head.size() && is_zlib_head(head)) return {};
+  return corrupt("the picture data is no zlib stream");
+}
+
+std::size_t filtered_bytes(const image::PngParts& parts, const PngSamples& samples) {
+  return parts.header.height * (samples.row_bytes() + 1);
+}
+
+Result<image::PngParts> canonical_parts(ByteView file) {
+  auto parts = image::read_png(file);
+  if (parts && !parts->foreign.empty()) {
+    return fail(Errc::kInvalid, "the image carries " + parts->foreign);
+  }
+  return parts;
+}
+
+Scratch& scratch_of_thread() {
+  thread_local Scratch scratch;
+  return scratch;
+}
+
+Result<FilteredRows> filtered_rows(const image::PngParts& parts,
+                                   const PngSamples& samples,
+                                   Scratch& scratch) {
+  const std::size_t height = parts.header.height;
+  const auto raw = inflated(parts.data, filtered_bytes(parts, samples), scratch);
+  if (!raw) return std::unexpected(raw.error());
+  const FilteredRows rows{*raw, height, samples.row_bytes(), samples.filter_bytes()};
+  if (const auto ok = check_filters(rows); !ok) return std::unexpected(ok.error());
+  return rows;
+}
+
 Result<Picture> decode_parts(const image::PngParts& parts,
                              PictureMemory& memory,
                              Scratch& scratch) {
   const auto samples = PngSamples::of(parts);
   if (!samples) return std::unexpected(samples.error());
-  const std::size_t height = parts.header.height;
-  const auto raw = inflated(parts.data, height * (samples->row_bytes() + 1), scratch);
-  if (!raw) return std::unexpected(raw.error());
-  const FilteredRows rows{*raw, height, samples->row_bytes(), samples->filter_bytes()};
-  if (const auto ok = check_filters(rows); !ok) return std::unexpected(ok.error());
+  const auto rows = filtered_rows(parts, *samples, scratch);
+  if (!rows) return std::unexpected(rows.error());
   auto out = new_picture(samples->shape(), memory);
   if (!out) return out;
-  if (const auto ok = write(rows, *samples, *out); !ok) return std::unexpected(ok.error());
+  if (const auto ok = write(*rows, *samples, *out); !ok) return std::unexpected(ok.error());
   return out;
 }
 
 }  // namespace
 
 Result<Picture> decode_png(ByteView file, PictureMemory& memory) {
-  const auto parts = image::read_png(file);
+  const auto parts = canonical_parts(file);
   if (!parts) return std::unexpected(parts.error());
-  if (!parts->foreign.empty()) return fail(Errc::kInvalid, "the image carries " + parts->foreign);
-  thread_local Scratch scratch;
+  Scratch& scratch = scratch_of_thread();
   auto out = decode_parts(*parts, memory, scratch);
   scratch.shrink();
   return out;
+}
+
+Result<> check_png_structure(ByteView file) {
+  const auto parts = canonical_parts(file);
+  if (!parts) return std::unexpected(parts.error());
+  const auto samples = PngSamples::of(*parts);
+  if (!samples) return std::unexpected(samples.error());
+  if (const auto ok = check_size(parts->data, filtered_bytes(*parts, *samples)); !ok) return ok;
+  return check_stream_head(parts->data);
+}
+
+Result<> check_png_decodes(ByteView file) {
+  const auto parts = canonical_parts(file);
+  if (!parts) return std::unexpected(parts.error());
+  const auto samples = PngSamples::of(*parts);
+  if (!samples) return std::unexpected(samples.error());
+  if (parts->colour_type == kPaletteColour) {  // only pixels show whether its palette has them all
+    HeapMemory heap;
+    const auto picture = decode_png(file, heap);
+    return picture ? Result<>{} : std::unexpected(picture.error());
+  }
+  Scratch& scratch = scratch_of_thread();
+  const auto rows = filtered_rows(*parts, *samples, scratch);
+  scratch.shrink();
+  return rows ? Result<>{} : std::unexpected(rows.error());
 }
 
 }  // namespace worldshare::verifier

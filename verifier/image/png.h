@@ -20,4 +20,13 @@ inline constexpr std::size_t kKeptPngBytes = 64U << 20;
 /// header says. kUnavailable: no memory. Thread-safe.
 Result<Picture> decode_png(ByteView file, PictureMemory& memory);
 
+/// What can be said without inflating: every chunk with its checksum, palette and layout, the
+/// head of the zlib stream and the least size that it needs. Everything that decode_png() refuses
+/// but damage within the stream. Thread-safe.
+Result<> check_png_structure(ByteView file);
+
+/// Whether decode_png() would succeed, and why not, without making pixels: the stream inflates to
+/// exactly the rows, its Adler-32 holds, and every filter exists. Thread-safe.
+Result<> check_png_decodes(ByteView file);
+
 }  // namespace worldshare::verifier

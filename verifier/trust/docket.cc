@@ -1,7 +1,6 @@
 #include "verifier/trust/docket.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "shared/crypto.h"
@@ -31,7 +30,7 @@ constexpr const char* kAddResult = R"(
   on conflict do nothing)";
 
 constexpr const char* kOpinions = R"(
-  select lease, owner, outcome = 'rendered', artifact,
+  select lease, owner, outcome = 'rendered' and error_code <> 'undecodable', artifact,
          case when error = '' then error_code else error end
     from results where unit = $1 and outcome <> 'void' order by received_at, lease)";
 
@@ -39,8 +38,13 @@ constexpr const char* kComparisons =
     "select lease_a, lease_b, method, psnr_db, ssim, agree from comparisons where unit = $1";
 
 constexpr const char* kAddComparison = R"(
-  insert into comparisons (unit, lease_a, lease_b, method, psnr_db, ssim, agree, metrics_version)
-  values ($1, least($2, $3), greatest($2, $3), $4, $5, $6, $7, $8) on conflict do nothing)";
+  insert into comparisons (unit, lease_a, lease_b, method, psnr_db, ssim, agree, metrics_version,
+                           lpips, lpips_network)
+  values ($1, least($2, $3), greatest($2, $3), $4, $5, $6, $7, $8, $9::float8,
+          case when $9::float8 is not null then $10 end) on conflict do nothing)";
+
+constexpr const char* kAddFlaw =
+    "update results set error_code = 'undecodable', error = $2 where lease = $1";
 
 constexpr const char* kAddVerdict = R"(
   insert into verdicts (unit, lease, decision, counts, replicas_needed, artifact, reason, decided_at)
@@ -80,13 +84,6 @@ const char* to_text(Finding::Outcome outcome) {
     case Finding::Outcome::kVoid: return "void";
   }
   return "void";
-}
-
-Method to_method(std::string_view text) {
-  constexpr std::array kAll{Method::kSameBlob, Method::kSamePixels, Method::kMetrics};
-  const auto* found =
-      std::ranges::find_if(kAll, [&](Method method) { return to_string(method) == text; });
-  return found == kAll.end() ? Method::kIncomparable : *found;
 }
 
 pg::Param optional(const std::optional<double>& value) {
@@ -163,10 +160,16 @@ Result<Comparisons> Docket::comparisons() {
 
 Result<> Docket::add_comparison(const std::string& lease_a,
                                 const std::string& lease_b,
-                                const Comparison& comparison) {
-  return run(kAddComparison, {lease_->unit, lease_a, lease_b, to_string(comparison.method),
-                              optional(comparison.psnr_db), optional(comparison.ssim),
-                              comparison.agree, kMetricsVersion});
+                                const Comparison& comparison,
+                                const std::string& lpips_network) {
+  return run(kAddComparison,
+             {lease_->unit, lease_a, lease_b, to_string(comparison.method),
+              optional(comparison.psnr_db), optional(comparison.ssim), comparison.agree,
+              kMetricsVersion, optional(comparison.lpips), lpips_network});
+}
+
+Result<> Docket::add_flaw(const std::string& lease, const std::string& why) {
+  return run(kAddFlaw, {lease, "its artifact does not decode: " + why});
 }
 
 Result<> Docket::add_verdict(const Verdict& verdict) {

@@ -52,7 +52,10 @@ class Docket {
   Result<Comparisons> comparisons();
   Result<> add_comparison(const std::string& lease_a,
                           const std::string& lease_b,
-                          const Comparison& comparison);
+                          const Comparison& comparison,
+                          const std::string& lpips_network);
+  /// A counted result whose artifact turned out not to decode: its opinion is an error from now on.
+  Result<> add_flaw(const std::string& lease, const std::string& why);
   /// Of this lease.
   Result<> add_verdict(const Verdict& verdict);
   /// `judged` as in results.judged.

@@ -23,23 +23,15 @@ std::string wrong_with_claim(const wire::ResultT& result,
   return {};
 }
 
-bool speaks_of_the_bytes(Errc code) {
-  return code == Errc::kCorrupt || code == Errc::kInvalid || code == Errc::kDenied ||
-         code == Errc::kNotFound;
-}
-
 }  // namespace
 
-Result<Finding> examine(const wire::ResultT& result,
-                        const LeaseRecord& lease,
-                        Artifacts& artifacts) {
+Result<Finding> examine(const wire::ResultT& result, const LeaseRecord& lease, Evidence& evidence) {
   if (result.outcome == wire::Outcome::failed) return Finding{Finding::Outcome::kFailed, {}};
-  const std::string wrong = wrong_with_claim(result, lease, artifacts.store());
+  const std::string wrong = wrong_with_claim(result, lease, evidence.store());
   if (!wrong.empty()) return is_void(wrong);
-  const auto image = artifacts.get(result.artifact->sha256, lease.image);
-  if (image) return Finding{Finding::Outcome::kRendered, {}};
-  if (speaks_of_the_bytes(image.error().code)) return is_void(image.error().message);
-  return std::unexpected(image.error());
+  const auto fault = evidence.examine(result.artifact->sha256, lease.image);
+  if (!fault) return std::unexpected(fault.error());
+  return *fault ? is_void(**fault) : Finding{Finding::Outcome::kRendered, {}};
 }
 
 }  // namespace worldshare::verifier

@@ -4,7 +4,7 @@
 
 #include "shared/messages/messages.h"
 #include "shared/result.h"
-#include "verifier/image/artifacts.h"
+#include "verifier/trust/evidence.h"
 #include "verifier/trust/lease_record.h"
 
 namespace worldshare::verifier {
@@ -17,9 +17,7 @@ struct Finding {
 };
 
 /// Holds a rendered result's artifact against what the agent committed to and what the job asks
-/// for, and decodes it. An error means that this could not be found out now.
-Result<Finding> examine(const wire::ResultT& result,
-                        const LeaseRecord& lease,
-                        Artifacts& artifacts);
+/// for, by its structure. An error means that this could not be found out now.
+Result<Finding> examine(const wire::ResultT& result, const LeaseRecord& lease, Evidence& evidence);
 
 }  // namespace worldshare::verifier

@@ -24,18 +24,8 @@ wire::Decision to_wire(Ruling ruling) {
 /// One result before its unit's docket.
 class Hearing {
  public:
-  Hearing(Docket& docket,
-          const LeaseRecord& lease,
-          Artifacts& artifacts,
-          Metrics& metrics,
-          const Tolerance& tolerance,
-          std::uint64_t now_ms)
-      : docket_(docket),
-        lease_(lease),
-        artifacts_(artifacts),
-        metrics_(metrics),
-        tolerance_(tolerance),
-        now_ms_(now_ms) {}
+  Hearing(Docket& docket, const LeaseRecord& lease, Evidence& evidence, std::uint64_t now_ms)
+      : docket_(docket), lease_(lease), evidence_(evidence), now_ms_(now_ms) {}
 
   Result<Judgement> run(const wire::ResultT& result, const Finding& finding) {
     const auto ending = docket_.ending();
@@ -71,21 +61,54 @@ class Hearing {
     return docket_.add_verdict(verdict);
   }
 
+  /// Each round in which an artifact turns out not to decode makes one opinion fewer a rendering.
   Result<> deliberate() {
-    const auto opinions = docket_.opinions();
-    if (!opinions) return std::unexpected(opinions.error());
-    const auto agreements = compare_all(*opinions);
-    if (!agreements) return std::unexpected(agreements.error());
-    const Decision decision = decide(*opinions, *agreements, lease_.policy);
+    for (;;) {
+      const auto opinions = docket_.opinions();
+      if (!opinions) return std::unexpected(opinions.error());
+      flaws_ = 0;
+      const auto agreements = compare_all(*opinions);
+      if (!agreements) return std::unexpected(agreements.error());
+      if (flaws_ != 0) continue;
+      const Decision decision = decide(*opinions, *agreements, lease_.policy);
+      if (auto ok = prove(decision, *opinions); !ok) return ok;
+      if (flaws_ == 0) return pronounce(decision, *opinions);
+    }
+  }
+
+  /// Nothing is accepted before it is known to decode.
+  Result<> prove(const Decision& decision, const std::vector<Opinion>& opinions) {
+    if (decision.ruling != Ruling::kAccepted) return {};
+    if (auto ok = prove(opinions[decision.accepted]); !ok || flaws_ == 0) return ok;
+    for (const std::size_t index : decision.agreed) {  // alike, so these may be no better
+      if (index == decision.accepted) continue;
+      if (auto ok = prove(opinions[index]); !ok) return ok;
+    }
+    return {};
+  }
+
+  Result<> prove(const Opinion& opinion) {
+    const auto flaw = evidence_.prove(opinion.artifact, lease_.image);
+    if (!flaw) return std::unexpected(flaw.error());
+    return *flaw ? note_flaw(opinion, **flaw) : Result<>{};
+  }
+
+  Result<> note_flaw(const Opinion& opinion, const std::string& why) {
+    ++flaws_;
+    tell(wire::EventKind::replica_rejected, opinion.owner, "its artifact does not decode: " + why);
+    return docket_.add_flaw(opinion.lease, why);
+  }
+
+  Result<> pronounce(const Decision& decision, const std::vector<Opinion>& opinions) {
     Verdict verdict;
     verdict.decision = to_wire(decision.ruling);
     verdict.replicas_needed = decision.replicas_needed;
     verdict.reason = decision.reason;
     if (decision.ruling == Ruling::kAccepted) {
-      verdict.artifact = (*opinions)[decision.accepted].artifact;
+      verdict.artifact = opinions[decision.accepted].artifact;
     }
     if (auto ok = docket_.add_verdict(verdict); !ok) return ok;
-    return conclude(decision, *opinions);
+    return conclude(decision, opinions);
   }
 
   Result<> conclude(const Decision& decision, const std::vector<Opinion>& opinions) {
@@ -123,22 +146,18 @@ class Hearing {
   }
 
   Result<Comparison> compare_pair(const Opinion& a, const Opinion& b) {
-    auto comparison = compare_artifacts(a.artifact, b.artifact);
-    if (!comparison) return comparison;
-    if (auto ok = docket_.add_comparison(a.lease, b.lease, *comparison); !ok) {
+    const auto exhibit = evidence_.compare(a.artifact, b.artifact, lease_.image);
+    if (!exhibit) return std::unexpected(exhibit.error());
+    const Comparison& comparison = exhibit->comparison;
+    if (auto ok = docket_.add_comparison(a.lease, b.lease, comparison, evidence_.lpips_network());
+        !ok) {
       return std::unexpected(ok.error());
     }
+    for (const auto& [opinion, flaw] : {std::pair(&a, &exhibit->flaw_a), {&b, &exhibit->flaw_b}}) {
+      if (flaw->empty()) continue;
+      if (auto ok = note_flaw(*opinion, *flaw); !ok) return std::unexpected(ok.error());
+    }
     return comparison;
-  }
-
-  Result<Comparison> compare_artifacts(const std::string& a, const std::string& b) {
-    if (a == b) return same_blob();
-    const auto left = artifacts_.get(a, lease_.image);
-    const auto right = artifacts_.get(b, lease_.image);
-    // Both were found in order when they came in: what fails now is the store, not the agent.
-    if (!left) return fail(Errc::kUnavailable, "artifact " + a + ": " + left.error().message);
-    if (!right) return fail(Errc::kUnavailable, "artifact " + b + ": " + right.error().message);
-    return compare(metrics_, *left, *right, tolerance_);
   }
 
   Result<> compare_late(const Ending& ending) {
@@ -152,6 +171,7 @@ class Hearing {
     }
     const auto comparison = compare_pair(*accepted, *own);
     if (!comparison) return std::unexpected(comparison.error());
+    if (flaws_ != 0) return late("rejected", "its artifact does not decode");
     return comparison->agree ? late("agreed", "the frame was accepted before, alike")
                              : late("rejected", "the frame was accepted before, unlike this one");
   }
@@ -179,25 +199,19 @@ class Hearing {
 
   Docket& docket_;
   const LeaseRecord& lease_;
-  Artifacts& artifacts_;
-  Metrics& metrics_;
-  const Tolerance& tolerance_;
+  Evidence& evidence_;
   const std::uint64_t now_ms_;
+  int flaws_ = 0;  ///< noted since the opinions were read
   Judgement out_;
 };
 
 }  // namespace
 
 Judge::Judge(pg::Connection& connection,
-             Artifacts& artifacts,
-             Metrics& metrics,
+             Evidence& evidence,
              const Clock& clock,
              const JudgeOptions& options)
-    : connection_(connection),
-      artifacts_(artifacts),
-      metrics_(metrics),
-      clock_(clock),
-      options_(options) {}
+    : connection_(connection), evidence_(evidence), clock_(clock), options_(options) {}
 
 Result<Judgement> Judge::judge(const wire::ResultT& result) {
   auto lease = load_lease(connection_, result.lease);
@@ -206,14 +220,13 @@ Result<Judgement> Judge::judge(const wire::ResultT& result) {
   if (auto ok = check_holder(*lease, result, options_.dispatcher_public_key); !ok) {
     return std::unexpected(ok.error());
   }
-  const auto finding = examine(result, *lease, artifacts_);
+  const auto finding = examine(result, *lease, evidence_);
   if (!finding) return std::unexpected(finding.error());
   for (int attempt = 1;; ++attempt) {
     auto docket = Docket::open(connection_, *lease);
     if (!docket) return std::unexpected(docket.error());
     const auto now_ms = unix_ms(clock_.now());
-    auto judgement = Hearing(*docket, *lease, artifacts_, metrics_, options_.tolerance, now_ms)
-                         .run(result, *finding);
+    auto judgement = Hearing(*docket, *lease, evidence_, now_ms).run(result, *finding);
     const bool again = !judgement && judgement.error().code == Errc::kConflict;
     if (!again || attempt == kAttempts) return judgement;
   }

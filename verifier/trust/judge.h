@@ -7,16 +7,13 @@
 #include "shared/messages/messages.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
-#include "verifier/consensus/agreement.h"
-#include "verifier/image/artifacts.h"
-#include "verifier/metrics/metrics.h"
 #include "verifier/trust/docket.h"
+#include "verifier/trust/evidence.h"
 
 namespace worldshare::verifier {
 
 struct JudgeOptions {
   std::string dispatcher_public_key;
-  Tolerance tolerance;
   std::uint64_t image_limit_bytes = 2ULL << 30;  ///< of one decoded image
 };
 
@@ -31,8 +28,7 @@ struct Judgement {
 class Judge {
  public:
   Judge(pg::Connection& connection,
-        Artifacts& artifacts,
-        Metrics& metrics,
+        Evidence& evidence,
         const Clock& clock,
         const JudgeOptions& options);
 
@@ -42,8 +38,7 @@ class Judge {
 
  private:
   pg::Connection& connection_;
-  Artifacts& artifacts_;
-  Metrics& metrics_;
+  Evidence& evidence_;
   const Clock& clock_;
   const JudgeOptions options_;
 };
