@@ -2,6 +2,7 @@
 verifier, and swarms. PostgreSQL keeps its promises here (fsync on), because the figures are of a farm that loses nothing."""
 
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -39,8 +40,9 @@ def smallest_blend():
 
 
 class Farm:
-    def __init__(self, root, binaries, agents, owners):
-        self.root, self.binaries, self.agents = root, binaries, agents
+    def __init__(self, root, binaries, agents):
+        """Every agent belongs to an owner of its own."""
+        self.root, self.binaries, self.agents, self.scene = root, binaries, agents, None
         self.folder = tempfile.mkdtemp(prefix="ws-economy-")
         os.chmod(self.folder, 0o711)
         self.running = []
@@ -49,7 +51,7 @@ class Farm:
         self.logs = os.path.join(self.folder, "logs")
         os.mkdir(self.logs)
         try:
-            self.call(["worldshare-swarm", "--make", self.folder, "--agents", agents, "--owners", owners])
+            self.call(["worldshare-swarm", "--make", self.folder, "--agents", agents])
             self.start_postgres()
             self.start_nats()
         except BaseException:
@@ -133,12 +135,24 @@ class Farm:
         return self.path(name)
 
     def start_dispatcher(self, name="dispatcher"):
-        """(process, base URL); the first one provisions and enrols everybody."""
+        """(process, base URL); provision() comes first."""
         port = free_port()
-        if not os.path.exists(self.path("url-secret")):
-            self.write("url-secret", "s" * 48)
-            os.mkdir(self.path("blobs"))
-        config = self.write(name + ".yaml", """
+        config = self.dispatcher_config(name, port)
+        process = self.spawn(name, [self.program("worldshare-dispatcher"), "--config", config])
+        url = "http://127.0.0.1:%d" % port
+        wait_until("the dispatcher", lambda: (self.fetch(url + "/health") or [0])[0] == 200)
+        return process, url
+
+    def provision(self):
+        """Tables, streams, and everybody enrolled."""
+        self.write("url-secret", "s" * 48)
+        os.mkdir(self.path("blobs"))
+        config = self.dispatcher_config("provision", free_port())
+        self.call(["worldshare-dispatcher", "--config", config, "--provision"], stdout=subprocess.DEVNULL)
+        subprocess.run(["psql", self.conninfo, "-Xq", "-f", self.path("enrol.sql")], check=True)
+
+    def dispatcher_config(self, name, port):
+        return self.write(name + ".yaml", """
 http: {{address: 127.0.0.1, port: {port}, url_secret_file: {folder}/url-secret}}
 blobs: {{directory: {folder}/blobs}}
 nats: {{url: "{nats}", seed_file: {folder}/dispatcher.seed, streams_file: {root}/broker-config/streams.yaml}}
@@ -146,13 +160,6 @@ postgres: {{conninfo: "{pg}", sql_directory: {root}/schemas/sql}}
 lease: {{sibling_hold_seconds: 0}}
 log: {{level: warn}}
 """.format(port=port, folder=self.folder, nats=self.nats_url, root=self.root, pg=self.conninfo))
-        if not self.sql("select to_regclass('agents')"):
-            self.call(["worldshare-dispatcher", "--config", config, "--provision"], stdout=subprocess.DEVNULL)
-            subprocess.run(["psql", self.conninfo, "-Xq", "-f", self.path("enrol.sql")], check=True)
-        process = self.spawn(name, [self.program("worldshare-dispatcher"), "--config", config])
-        url = "http://127.0.0.1:%d" % port
-        wait_until("the dispatcher", lambda: (self.fetch(url + "/health") or [0])[0] == 200)
-        return process, url
 
     def start_verifier(self, workers):
         config = self.write("verifier.yaml", """
@@ -192,9 +199,8 @@ log: {{level: warn}}
         return [(int(time_us) / 1e6, int(frame)) for time_us, frame in lines]
 
     def submit(self, url, first, last, title="null units"):
-        if not hasattr(self, "scene"):
+        if not self.scene:
             blend = smallest_blend()
-            import hashlib
             digest = hashlib.sha256(blend).hexdigest()
             status, body = self.fetch(url + "/v1/blobs/" + digest, blend, "PUT")
             if status != 201:
