@@ -1,13 +1,12 @@
 #include "verifier/bench.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <thread>
 
-#include "shared/crypto.h"
+#include "verifier/bench_pictures.h"
 #include "verifier/consensus/agreement.h"
 #include "verifier/consensus/consensus.h"
 #include "verifier/image/png_file.h"
@@ -16,36 +15,10 @@
 namespace worldshare::verifier {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint32_t kWidth = 1920;
-constexpr std::uint32_t kHeight = 1080;
 constexpr std::size_t kSpareUnits = 8;
 constexpr std::uint64_t kDecodingBytes = 32ULL << 30;
-
-/// A smooth picture with noise in its lower bits, about as large in a file as a rendering.
-Picture rendering(std::uint32_t seed) {
-  Picture out({kWidth, kHeight, 3, Depth::kU8});
-  std::uint32_t state = seed * 2654435761U + 1;
-  for (std::uint32_t y = 0; y < kHeight; ++y) {
-    auto* row = out.row<std::uint8_t>(y);
-    for (std::uint32_t x = 0; x < 3 * kWidth; ++x) {
-      state = state * 1664525U + 1013904223U;
-      row[x] = static_cast<std::uint8_t>((x / 12 + y / 7) % 200 + (state >> 30U));
-    }
-  }
-  return out;
-}
-
-Result<std::string> put(const blobs::Store& store, const Bytes& bytes) {
-  const std::string name = to_hex(sha256(bytes));
-  auto upload = store.begin(name, bytes.size());
-  if (!upload) return std::unexpected(upload.error());
-  if (auto ok = upload->write(bytes); !ok) return std::unexpected(ok.error());
-  if (auto ok = upload->commit(); !ok) return std::unexpected(ok.error());
-  return name;
-}
 
 /// Where the threads' time goes.
 struct Stages {
@@ -99,7 +72,7 @@ class Pipeline {
   Stages stages;
 
  private:
-  static ImageLimits limits() { return {image::Format::kPng, kWidth, kHeight}; }
+  static ImageLimits limits() { return {image::Format::kPng, kBenchWidth, kBenchHeight}; }
 
   Result<> examine(const std::string& artifact) {
     const Stopwatch watch(stages.examine_ns);
@@ -173,7 +146,7 @@ Result<Rate> measure_rate(Pipeline& pipeline,
 Result<std::vector<std::string>> make_files(const blobs::Store& store, std::size_t count) {
   std::vector<std::string> out;
   for (std::uint32_t i = 0; i < count; ++i) {
-    auto name = put(store, png_file(rendering(i)));
+    auto name = put_blob(store, png_file(bench_picture(i)));
     if (!name) return std::unexpected(name.error());
     out.push_back(std::move(*name));
   }
@@ -222,14 +195,9 @@ Result<> run_bench(const BenchOptions& options, const BackendOptions& backend_op
   if (!backends) return std::unexpected(backends.error());
   BenchOptions filled = options;
   if (filled.threads == 0) filled.threads = std::max(1U, std::thread::hardware_concurrency());
-  const fs::path folder =
-      fs::temp_directory_path() / fmt::format("worldshare-bench-{}", ::getpid());
-  auto store = blobs::Store::open(folder);
+  const auto store = BenchStore::open();
   if (!store) return std::unexpected(store.error());
-  const auto outcome = run(*store, filled, *backends);
-  std::error_code ignored;
-  fs::remove_all(folder, ignored);
-  return outcome;
+  return run(store->store(), filled, *backends);
 }
 
 }  // namespace worldshare::verifier

@@ -7,6 +7,7 @@
 #include "verifier/bench.h"
 #include "verifier/compare.h"
 #include "verifier/service.h"
+#include "verifier/soak.h"
 
 int main(int argc, char** argv) {
   namespace verifier = worldshare::verifier;
@@ -21,9 +22,15 @@ int main(int argc, char** argv) {
   bool bench = false;
   verifier::BenchOptions bench_options;
   app.add_flag("--bench", bench, "measure how fast pictures are compared on this machine, and end");
+  verifier::SoakOptions soak;
+  app.add_option("--soak", soak.files,
+                 "feed the images of this folder and damaged copies, watch the memory, and end")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--soak-seconds", soak.seconds, "how long")->check(CLI::Range(1.0, 1e6));
   app.add_option("--bench-seconds", bench_options.seconds, "of each of the two runs")
       ->check(CLI::Range(0.1, 3600.0));
-  app.add_option("--bench-threads", bench_options.threads, "0: one for each processor")
+  app.add_option("--bench-threads", bench_options.threads,
+                 "or of --soak; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
   app.add_option("--metrics", config.backends.metrics, "auto, cpu or cuda");
   verifier::CompareOptions compare;
@@ -47,6 +54,9 @@ int main(int argc, char** argv) {
   if (bench)
     return worldshare::exit_code(loaded ? verifier::run_bench(bench_options, config.backends)
                                         : loaded);
+  soak.threads = bench_options.threads;
+  if (!soak.files.empty())
+    return worldshare::exit_code(loaded ? verifier::run_soak(soak, config.backends) : loaded);
   if (loaded) loaded = config.check();
   if (!loaded) return worldshare::exit_code(loaded);
   std::fprintf(stderr, "%s", fields.describe().c_str());

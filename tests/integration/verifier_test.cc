@@ -296,8 +296,10 @@ TEST_F(VerifierTest, AMeasuredPairIsNotMeasuredAgain) {
   for (int i = 0; i < 2; ++i) bench_->render(first[i], picture(21, i));
   bench_->verdict(first[0]);
   bench_->verdict(first[1]);
-  const auto [a, b] = std::minmax(to_hex(sha256(picture(21))), to_hex(sha256(picture(21, 1))));
-  const std::string key = "$KV.metrics." + a + "." + b + ".v2";
+  const std::string one = to_hex(sha256(picture(21)));
+  const std::string other = to_hex(sha256(picture(21, 1)));
+  const std::string key =
+      "$KV.metrics." + std::min(one, other) + "." + std::max(one, other) + ".v2";
   const auto cached = [&]() -> std::string {
     const auto answer = bench_->trusted().request("$JS.API.DIRECT.GET.KV_metrics." + key, {},
                                                   std::chrono::seconds(5));
