@@ -47,7 +47,9 @@ Result<BrokerAddress> parse_broker_url(const std::string& url) {
   const bool has_port =
       url.starts_with(kScheme) && colon != std::string::npos && colon > kScheme.size();
   const char* end = url.data() + url.size();
-  if (!has_port || std::from_chars(url.data() + colon + 1, end, out.port).ptr != end) {
+  const auto parsed = has_port ? std::from_chars(url.data() + colon + 1, end, out.port)
+                               : std::from_chars_result{end, std::errc::invalid_argument};
+  if (parsed.ec != std::errc{} || parsed.ptr != end) {
     return fail(Errc::kInvalid, "--nats: must be nats://address:port, not " + url);
   }
   out.host = url.substr(kScheme.size(), colon - kScheme.size());
