@@ -158,7 +158,7 @@ class Backlog {
         "insert into jobs (id, tenant, title, manifest, scene, frames_total, frames_made, "
         "replicas, "
         "max_replicas, state) values ($1, 'bench', 'backlog', '{\"output\": {\"width\": 16, "
-        "\"height\": 16}}', $2, $3, $3, 2, 5, 'active')",
+        "\"height\": 16}}', $2, $3, $3, 2, 5, 'completed')",
         {job_, scene_, options_.backlog});
   }
 
