@@ -13,12 +13,12 @@ constexpr const char* kUnpublished = R"(
          (select count(*) from results r
            where r.unit = v.unit and r.outcome <> 'void' and r.received_at <= v.decided_at)
     from verdicts v join units u on u.id = v.unit
-   where v.published_at is null and ($1 = '' or v.lease = $1)
-     and v.decided_at <= clock_timestamp() - $2::float8 * interval '1 second'
+   where v.published_at is null and v.decided_at <= clock_timestamp() - $1::float8 * interval '1 second'
    order by v.decided_at limit 200)";
+constexpr int kLimit = 200;
 
 constexpr const char* kPublished =
-    "update verdicts set published_at = now() where lease = $1 and published_at is null";
+    "update verdicts set published_at = now() where lease = any($1) and published_at is null";
 
 constexpr std::chrono::milliseconds kTimeout{5000};
 
@@ -49,40 +49,52 @@ std::string summary(const wire::VerdictT& verdict) {
          ": " + verdict.reason;
 }
 
+nats::StoredMessage to_message(const wire::VerdictT& verdict) {
+  return {"verdicts." + verdict.job, messages::encode(verdict), "verdict-" + verdict.lease,
+          summary(verdict)};
+}
+
+void log(const wire::VerdictT& verdict) {
+  spdlog::info(
+      "verdict published job={} unit={} frame={} lease={} decision={} counts={} reason=\"{}\"",
+      verdict.job, verdict.unit, verdict.frame, verdict.lease,
+      wire::EnumNameDecision(verdict.decision), verdict.counts, verdict.reason);
+}
+
 }  // namespace
 
 Outbox::Outbox(pg::Connection& database, nats::Connection& broker)
-    : database_(database), broker_(broker) {}
+    : database_(database), publisher_(broker) {}
 
-Result<> Outbox::publish(const std::string& lease) {
-  const auto rows = database_.exec(kUnpublished, {lease, 0.0});
-  if (!rows) return std::unexpected(rows.error());
-  if (auto count = publish_rows(*rows); !count) return std::unexpected(count.error());
-  return {};
-}
-
-Result<int> Outbox::publish_waiting(std::chrono::milliseconds age) {
-  const auto rows = database_.exec(kUnpublished, {"", std::chrono::duration<double>(age).count()});
-  if (!rows) return std::unexpected(rows.error());
-  return publish_rows(*rows);
-}
-
-Result<int> Outbox::publish_rows(const pg::Rows& rows) {
-  for (int row = 0; row < rows.size(); ++row) {
-    const wire::VerdictT verdict = to_verdict(rows, row);
-    const auto stored =
-        broker_.publish_stored("verdicts." + verdict.job, messages::encode(verdict),
-                               "verdict-" + verdict.lease, summary(verdict), kTimeout);
-    if (!stored) return std::unexpected(stored.error());
-    if (auto ok = database_.exec(kPublished, {verdict.lease}); !ok) {
-      return std::unexpected(ok.error());
+Result<> Outbox::publish(const std::vector<wire::VerdictT>& verdicts) {
+  if (verdicts.empty()) return {};
+  std::vector<nats::StoredMessage> messages;
+  for (const auto& verdict : verdicts) messages.push_back(to_message(verdict));
+  const auto answers = publisher_.publish(messages, kTimeout);
+  Result<> outcome;
+  std::vector<std::string> stored;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    if (answers[i]) {
+      stored.push_back(verdicts[i].lease);
+      log(verdicts[i]);
+    } else {
+      outcome = std::unexpected(answers[i].error());
     }
-    spdlog::info(
-        "verdict published job={} unit={} frame={} lease={} decision={} counts={} reason=\"{}\"",
-        verdict.job, verdict.unit, verdict.frame, verdict.lease,
-        wire::EnumNameDecision(verdict.decision), verdict.counts, verdict.reason);
   }
-  return rows.size();
+  const auto marked = database_.exec(kPublished, {pg::array(stored)});
+  if (!marked) return std::unexpected(marked.error());
+  return outcome;
+}
+
+Result<> Outbox::publish_waiting(std::chrono::milliseconds age) {
+  for (;;) {
+    const auto rows = database_.exec(kUnpublished, {std::chrono::duration<double>(age).count()});
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<wire::VerdictT> verdicts;
+    for (int row = 0; row < rows->size(); ++row) verdicts.push_back(to_verdict(*rows, row));
+    if (auto ok = publish(verdicts); !ok) return ok;
+    if (rows->size() < kLimit) return {};
+  }
 }
 
 }  // namespace worldshare::verifier

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <chrono>
-#include <string>
+#include <vector>
 
+#include "shared/messages/messages.h"
 #include "shared/nats/connection.h"
+#include "shared/nats/stored_publisher.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 
@@ -15,15 +17,15 @@ class Outbox {
  public:
   Outbox(pg::Connection& database, nats::Connection& broker);
 
-  /// That lease's verdict, if there is an unpublished one.
-  Result<> publish(const std::string& lease);
-  /// All that have waited longer than `age`. Stops at the first that fails.
-  Result<int> publish_waiting(std::chrono::milliseconds age);
+  /// Verdicts that were committed just now, all at once. An error when not all are in the stream;
+  /// the others are marked all the same.
+  Result<> publish(const std::vector<wire::VerdictT>& verdicts);
+  /// All that have waited longer than `age`. Stops when the stream does not take some.
+  Result<> publish_waiting(std::chrono::milliseconds age);
 
  private:
-  Result<int> publish_rows(const pg::Rows& rows);
   pg::Connection& database_;
-  nats::Connection& broker_;
+  nats::StoredPublisher publisher_;
 };
 
 }  // namespace worldshare::verifier

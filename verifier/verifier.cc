@@ -2,13 +2,20 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "shared/signals.h"
 #include "verifier/report.h"
 
 namespace worldshare::verifier {
 namespace {
 
-constexpr int kBatch = 8;
+// Results that cost nothing are worth a large batch; images take a second for a few.
+constexpr int kFewest = 8;
+constexpr int kMost = 256;
+constexpr std::chrono::milliseconds kLongSitting{1000};
+/// How often a sitting says that it is alive; the ack timer is 30 s.
+constexpr std::chrono::milliseconds kSignOfLife{5000};
 constexpr std::chrono::milliseconds kFetchWait{1000};
 constexpr std::chrono::milliseconds kSweepEvery{1000};
 /// A worker publishes its own verdicts at once; older ones were left behind by somebody.
@@ -33,7 +40,8 @@ Verifier::Verifier(nats::Connection& broker,
     : broker_(broker),
       database_(std::move(database)),
       judge_(database_, evidence, clock, options),
-      outbox_(database_, broker_) {}
+      outbox_(database_, broker_),
+      batch_(kFewest) {}
 
 Result<> Verifier::open() {
   auto consumer = nats::PullConsumer::open(broker_, "RESULTS", "verifiers");
@@ -59,24 +67,61 @@ void Verifier::run(std::stop_token stop) {
   }
 }
 
-Result<> Verifier::fetch_and_handle(std::stop_token stop) {
-  const auto messages = consumer_->fetch(kBatch, kFetchWait);
+Result<> Verifier::fetch_and_handle(const std::stop_token& stop) {
+  const auto messages = consumer_->fetch(batch_, kFetchWait);
   if (!messages) return std::unexpected(messages.error());
-  Result<> outcome;
-  for (const auto& message : *messages) {
-    if (stop.stop_requested()) {
-      // Best effort: otherwise the ack timer gives it to somebody else.
-      (void)consumer_->nak(message, std::chrono::milliseconds(0));
-      continue;
-    }
-    (void)consumer_->in_progress(message);  // earlier ones of the batch may have taken long
-    if (auto ok = handle(message); !ok) outcome = ok;
-  }
+  if (messages->empty()) return {};
+  const auto begin = std::chrono::steady_clock::now();
+  auto outcome = handle(*messages, stop);
+  adapt_batch(messages->size(), std::chrono::steady_clock::now() - begin);
   return outcome;
 }
 
-Result<> Verifier::handle(const nats::Message& message) {
-  auto outcome = judge(message);
+Result<> Verifier::handle(const Messages& messages, const std::stop_token& stop) {
+  std::vector<Result<>> outcomes(messages.size());
+  std::vector<wire::ResultT> reports;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    auto report = open_report(messages[i].subject(), messages[i].data());
+    if (!report) {
+      outcomes[i] = std::unexpected(report.error());
+      continue;
+    }
+    reports.push_back(std::move(*report));
+    places.push_back(i);
+  }
+  auto alive_at = std::chrono::steady_clock::now();
+  const Sitting sitting = judge_.judge(reports, [&] {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - alive_at >= kSignOfLife) {
+      for (const auto& message : messages) (void)consumer_->in_progress(message);
+      alive_at = now;
+    }
+    return !stop.stop_requested();
+  });
+  for (std::size_t i = 0; i < places.size(); ++i) outcomes[places[i]] = sitting.outcomes[i];
+  publish(sitting);
+  Result<> worst;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (auto ok = settle(messages[i], outcomes[i], stop.stop_requested()); !ok) worst = ok;
+  }
+  return worst;
+}
+
+void Verifier::publish(const Sitting& sitting) {
+  if (auto ok = outbox_.publish(sitting.verdicts); !ok) {
+    spdlog::warn("verdicts wait count={} reason=\"{}\"", sitting.verdicts.size(),
+                 ok.error().message);
+  }
+  for (const auto& event : sitting.events) {
+    const std::string subject = "events." + event.job + "." + wire::EnumNameEventKind(event.kind);
+    if (auto ok = broker_.publish(subject, messages::encode(event)); !ok) {
+      spdlog::debug("event lost subject={} reason=\"{}\"", subject, ok.error().message);
+    }
+  }
+}
+
+Result<> Verifier::settle(const nats::Message& message, Result<> outcome, bool stopping) {
   if (!outcome && is_hopeless(outcome.error().code)) outcome = reject(message, outcome.error());
   if (outcome) return consumer_->ack(message);
   const bool retryable = is_retryable(outcome.error().code);
@@ -84,37 +129,24 @@ Result<> Verifier::handle(const nats::Message& message) {
     spdlog::error("result cannot be judged subject={} reason=\"{}\"", message.subject(),
                   outcome.error().message);
   }
-  (void)consumer_->nak(message, retryable ? kRetryDelay : kFaultDelay);
-  return retryable ? outcome : Result<>{};
+  // Best effort: otherwise the ack timer gives it to somebody else.
+  const auto pause = retryable ? kRetryDelay : kFaultDelay;
+  (void)consumer_->nak(message, stopping ? std::chrono::milliseconds(0) : pause);
+  return retryable && !stopping ? outcome : Result<>{};
 }
 
-Result<> Verifier::judge(const nats::Message& message) {
-  const auto report = open_report(message.subject(), message.data());
-  if (!report) return std::unexpected(report.error());
-  const auto judgement = judge_.judge(*report);
-  if (!judgement) return std::unexpected(judgement.error());
-  spdlog::debug("result judged agent={} lease={} duplicate={}", report->agent, report->lease,
-                judgement->duplicate);
-  if (auto ok = outbox_.publish(report->lease); !ok) {
-    spdlog::warn("verdict waits lease={} reason=\"{}\"", report->lease, ok.error().message);
+void Verifier::adapt_batch(std::size_t size, std::chrono::steady_clock::duration time) {
+  if (time > kLongSitting) {
+    batch_ = std::max(kFewest, batch_ / 2);
+  } else if (static_cast<int>(size) == batch_ && time < kLongSitting / 2) {
+    batch_ = std::min(kMost, batch_ * 2);
   }
-  publish_events(*judgement);
-  return {};
 }
 
 Result<> Verifier::reject(const nats::Message& message, const Error& why) {
   spdlog::warn("result put aside subject={} reason=\"{}\"", message.subject(), why.message);
   const nats::Headers headers{{"Reason", why.message}, {"Subject", std::string(message.subject())}};
   return broker_.publish("dlq.results", message.data(), headers);
-}
-
-void Verifier::publish_events(const Judgement& judgement) {
-  for (const auto& event : judgement.events) {
-    const std::string subject = "events." + event.job + "." + wire::EnumNameEventKind(event.kind);
-    if (auto ok = broker_.publish(subject, messages::encode(event)); !ok) {
-      spdlog::debug("event lost subject={} reason=\"{}\"", subject, ok.error().message);
-    }
-  }
 }
 
 Result<> Verifier::sweep() {

@@ -20,9 +20,9 @@ struct WorkerHealth {
   std::atomic<bool> database = false;
 };
 
-/// One worker of the trust engine: takes results from the stream, has them judged, publishes the
-/// verdicts. Any number of them, in any number of processes, share the consumer. One thread; the
-/// referenced objects must outlive it.
+/// One worker of the trust engine: takes results from the stream as they wait there, has them
+/// judged in one sitting, publishes the verdicts, acknowledges. Any number of them, in any number
+/// of processes, share the consumer. One thread; the referenced objects must outlive it.
 class Verifier {
  public:
   Verifier(nats::Connection& broker,
@@ -39,11 +39,14 @@ class Verifier {
   const WorkerHealth& health() const { return health_; }
 
  private:
-  Result<> fetch_and_handle(std::stop_token stop);
-  Result<> handle(const nats::Message& message);
-  Result<> judge(const nats::Message& message);
+  using Messages = std::vector<nats::Message>;
+  Result<> fetch_and_handle(const std::stop_token& stop);
+  Result<> handle(const Messages& messages, const std::stop_token& stop);
+  void publish(const Sitting& sitting);
+  /// Acknowledges, puts aside or gives back; the error is one that others would meet too.
+  Result<> settle(const nats::Message& message, Result<> outcome, bool stopping);
   Result<> reject(const nats::Message& message, const Error& why);
-  void publish_events(const Judgement& judgement);
+  void adapt_batch(std::size_t size, std::chrono::steady_clock::duration time);
   Result<> sweep();
 
   nats::Connection& broker_;
@@ -51,6 +54,7 @@ class Verifier {
   Judge judge_;
   Outbox outbox_;
   std::unique_ptr<nats::PullConsumer> consumer_;
+  int batch_;  ///< results asked for at once
   std::chrono::steady_clock::time_point next_sweep_{};
   WorkerHealth health_;
 };

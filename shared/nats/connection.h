@@ -40,6 +40,7 @@ class Message {
   friend class Subscription;
   friend class Connection;
   friend class PullConsumer;
+  friend class StoredPublisher;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
@@ -115,6 +116,7 @@ class Connection {
  private:
   friend class Subscription;
   friend class PullConsumer;
+  friend class StoredPublisher;
   Connection();
   struct Impl;
   std::unique_ptr<Impl> impl_;

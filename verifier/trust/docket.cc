@@ -1,6 +1,8 @@
 #include "verifier/trust/docket.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <limits>
 
 #include "shared/crypto.h"
@@ -9,73 +11,94 @@
 namespace worldshare::verifier {
 namespace {
 
-// Units lock by their positive ids; services use negative keys.
-constexpr const char* kLock = "select pg_advisory_xact_lock($1)";
+// Rows are few and found by their keys. A planner that takes a young table for small would read all
+// of it, in each sitting again.
+constexpr const char* kByKeys = "set local enable_seqscan = off";
 
-constexpr const char* kEnding = R"(
-  select v.decision is not distinct from 'accepted', v.lease, v.artifact
+// Units lock by their positive ids, in the order in which they are given; services use negative
+// keys.
+constexpr const char* kLock = "select pg_advisory_xact_lock(id) from unnest($1::bigint[]) id";
+
+constexpr const char* kEndings = R"(
+  select u.id, v.decision is not distinct from 'accepted', v.lease, v.artifact
     from units u left join verdicts v on v.unit = u.id and v.decision in ('accepted', 'failed')
-   where u.id = $1 and (v.unit is not null or u.state <> 'open'))";
+   where u.id = any($1) and (v.unit is not null or u.state <> 'open'))";
 
-// Render seconds are the agent's word; it cannot have rendered for longer than it had the lease.
-// The clock is read behind the unit's lock, so that results of a unit are ordered as they were
-// judged.
-constexpr const char* kAddResult = R"(
-  insert into results (lease, unit, owner, agent, outcome, artifact, size_bytes, render_seconds,
-                       renderer, error_code, error, log_tail, judged, received_at)
-  select r.lease, r.unit, r.owner, r.agent, $2::text, $3, $4::bigint,
-         greatest(0, least($5::float8, extract(epoch from clock_timestamp() - r.leased_at)::float8)),
-         $6, $7, $8, $9, case $2::text when 'void' then 'void' else 'pending' end, clock_timestamp()
-    from replicas r where r.lease = $1
-  on conflict do nothing)";
-
-constexpr const char* kOpinions = R"(
-  select lease, owner, outcome = 'rendered' and error_code <> 'undecodable', artifact,
+constexpr const char* kResults = R"(
+  select unit, lease, owner, outcome = 'rendered', error_code <> 'undecodable', artifact,
          case when error = '' then error_code else error end
-    from results where unit = $1 and outcome <> 'void' order by received_at, lease)";
+    from results where unit = any($1) and outcome <> 'void' order by unit, received_at, lease)";
+
+constexpr const char* kVoids =
+    "select unit, lease from results where lease = any($1) and outcome = 'void'";
 
 constexpr const char* kComparisons =
-    "select lease_a, lease_b, method, psnr_db, ssim, agree from comparisons where unit = $1";
+    "select unit, lease_a, lease_b, method, psnr_db, ssim, agree from comparisons where unit = "
+    "any($1)";
 
-constexpr const char* kAddComparison = R"(
-  insert into comparisons (unit, lease_a, lease_b, method, psnr_db, ssim, agree, metrics_version,
-                           lpips, lpips_network)
-  values ($1, least($2, $3), greatest($2, $3), $4, $5, $6, $7, $8, $9::float8,
-          case when $9::float8 is not null then $10 end) on conflict do nothing)";
+// The clock is read behind the units' locks, and rows follow it in steps of a microsecond, so that
+// results and verdicts of a unit are ordered as they were judged, whatever the clock does.
+constexpr const char* kMoment = R"(
+  select greatest(clock_timestamp(), (select max(received_at) + interval '1 millisecond' from results
+                                       where unit = any($1) and outcome <> 'void')))";
 
-constexpr const char* kAddFlaw =
-    "update results set error_code = 'undecodable', error = $2 where lease = $1";
+// Render seconds are the agent's word; it cannot have rendered for longer than it had the lease.
+constexpr const char* kAddResults = R"(
+  insert into results (lease, unit, owner, agent, outcome, artifact, size_bytes, render_seconds,
+                       renderer, error_code, error, log_tail, judged, received_at)
+  select r.lease, r.unit, r.owner, r.agent, x.outcome, nullif(x.artifact, ''), nullif(x.size, -1),
+         greatest(0, least(x.seconds, extract(epoch from $1::timestamptz - r.leased_at)::float8)),
+         x.renderer, x.error_code, x.error, x.log_tail, x.judged,
+         $1::timestamptz + x.position * interval '1 microsecond'
+    from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::float8[], $7::text[], $8::text[],
+                $9::text[], $10::text[], $11::text[], $12::bigint[])
+           x(lease, outcome, artifact, size, seconds, renderer, error_code, error, log_tail, judged,
+             position)
+    join replicas r on r.lease = x.lease)";
 
-constexpr const char* kAddVerdict = R"(
-  insert into verdicts (unit, lease, decision, counts, replicas_needed, artifact, reason, decided_at)
-  values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp()))";
-
-constexpr const char* kAddOutput = R"(
-  insert into outputs (unit, job, frame, artifact, size_bytes)
-  select unit, $2, $3, artifact, size_bytes from results where lease = $1)";
-
-constexpr const char* kJudgeAll = R"(
-  update results set judged = case when lease = any($2) then 'agreed'
-                                   when outcome = 'rendered' then 'rejected' else 'failed' end
-   where unit = $1 and outcome <> 'void')";
-
-constexpr const char* kCredit = R"(
-  insert into credit (lease, owner, job, amount)
-  select lease, owner, $2, render_seconds from results where unit = $1 and judged = 'agreed'
+constexpr const char* kAddComparisons = R"(
+  insert into comparisons (unit, lease_a, lease_b, method, psnr_db, ssim, agree, lpips, lpips_network,
+                           metrics_version)
+  select unit, lease_a, lease_b, method, nullif(psnr_db, '')::float8, nullif(ssim, '')::float8, agree,
+         nullif(lpips, '')::float8, case when lpips <> '' then $9 end, $10
+    from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[],
+                $8::text[]) x(unit, lease_a, lease_b, method, psnr_db, ssim, agree, lpips)
   on conflict do nothing)";
 
-constexpr const char* kRecordOwners = R"(
+constexpr const char* kAddVerdicts = R"(
+  insert into verdicts (unit, lease, decision, counts, replicas_needed, artifact, reason, decided_at)
+  select unit, lease, decision, counts, needed, nullif(artifact, ''), reason,
+         $1::timestamptz + position * interval '1 microsecond'
+    from unnest($2::bigint[], $3::text[], $4::text[], $5::bool[], $6::smallint[], $7::text[], $8::text[],
+                $9::bigint[]) x(unit, lease, decision, counts, needed, artifact, reason, position))";
+
+constexpr const char* kJudge = R"(
+  update results r set judged = x.judged from unnest($1::text[], $2::text[]) x(lease, judged)
+   where r.lease = x.lease)";
+
+constexpr const char* kAddFlaws = R"(
+  update results r set error_code = 'undecodable', error = x.why
+    from unnest($1::text[], $2::text[]) x(lease, why) where r.lease = x.lease)";
+
+constexpr const char* kAddOutputs = R"(
+  insert into outputs (unit, job, frame, artifact, size_bytes)
+  select r.unit, u.job, u.frame, r.artifact, r.size_bytes
+    from results r join units u on u.id = r.unit where r.lease = any($1))";
+
+constexpr const char* kAddCredit = R"(
+  insert into credit (lease, owner, job, amount)
+  select r.lease, r.owner, u.job, r.render_seconds
+    from results r join units u on u.id = r.unit where r.lease = any($1)
+  on conflict do nothing)";
+
+// Owners in one order for all verifiers, so that none waits for another in a circle.
+constexpr const char* kChangeRecords = R"(
   insert into trust (owner, agreed, rejected, failed)
-  select owner, count(*) filter (where judged = 'agreed'), count(*) filter (where judged = 'rejected'),
-         count(*) filter (where judged = 'failed')
-    from results where unit = $1 and outcome <> 'void' group by owner order by owner
+  select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) x(owner, a, r, f)
+   order by owner
   on conflict (owner) do update
      set agreed = trust.agreed + excluded.agreed, rejected = trust.rejected + excluded.rejected,
          failed = trust.failed + excluded.failed, updated_at = now())";
-
-constexpr const char* kBlame = R"(
-  insert into trust (owner, rejected) values ($1, 1)
-  on conflict (owner) do update set rejected = trust.rejected + 1, updated_at = now())";
 
 const char* to_text(Finding::Outcome outcome) {
   switch (outcome) {
@@ -86,27 +109,63 @@ const char* to_text(Finding::Outcome outcome) {
   return "void";
 }
 
-pg::Param optional(const std::optional<double>& value) {
-  return value ? pg::Param(*value) : pg::Param(std::nullopt);
+std::string number(double value) {
+  std::array<char, 32> buffer{};
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
 }
 
-/// The artifact columns: what an agent claims is stored only where it can be true.
-std::pair<pg::Param, pg::Param> artifact_columns(const wire::ResultT& result) {
-  constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
-  if (!result.artifact || !is_sha256_hex(result.artifact->sha256) ||
-      result.artifact->size_bytes > kLargest) {
-    return {std::nullopt, std::nullopt};
-  }
-  return {result.artifact->sha256, result.artifact->size_bytes};
+std::string optional(const std::optional<double>& value) { return value ? number(*value) : ""; }
+
+std::string flag(bool value) { return value ? "t" : "f"; }
+
+/// What an agent claims of its artifact is stored only where it can be true.
+bool is_possible(const wire::ResultT& result) {
+  return result.artifact && is_sha256_hex(result.artifact->sha256) &&
+         result.artifact->size_bytes <= std::numeric_limits<std::int64_t>::max();
+}
+
+Comparison read_comparison(const pg::Rows& rows, int row) {
+  Comparison out;
+  out.method = to_method(rows.text(row, 3));
+  if (!rows.is_null(row, 4)) out.psnr_db = rows.real(row, 4);
+  if (!rows.is_null(row, 5)) out.ssim = rows.real(row, 5);
+  out.agree = rows.boolean(row, 6);
+  return out;
+}
+
+FiledResult read_result(const pg::Rows& rows, int row) {
+  FiledResult out;
+  out.lease = rows.str(row, 1);
+  out.owner = rows.str(row, 2);
+  out.claims_image = rows.boolean(row, 3);
+  out.rendered = out.claims_image && rows.boolean(row, 4);
+  out.artifact = rows.str(row, 5);
+  out.error = rows.str(row, 6);
+  return out;
+}
+
+/// A column for unnest().
+template <class Rows, class Get>
+auto column(const Rows& rows, Get get) {
+  std::vector<std::decay_t<decltype(get(*rows.begin()))>> out;
+  out.reserve(rows.size());
+  for (const auto& row : rows) out.push_back(get(row));
+  return pg::array(out);
+}
+
+std::string judged_of(const Minutes& minutes, const std::string& lease) {
+  const auto found = minutes.judged.find(lease);
+  return found == minutes.judged.end() ? "pending" : found->second;
 }
 
 }  // namespace
 
-Result<Docket> Docket::open(pg::Connection& connection, const LeaseRecord& lease) {
+Result<Docket> Docket::open(pg::Connection& connection, std::vector<std::int64_t> units) {
   auto transaction = pg::Transaction::begin(connection);
   if (!transaction) return std::unexpected(transaction.error());
-  Docket out(std::move(*transaction), lease);
-  if (auto ok = out.run(kLock, {lease.unit}); !ok) return std::unexpected(ok.error());
+  Docket out(std::move(*transaction), std::move(units));
+  if (auto ok = out.run(kByKeys, {}); !ok) return std::unexpected(ok.error());
+  if (auto ok = out.run(kLock, {pg::array(out.units_)}); !ok) return std::unexpected(ok.error());
   return out;
 }
 
@@ -115,85 +174,154 @@ Result<> Docket::run(const char* sql, std::initializer_list<pg::Param> params) {
   return {};
 }
 
-Result<std::optional<Ending>> Docket::ending() {
-  const auto rows = transaction_.exec(kEnding, {lease_->unit});
-  if (!rows) return std::unexpected(rows.error());
-  if (rows->empty()) return std::nullopt;
-  return Ending{rows->boolean(0, 0), rows->str(0, 1), rows->str(0, 2)};
-}
-
-Result<bool> Docket::add_result(const wire::ResultT& result, const Finding& finding) {
-  const auto artifact = artifact_columns(result);
-  const auto rows = transaction_.exec(
-      kAddResult, {lease_->lease, to_text(finding.outcome), artifact.first, artifact.second,
-                   static_cast<double>(result.render_seconds), result.renderer, result.error_code,
-                   result.error, result.log_tail});
-  if (!rows) return std::unexpected(rows.error());
-  return rows->affected() == 1;
-}
-
-Result<std::vector<Opinion>> Docket::opinions() {
-  const auto rows = transaction_.exec(kOpinions, {lease_->unit});
-  if (!rows) return std::unexpected(rows.error());
-  std::vector<Opinion> out;
-  for (int row = 0; row < rows->size(); ++row) {
-    out.push_back({rows->str(row, 0), rows->str(row, 1), rows->boolean(row, 2), rows->str(row, 3),
-                   rows->str(row, 4)});
+Result<std::map<std::int64_t, Papers>> Docket::papers(const std::vector<std::string>& leases) {
+  const pg::Param units = pg::array(units_);
+  const auto endings = transaction_.exec(kEndings, {units});
+  if (!endings) return std::unexpected(endings.error());
+  const auto results = transaction_.exec(kResults, {units});
+  if (!results) return std::unexpected(results.error());
+  const auto voids = transaction_.exec(kVoids, {pg::array(leases)});
+  if (!voids) return std::unexpected(voids.error());
+  const auto comparisons = transaction_.exec(kComparisons, {units});
+  if (!comparisons) return std::unexpected(comparisons.error());
+  std::map<std::int64_t, Papers> out;
+  for (int row = 0; row < endings->size(); ++row) {
+    out[endings->integer(row, 0)].ending =
+        Ending{endings->boolean(row, 1), endings->str(row, 2), endings->str(row, 3)};
+  }
+  for (int row = 0; row < results->size(); ++row) {
+    out[results->integer(row, 0)].results.push_back(read_result(*results, row));
+  }
+  for (int row = 0; row < voids->size(); ++row) {
+    out[voids->integer(row, 0)].voids.push_back(voids->str(row, 1));
+  }
+  for (int row = 0; row < comparisons->size(); ++row) {
+    out[comparisons->integer(row, 0)].comparisons.emplace(
+        std::minmax(comparisons->str(row, 1), comparisons->str(row, 2)),
+        read_comparison(*comparisons, row));
   }
   return out;
 }
 
-Result<Comparisons> Docket::comparisons() {
-  const auto rows = transaction_.exec(kComparisons, {lease_->unit});
+Result<> Docket::write(const Minutes& minutes) {
+  if (minutes.results.empty()) return {};
+  if (auto ok = read_moment(); !ok) return ok;
+  if (auto ok = add_results(minutes); !ok) return ok;
+  if (auto ok = add_comparisons(minutes); !ok) return ok;
+  if (auto ok = add_verdicts(minutes); !ok) return ok;
+  if (auto ok = mark_earlier(minutes); !ok) return ok;
+  if (auto ok = add_outcomes(minutes); !ok) return ok;
+  return change_records(minutes);
+}
+
+Result<> Docket::read_moment() {
+  const auto rows = transaction_.exec(kMoment, {pg::array(units_)});
   if (!rows) return std::unexpected(rows.error());
-  Comparisons out;
-  for (int row = 0; row < rows->size(); ++row) {
-    Comparison comparison;
-    comparison.method = to_method(rows->text(row, 2));
-    if (!rows->is_null(row, 3)) comparison.psnr_db = rows->real(row, 3);
-    if (!rows->is_null(row, 4)) comparison.ssim = rows->real(row, 4);
-    comparison.agree = rows->boolean(row, 5);
-    out[std::minmax(rows->str(row, 0), rows->str(row, 1))] = comparison;
+  moment_ = rows->str(0, 0);
+  return {};
+}
+
+Result<> Docket::add_results(const Minutes& minutes) {
+  const auto result = [](const Minutes::Result& row) -> const wire::ResultT& {
+    return row.submission->result;
+  };
+  const auto lease = [](const auto& row) -> const std::string& {
+    return row.submission->lease.lease;
+  };
+  const auto& rows = minutes.results;
+  const auto added = transaction_.exec(
+      kAddResults,
+      {moment_, column(rows, lease),
+       column(
+           rows,
+           [](const auto& row) { return std::string(to_text(row.submission->finding.outcome)); }),
+       column(rows,
+              [&](const auto& row) {
+                return is_possible(result(row)) ? result(row).artifact->sha256 : std::string();
+              }),
+       column(rows,
+              [&](const auto& row) {
+                return is_possible(result(row))
+                           ? static_cast<std::int64_t>(result(row).artifact->size_bytes)
+                           : std::int64_t{-1};
+              }),
+       column(rows, [&](const auto& row) { return number(result(row).render_seconds); }),
+       column(rows, [&](const auto& row) { return result(row).renderer; }),
+       column(rows, [&](const auto& row) { return result(row).error_code; }),
+       column(rows, [&](const auto& row) { return result(row).error; }),
+       column(rows, [&](const auto& row) { return result(row).log_tail; }),
+       column(rows, [&](const auto& row) { return judged_of(minutes, lease(row)); }),
+       column(rows, [](const auto& row) { return static_cast<std::int64_t>(row.position); })});
+  if (!added) return std::unexpected(added.error());
+  if (added->affected() != static_cast<std::int64_t>(rows.size())) {
+    return fail(Errc::kInternal, "a lease is not among the replicas any more");
   }
-  return out;
+  return {};
 }
 
-Result<> Docket::add_comparison(const std::string& lease_a,
-                                const std::string& lease_b,
-                                const Comparison& comparison,
-                                const std::string& lpips_network) {
-  return run(kAddComparison,
-             {lease_->unit, lease_a, lease_b, to_string(comparison.method),
-              optional(comparison.psnr_db), optional(comparison.ssim), comparison.agree,
-              kMetricsVersion, optional(comparison.lpips), lpips_network});
+Result<> Docket::add_comparisons(const Minutes& minutes) {
+  const auto& rows = minutes.comparisons;
+  if (rows.empty()) return {};
+  return run(
+      kAddComparisons,
+      {column(rows, [](const auto& row) { return row.unit; }),
+       column(rows, [](const auto& row) { return row.lease_a; }),
+       column(rows, [](const auto& row) { return row.lease_b; }),
+       column(rows, [](const auto& row) { return std::string(to_string(row.comparison.method)); }),
+       column(rows, [](const auto& row) { return optional(row.comparison.psnr_db); }),
+       column(rows, [](const auto& row) { return optional(row.comparison.ssim); }),
+       column(rows, [](const auto& row) { return flag(row.comparison.agree); }),
+       column(rows, [](const auto& row) { return optional(row.comparison.lpips); }),
+       minutes.lpips_network, kMetricsVersion});
 }
 
-Result<> Docket::add_flaw(const std::string& lease, const std::string& why) {
-  return run(kAddFlaw, {lease, "its artifact does not decode: " + why});
+Result<> Docket::add_verdicts(const Minutes& minutes) {
+  const auto& rows = minutes.verdicts;
+  return run(
+      kAddVerdicts,
+      {moment_,
+       column(rows, [](const auto& row) { return static_cast<std::int64_t>(row.verdict.unit); }),
+       column(rows, [](const auto& row) { return row.verdict.lease; }),
+       column(rows,
+              [](const auto& row) {
+                return std::string(wire::EnumNameDecision(row.verdict.decision));
+              }),
+       column(rows, [](const auto& row) { return flag(row.verdict.counts); }),
+       column(rows, [](const auto& row) { return std::int64_t{row.verdict.replicas_needed}; }),
+       column(rows, [](const auto& row) { return row.verdict.artifact; }),
+       column(rows, [](const auto& row) { return row.verdict.reason; }),
+       column(rows, [](const auto& row) { return static_cast<std::int64_t>(row.position); })});
 }
 
-Result<> Docket::add_verdict(const Verdict& verdict) {
-  const pg::Param artifact =
-      verdict.artifact ? pg::Param(*verdict.artifact) : pg::Param(std::nullopt);
-  return run(kAddVerdict, {lease_->unit, lease_->lease, wire::EnumNameDecision(verdict.decision),
-                           verdict.counts, verdict.replicas_needed, artifact, verdict.reason});
+/// Results of earlier sittings; those of this one are written as they were judged.
+Result<> Docket::mark_earlier(const Minutes& minutes) {
+  auto earlier = minutes.judged;
+  for (const auto& row : minutes.results) earlier.erase(row.submission->lease.lease);
+  const auto key = [](const auto& row) { return row.first; };
+  const auto value = [](const auto& row) { return row.second; };
+  if (!earlier.empty()) {
+    if (auto ok = run(kJudge, {column(earlier, key), column(earlier, value)}); !ok) return ok;
+  }
+  if (minutes.flaws.empty()) return {};
+  return run(kAddFlaws, {column(minutes.flaws, key), column(minutes.flaws, value)});
 }
 
-Result<> Docket::mark(const std::string& lease, const std::string& judged) {
-  return run("update results set judged = $2 where lease = $1", {lease, judged});
+Result<> Docket::add_outcomes(const Minutes& minutes) {
+  if (!minutes.outputs.empty()) {
+    if (auto ok = run(kAddOutputs, {pg::array(minutes.outputs)}); !ok) return ok;
+  }
+  if (minutes.credited.empty()) return {};
+  return run(kAddCredit, {pg::array(minutes.credited)});
 }
 
-Result<> Docket::accept(const std::string& accepted_lease, const std::vector<std::string>& agreed) {
-  if (auto ok = run(kAddOutput, {accepted_lease, lease_->job, lease_->frame}); !ok) return ok;
-  if (auto ok = run(kJudgeAll, {lease_->unit, pg::array(agreed)}); !ok) return ok;
-  if (auto ok = run(kCredit, {lease_->unit, lease_->job}); !ok) return ok;
-  return run(kRecordOwners, {lease_->unit});
+Result<> Docket::change_records(const Minutes& minutes) {
+  const auto& rows = minutes.records;
+  if (rows.empty()) return {};
+  return run(kChangeRecords,
+             {column(rows, [](const auto& row) { return row.first; }),
+              column(rows, [](const auto& row) { return std::int64_t{row.second.agreed}; }),
+              column(rows, [](const auto& row) { return std::int64_t{row.second.rejected}; }),
+              column(rows, [](const auto& row) { return std::int64_t{row.second.failed}; })});
 }
-
-Result<> Docket::give_up() {
-  return run(kJudgeAll, {lease_->unit, pg::array(std::vector<std::string>{})});
-}
-
-Result<> Docket::blame_owner() { return run(kBlame, {lease_->owner}); }
 
 }  // namespace worldshare::verifier

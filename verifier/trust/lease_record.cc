@@ -5,11 +5,19 @@
 namespace worldshare::verifier {
 namespace {
 
-constexpr const char* kLoadLease = R"(
-  select r.owner, r.agent, r.state, r.committed_sha256, r.committed_bytes, u.id, u.job, u.frame,
-         j.scene, j.replicas, j.max_replicas, j.manifest::text
+constexpr const char* kLeases = R"(
+  select r.lease, r.owner, r.agent, r.state, r.committed_sha256, r.committed_bytes, u.id, u.job, u.frame,
+         j.scene, j.replicas, j.max_replicas
     from replicas r join units u on u.id = r.unit join jobs j on j.id = u.job
-   where r.lease = $1)";
+   where r.lease = any($1))";
+
+// A planner that takes a young table for small would read all of it.
+constexpr const char* kByKeys = "set local enable_seqscan = off";
+
+constexpr const char* kManifests = "select id, manifest::text from jobs where id = any($1)";
+
+/// Jobs whose image is remembered.
+constexpr std::size_t kRemembered = 1000;
 
 image::Format to_format(wire::ImageFormat format) {
   switch (format) {
@@ -31,29 +39,73 @@ Result<ImageLimits> image_limits(const std::string& job, std::string_view manife
   return out;
 }
 
+LeaseRecord to_record(const pg::Rows& rows, int row) {
+  LeaseRecord out;
+  out.lease = rows.str(row, 0);
+  out.owner = rows.str(row, 1);
+  out.agent = rows.str(row, 2);
+  out.state = rows.str(row, 3);
+  out.committed_sha256 = rows.str(row, 4);
+  out.committed_bytes = static_cast<std::uint64_t>(rows.integer(row, 5));
+  out.unit = rows.integer(row, 6);
+  out.job = rows.str(row, 7);
+  out.frame = static_cast<std::int32_t>(rows.integer(row, 8));
+  out.scene_sha256 = rows.str(row, 9);
+  out.policy.replicas = static_cast<unsigned>(rows.integer(row, 10));
+  out.policy.max_replicas = static_cast<unsigned>(rows.integer(row, 11));
+  return out;
+}
+
 }  // namespace
 
-Result<LeaseRecord> load_lease(pg::Connection& connection, const std::string& lease) {
-  const auto rows = connection.exec(kLoadLease, {lease});
+Result<std::map<std::string, Result<LeaseRecord>>> LeaseRecords::load(
+    const std::vector<std::string>& leases) {
+  const auto rows = read_by_keys(leases);
   if (!rows) return std::unexpected(rows.error());
-  if (rows->empty()) return fail(Errc::kNotFound, "unknown lease");
-  LeaseRecord out;
-  out.lease = lease;
-  out.owner = rows->str(0, 0);
-  out.agent = rows->str(0, 1);
-  out.state = rows->str(0, 2);
-  out.committed_sha256 = rows->str(0, 3);
-  out.committed_bytes = static_cast<std::uint64_t>(rows->integer(0, 4));
-  out.unit = rows->integer(0, 5);
-  out.job = rows->str(0, 6);
-  out.frame = static_cast<std::int32_t>(rows->integer(0, 7));
-  out.scene_sha256 = rows->str(0, 8);
-  out.policy.replicas = static_cast<unsigned>(rows->integer(0, 9));
-  out.policy.max_replicas = static_cast<unsigned>(rows->integer(0, 10));
-  const auto image = image_limits(out.job, rows->text(0, 11));
-  if (!image) return std::unexpected(image.error());
-  out.image = *image;
+  std::map<std::string, Result<LeaseRecord>> out;
+  std::vector<std::string> jobs;
+  for (int row = 0; row < rows->size(); ++row) {
+    LeaseRecord record = to_record(*rows, row);
+    jobs.push_back(record.job);
+    out.emplace(record.lease, std::move(record));
+  }
+  if (auto ok = learn_jobs(jobs); !ok) return std::unexpected(ok.error());
+  for (auto& [lease, record] : out) {
+    const Result<ImageLimits>& image = images_.at(record->job);
+    if (image) {
+      record->image = *image;
+    } else {
+      record = std::unexpected(image.error());
+    }
+  }
   return out;
+}
+
+/// In a transaction, because the setting must not outlive it.
+Result<pg::Rows> LeaseRecords::read_by_keys(const std::vector<std::string>& leases) {
+  auto transaction = pg::Transaction::begin(connection_);
+  if (!transaction) return std::unexpected(transaction.error());
+  if (auto ok = transaction->exec(kByKeys); !ok) return ok;
+  auto rows = transaction->exec(kLeases, {pg::array(leases)});
+  if (!rows) return rows;
+  if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
+  return rows;
+}
+
+Result<> LeaseRecords::learn_jobs(const std::vector<std::string>& jobs) {
+  if (images_.size() > kRemembered) images_.clear();
+  std::vector<std::string> unknown;
+  for (const auto& job : jobs) {
+    if (!images_.contains(job)) unknown.push_back(job);
+  }
+  if (unknown.empty()) return {};
+  const auto rows = connection_.exec(kManifests, {pg::array(unknown)});
+  if (!rows) return std::unexpected(rows.error());
+  for (int row = 0; row < rows->size(); ++row) {
+    images_.insert_or_assign(rows->str(row, 0),
+                             image_limits(rows->str(row, 0), rows->text(row, 1)));
+  }
+  return {};
 }
 
 Result<> check_holder(const LeaseRecord& lease,

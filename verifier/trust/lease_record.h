@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "shared/messages/messages.h"
 #include "shared/pg/connection.h"
@@ -27,8 +29,23 @@ struct LeaseRecord {
   ImageLimits image;  ///< what the artifact must be; pixel_bytes is left to the caller
 };
 
-/// kNotFound: no such lease. Otherwise errors of pg::Connection::exec().
-Result<LeaseRecord> load_lease(pg::Connection& connection, const std::string& lease);
+/// Reads leases, many at once. Manifests never change, so what they say is kept. One thread; the
+/// connection must outlive it.
+class LeaseRecords {
+ public:
+  explicit LeaseRecords(pg::Connection& connection) : connection_(connection) {}
+
+  /// Those that exist, by lease; kInternal for one whose job has no readable manifest. An error of
+  /// pg::Connection::exec() when nothing could be read.
+  Result<std::map<std::string, Result<LeaseRecord>>> load(const std::vector<std::string>& leases);
+
+ private:
+  Result<pg::Rows> read_by_keys(const std::vector<std::string>& leases);
+  Result<> learn_jobs(const std::vector<std::string>& jobs);
+
+  pg::Connection& connection_;
+  std::map<std::string, Result<ImageLimits>> images_;  ///< by job
+};
 
 /// kDenied unless `result` comes from the agent that holds the lease, with the dispatcher's ticket.
 Result<> check_holder(const LeaseRecord& lease,

@@ -1,0 +1,185 @@
+#include <spdlog/spdlog.h>
+
+#include "agents/swarm/synthetic_agent.h"
+
+// One lease of a synthetic agent, from its assignment to its stored result.
+
+namespace worldshare::swarm {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+/// How long an answer may take.
+constexpr auto kAnswerTime = 5s;
+constexpr auto kAway = 30s;
+constexpr auto kShortestHeartbeat = 100ms;
+
+std::chrono::microseconds since(steady_clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
+}
+
+}  // namespace
+
+void SyntheticAgent::begin(std::uint32_t slot, wire::AssignmentT assignment) {
+  Tally& tally = services_.tally;
+  if (book_->knows(assignment.lease)) {
+    ++tally.repeated_assignments;
+    return;
+  }
+  ++tally.assignments;
+  if (services_.noticed) services_.noticed(assignment);
+  const auto told = std::exchange(told_free_[slot], {});
+  if (told != steady_clock::time_point{} && told != steady_clock::time_point::max()) {
+    tally.refill.add(since(told));
+  }
+  if (working_[slot]) end(working_[slot], false);
+  auto unit = std::make_shared<Unit>(services_.context, slot, std::move(assignment));
+  working_[slot] = unit;
+  book_->begin(slot, unit->assignment.lease);
+  book_->set_phase(unit->assignment.lease, wire::LeasePhase::rendering);
+  unit->plan = behaviour_.plan(unit->assignment, services_.random);
+  if (unit->plan.deed == Deed::kHang) {
+    ++tally.hung;
+    return;
+  }
+  heartbeat_within(kShortestHeartbeat);
+  if (unit->plan.render_time == 0us) return act(unit);
+  await(unit, unit->plan.render_time, &SyntheticAgent::act);
+}
+
+std::uint64_t SyntheticAgent::await(const UnitPtr& unit,
+                                    std::chrono::microseconds time,
+                                    void (SyntheticAgent::*overdue)(const UnitPtr&)) {
+  const std::uint64_t step = ++unit->step;
+  unit->asked = steady_clock::now();
+  unit->timer.expires_after(time);
+  unit->timer.async_wait([this, unit, step, overdue](boost::system::error_code cancelled) {
+    if (!cancelled && is_current(unit, step)) (this->*overdue)(unit);
+  });
+  return step;
+}
+
+bool SyntheticAgent::is_current(const UnitPtr& unit, std::uint64_t step) const {
+  return unit->step == step && unit->slot < working_.size() && working_[unit->slot] == unit;
+}
+
+void SyntheticAgent::act(const UnitPtr& unit) {
+  const bool is_png = unit->assignment.output->format == wire::ImageFormat::png;
+  if (unit->plan.deed == Deed::kVanish) return vanish(kAway);
+  if (unit->plan.deed == Deed::kFail || !is_png) {
+    ++services_.tally.failed;
+    return report(unit);
+  }
+  const wire::OutputT& output = *unit->assignment.output;
+  const SyntheticPicture& picture =
+      services_.pictures.get(output.width, output.height, unit->plan.picture);
+  unit->artifact.sha256 = picture.sha256;
+  unit->artifact.size_bytes = picture.bytes.size();
+  book_->set_phase(unit->assignment.lease, wire::LeasePhase::uploading);
+  commit(unit);
+}
+
+void SyntheticAgent::again(const UnitPtr& unit) {
+  ++services_.tally.timeouts;
+  if (unit->artifact.sha256.empty()) return report(unit);
+  commit(unit);  // names the same artifact, which the dispatcher does not mind
+}
+
+void SyntheticAgent::commit(const UnitPtr& unit) {
+  wire::UploadRequestT request;
+  request.lease = unit->assignment.lease;
+  request.sha256 = unit->artifact.sha256;
+  request.size_bytes = unit->artifact.size_bytes;
+  const auto step = await(unit, kAnswerTime, &SyntheticAgent::again);
+  this->request("upload", messages::encode(request), [this, unit, step](const Delivery& reply) {
+    if (is_current(unit, step)) on_commit(unit, reply);
+  });
+}
+
+void SyntheticAgent::on_commit(const UnitPtr& unit, const Delivery& reply) {
+  const auto answer = messages::decode<wire::UploadReply>(reply.data);
+  if (!answer) return;
+  if (answer->error) {
+    ++services_.tally.refused;
+    // A lease that is over is left; anything else may be better in a moment.
+    if (answer->error->code != "unavailable") end(unit, false);
+    return;
+  }
+  services_.tally.commit.add(since(unit->asked));
+  if (!answer->present) return upload(unit, answer->url);
+  ++services_.tally.present;
+  report(unit);
+}
+
+void SyntheticAgent::upload(const UnitPtr& unit, const std::string& url) {
+  const wire::OutputT& output = *unit->assignment.output;
+  const auto step = await(unit, 6 * kAnswerTime, &SyntheticAgent::again);
+  const Bytes& bytes =
+      services_.pictures.get(output.width, output.height, unit->plan.picture).bytes;
+  services_.uploader.put(url, bytes, [this, unit, step](const Result<>& outcome) {
+    if (!is_current(unit, step)) return;
+    if (!outcome) return again(unit);
+    ++services_.tally.uploads;
+    report(unit);
+  });
+}
+
+wire::ResultT SyntheticAgent::result_of(const Unit& unit) const {
+  wire::ResultT out;
+  out.lease = unit.assignment.lease;
+  out.agent = member_.key.public_key();
+  out.ticket = unit.assignment.ticket;
+  out.renderer = "swarm";
+  if (unit.artifact.sha256.empty()) {
+    out.outcome = wire::Outcome::failed;
+    out.error_code = "synthetic";
+    out.error = "the swarm was told to fail";
+    return out;
+  }
+  out.outcome = wire::Outcome::rendered;
+  out.artifact = std::make_unique<wire::ArtifactT>(unit.artifact);
+  out.render_seconds = std::chrono::duration<float>(unit.plan.render_time).count();
+  return out;
+}
+
+void SyntheticAgent::send_result(const Unit& unit, const std::string& message_id, Reply reply) {
+  wire::SignedResultT message;
+  message.payload = messages::encode(result_of(unit));
+  message.signature = member_.key.sign(message.payload);
+  link_->publish("results." + member_.key.public_key() + "." + unit.assignment.lease,
+                 new_inbox(std::move(reply)), messages::encode(message),
+                 "Nats-Msg-Id: " + message_id + "\r\n");
+}
+
+void SyntheticAgent::report(const UnitPtr& unit) {
+  const auto step = await(unit, kAnswerTime, &SyntheticAgent::report);
+  send_result(*unit, unit->assignment.lease, [this, unit, step](const Delivery& reply) {
+    if (is_current(unit, step)) on_stored(unit, reply);
+  });
+}
+
+void SyntheticAgent::on_stored(const UnitPtr& unit, const Delivery& reply) {
+  const std::string_view answer = as_text(reply.data);
+  if (answer.contains(R"("error")")) return;  // the stream is full or away: sent again in time
+  services_.tally.store.add(since(unit->asked));
+  ++services_.tally.results;
+  if (answer.contains(R"("duplicate":true)")) ++services_.tally.duplicates;
+  if (unit->plan.deed == Deed::kDuplicate) {
+    // Under another id, so that the stream takes it and the trust engine has to notice.
+    send_result(*unit, unit->assignment.lease + "-again", [](const Delivery&) {});
+  }
+  end(unit, true);
+}
+
+void SyntheticAgent::end(const UnitPtr& unit, bool reported) {
+  ++unit->step;
+  unit->timer.cancel();
+  working_[unit->slot].reset();
+  book_->end(unit->assignment.lease, reported);
+  told_free_[unit->slot] = steady_clock::time_point::max();
+  heartbeat_soon();
+}
+
+}  // namespace worldshare::swarm

@@ -1,0 +1,171 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "shared/files.h"
+#include "shared/ids.h"
+#include "tests/integration/verifier_bench.h"
+
+// Many results at once: what waits in the stream is judged in a few sittings, by several verifiers.
+
+namespace worldshare::testing {
+namespace {
+
+using wire::Decision;
+
+class SittingTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    broker_ = NatsServer::start();
+    broker_->provision();
+    postgres_ = PostgresServer::start();
+  }
+  static void TearDownTestSuite() {
+    postgres_.reset();
+    broker_.reset();
+  }
+  void SetUp() override { bench_ = std::make_unique<VerifierBench>(*broker_, *postgres_); }
+  void TearDown() override { bench_.reset(); }
+
+  std::vector<Lease> leases(std::size_t count) {
+    const std::int64_t unit = bench_->unit(2, 5);
+    std::vector<Lease> out;
+    for (std::size_t i = 0; i < count; ++i) {
+      out.push_back(bench_->lease(unit, bench_->volunteer("owner" + std::to_string(i))));
+    }
+    return out;
+  }
+
+  bool eventually_published(int verdicts) {
+    return bench_->eventually([&] {
+      return bench_->query("select count(published_at) from verdicts") == std::to_string(verdicts);
+    });
+  }
+
+  static std::unique_ptr<NatsServer> broker_;
+  static std::unique_ptr<PostgresServer> postgres_;
+  std::unique_ptr<VerifierBench> bench_;
+};
+
+std::unique_ptr<NatsServer> SittingTest::broker_;
+std::unique_ptr<PostgresServer> SittingTest::postgres_;
+
+TEST_F(SittingTest, AUnitWhoseResultsComeTogetherIsDecidedAtOnce) {
+  const auto leases = this->leases(3);
+  for (const auto& lease : leases) bench_->render(lease, picture(1));
+  bench_->start_verifier(1);
+  const auto first = bench_->verdict(leases[0]);
+  EXPECT_EQ(first.decision, Decision::pending);
+  EXPECT_EQ(first.opinions, 1);
+  const auto second = bench_->verdict(leases[1]);
+  EXPECT_EQ(second.decision, Decision::accepted);
+  EXPECT_EQ(second.opinions, 2);
+  const auto late = bench_->verdict(leases[2]);
+  EXPECT_EQ(late.decision, Decision::pending);
+  EXPECT_EQ(late.reason, "the frame was accepted before, alike");
+  EXPECT_EQ(bench_->query("select string_agg(judged, ' ' order by received_at) from results"),
+            "agreed agreed agreed");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
+  EXPECT_EQ(bench_->query("select sum(agreed) from trust"), "2");
+  EXPECT_EQ(bench_->query("select count(distinct received_at) from results"), "3");
+}
+
+TEST_F(SittingTest, WhatComesTwiceInOneSittingCountsOnce) {
+  const auto leases = this->leases(2);
+  bench_->render(leases[0], picture(1));
+  bench_->send(leases[0], bench_->rendered(leases[0], picture(1)), "once more");
+  bench_->send(leases[0], bench_->failed(leases[0], "changed its mind"), "and again");
+  // Another lease of the first one's owner.
+  bench_->execute("update replicas set state = 'expired' where lease = '" + leases[0].id + "'");
+  const Lease same_owner = bench_->lease(leases[0].unit, *leases[0].holder);
+  bench_->render(same_owner, picture(1));
+  bench_->render(leases[1], picture(1));
+  bench_->start_verifier(1);
+  EXPECT_EQ(bench_->verdict(leases[1]).decision, Decision::accepted);
+  EXPECT_EQ(bench_->verdict(leases[1]).opinions, 2);
+  EXPECT_TRUE(eventually_published(2));
+  EXPECT_EQ(bench_->query("select count(*) from results"), "2");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
+}
+
+TEST_F(SittingTest, OneThatCannotBeJudgedHoldsUpNobody) {
+  const auto odd = this->leases(1);
+  bench_->execute("update jobs set manifest = '{}'");
+  const auto good = this->leases(2);
+  Lease unknown = good[0];
+  unknown.id = new_id();
+  bench_->render(odd[0], picture(1));
+  bench_->send(unknown, bench_->rendered(unknown, picture(1)));
+  for (const auto& lease : good) bench_->render(lease, picture(1));
+  bench_->send_raw("results.x.y", Bytes{1});
+  bench_->start_verifier(1);
+  EXPECT_EQ(bench_->verdict(good[1]).decision, Decision::accepted);
+  EXPECT_EQ(bench_->query("select count(*) from results"), "2");
+}
+
+TEST_F(SittingTest, ABacklogIsJudgedOnceByManyVerifiers) {
+  std::vector<Lease> all;
+  for (int i = 0; i < 100; ++i) {
+    for (auto& lease : leases(3)) all.push_back(lease);
+  }
+  for (auto& lease : all) bench_->render(lease, picture(1));
+  for (auto& lease : all) bench_->send(lease, bench_->rendered(lease, picture(1)), lease.id + "-");
+  for (int i = 0; i < 3; ++i) bench_->start_verifier();
+  ASSERT_TRUE(eventually_published(300));
+  for (auto& lease : all) EXPECT_EQ(bench_->verdict(lease).lease, lease.id);
+  EXPECT_EQ(bench_->query("select count(*) from verdicts where decision = 'accepted'"), "100");
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "100");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "200");
+  EXPECT_EQ(bench_->query("select sum(agreed) from trust"), "200");
+  EXPECT_EQ(bench_->query("select count(*) from results where judged = 'agreed'"), "300");
+  EXPECT_EQ(bench_->query("select bool_and(opinions = place) from (select row_number() over "
+                          "(partition by unit order by received_at) place, (select count(*) from "
+                          "results o where o.unit = r.unit and o.received_at <= v.decided_at) "
+                          "opinions from results r join verdicts v using (lease, unit)) x"),
+            "t");
+}
+
+/// Pictures have to be compared, so opinions arrive while others look at them.
+TEST_F(SittingTest, OpinionsThatChangeDuringASittingAreHeard) {
+  std::vector<Lease> all;
+  for (int i = 0; i < 40; ++i) {
+    for (auto& lease : leases(4)) all.push_back(lease);
+  }
+  for (int i = 0; i < 3; ++i) bench_->start_verifier();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    // Three of four differ a little, the second is somebody else's picture.
+    const auto place = static_cast<int>(i % 4);
+    bench_->render(all[i], place == 1 ? picture(static_cast<unsigned>(1000 + i))
+                                      : picture(static_cast<unsigned>(i / 4), place / 2 + place / 3));
+  }
+  ASSERT_TRUE(eventually_published(160));
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "40");
+  EXPECT_EQ(bench_->query("select count(*) from verdicts where decision = 'accepted'"), "40");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "80");
+  EXPECT_EQ(bench_->query("select count(*) from results r join outputs o using (unit) where "
+                          "r.artifact = o.artifact and r.judged <> 'agreed'"),
+            "0");
+  // Whoever was there before the decision was compared with everybody else who was.
+  EXPECT_EQ(bench_->query("select count(*) from results a join results b on a.unit = b.unit and "
+                          "a.lease < b.lease left join comparisons c on c.lease_a = a.lease and "
+                          "c.lease_b = b.lease join verdicts v on v.unit = a.unit and v.decision = "
+                          "'accepted' where greatest(a.received_at, b.received_at) <= v.decided_at "
+                          "and c.unit is null"),
+            "0");
+}
+
+TEST_F(SittingTest, VerdictsOfASittingThatWereNotPublishedAreAllPublishedLater) {
+  std::vector<Lease> all;
+  for (int i = 0; i < 150; ++i) {
+    for (auto& lease : leases(2)) all.push_back(lease);
+  }
+  for (auto& lease : all) bench_->render(lease, picture(1));
+  bench_->start_verifier();
+  ASSERT_TRUE(eventually_published(300));
+  bench_->stop_verifiers();
+  bench_->execute("update verdicts set published_at = null");
+  bench_->start_verifier(1);
+  EXPECT_TRUE(eventually_published(300));
+}
+
+}  // namespace
+}  // namespace worldshare::testing

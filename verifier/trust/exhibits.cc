@@ -1,0 +1,57 @@
+#include "verifier/trust/exhibits.h"
+
+namespace worldshare::verifier {
+
+Exhibits::Key Exhibits::key_of(const ImageLimits& limits,
+                               const std::string& a,
+                               const std::string& b) {
+  const std::string what = std::string(to_string(limits.format)) + " " +
+                           std::to_string(limits.width) + "x" + std::to_string(limits.height) +
+                           " " + std::to_string(limits.pixel_bytes);
+  return {what, a, b};
+}
+
+void Exhibits::begin_sitting() {
+  wanted_.clear();
+  if (comparisons_.size() + proofs_.size() <= kRemembered) return;
+  comparisons_.clear();
+  proofs_.clear();
+}
+
+const Exhibit* Exhibits::compared(std::int64_t unit,
+                                  const ImageLimits& limits,
+                                  const std::string& a,
+                                  const std::string& b) {
+  if (a == b) return &same_blob_;
+  const Key key = key_of(limits, a, b);
+  const auto found = comparisons_.find(key);
+  if (found != comparisons_.end()) return &found->second;
+  wanted_.emplace(key, Question{unit, limits});
+  return nullptr;
+}
+
+const std::optional<std::string>* Exhibits::proven(std::int64_t unit,
+                                                   const ImageLimits& limits,
+                                                   const std::string& artifact) {
+  const Key key = key_of(limits, artifact, "");
+  const auto found = proofs_.find(key);
+  if (found != proofs_.end()) return &found->second;
+  wanted_.emplace(key, Question{unit, limits});
+  return nullptr;
+}
+
+Result<> Exhibits::answer(const Key& key, const ImageLimits& limits, Evidence& evidence) {
+  const auto& [what, a, b] = key;
+  if (b.empty()) {
+    const auto flaw = evidence.prove(a, limits);
+    if (!flaw) return std::unexpected(flaw.error());
+    proofs_[key] = *flaw;
+    return {};
+  }
+  const auto exhibit = evidence.compare(a, b, limits);
+  if (!exhibit) return std::unexpected(exhibit.error());
+  comparisons_[key] = *exhibit;
+  return {};
+}
+
+}  // namespace worldshare::verifier
