@@ -46,6 +46,7 @@ __device__ void filter_chunk(Filters& filters,
                              const Window& window,
                              const __half* rows,
                              const Constants& constants,
+                             const Accumulator& twice_c2,
                              const Task& task,
                              int chunk,
                              int my_row,
@@ -57,8 +58,8 @@ __device__ void filter_chunk(Filters& filters,
     const bool ok[4] = {true, true, true, true};
 #pragma unroll 1
     for (int step = 0; step < 4; step += 2) {
-      filters.template step<true, 0>(window, rows, step * 8, constants, ok, sum);
-      filters.template step<true, 1>(window, rows, step * 8 + 8, constants, ok, sum);
+      filters.template step<true, 0>(window, rows + step * 8, constants, twice_c2, ok, sum);
+      filters.template step<true, 1>(window, rows + step * 8 + 8, constants, twice_c2, ok, sum);
     }
     return;
   }
@@ -70,7 +71,7 @@ __device__ void filter_chunk(Filters& filters,
     const bool upper = row < task.valid_rows;
     const bool lower = row + 8 < task.valid_rows;
     const bool ok[4] = {left && upper, right && upper, left && lower, right && lower};
-    filters.template step<false, kParity>(window, rows, step * 8, constants, ok, sum);
+    filters.template step<false, kParity>(window, rows + step * 8, constants, twice_c2, ok, sum);
   };
   const int steps = chunk < task.end ? 4 : 2;
 #pragma unroll 1
@@ -100,7 +101,7 @@ __device__ Partial partial_of(const Stage<C, T>& stage, double share) {
 }
 
 template <int C, class T, class Coding>
-__global__ void __launch_bounds__(kThreads, kStrips == 2 ? 2 : 1) compare_kernel(Launch launch) {
+__global__ void __launch_bounds__(kThreads, 2) compare_kernel(Launch launch) {
   extern __shared__ unsigned char memory[];
   auto& shared = *reinterpret_cast<Stage<C, T>*>(memory);
   constexpr bool kTwoDeep = kDepth<T> == 2;
@@ -110,18 +111,18 @@ __global__ void __launch_bounds__(kThreads, kStrips == 2 ? 2 : 1) compare_kernel
   const Task task(launch);
   const Place place;
   const int my_row = warp / kColours * 16;
-  const std::ptrdiff_t my_rows = (warp % kColours * kRows + my_row + lane) * kPitch;
+  const std::ptrdiff_t my_rows = (warp % kColours * kRows + my_row + down_row(lane)) * kPitch;
 
   const Fetcher<C, T> fetcher(launch, pair, task.row0);
   const Window window(lane);
   const Constants constants = constants_of<T>();
+  const Accumulator twice_c2 = pinned(2 * constants.c2);
   Similarity<kIsByte<T>> filters;
   Errors<T> total;
   double dissimilarity = 0;
 
   const auto chunk_of = [&](int chunk) -> Chunk<C, T>& { return shared.chunks[chunk % kDepth<T>]; };
   const auto stage_chunk = [&](int chunk) {
-    if (warp >= kStagers) return;
     const Band band(launch, pair, task.row0, chunk);
     const bool counts = place.owns && chunk < task.end;
     if constexpr (kIsByte<T>) {
@@ -152,7 +153,7 @@ __global__ void __launch_bounds__(kThreads, kStrips == 2 ? 2 : 1) compare_kernel
     }
     float sum = 0;
     const __half* rows = &chunk_of(chunk).planes[0][0][0][0] + my_rows;
-    filter_chunk(filters, window, rows, constants, task, chunk, my_row, sum);
+    filter_chunk(filters, window, rows, constants, twice_c2, task, chunk, my_row, sum);
     dissimilarity += static_cast<double>(sum);
     if (kTwoDeep && chunk < task.end) stage_chunk(chunk + 1);
   }
