@@ -46,7 +46,7 @@ __device__ void filter_chunk(Filters& filters,
                              const Window& window,
                              const __half* rows,
                              const Constants& constants,
-                             const Accumulator& twice_c2,
+                             const Accumulator& start,
                              const Task& task,
                              int chunk,
                              int my_row,
@@ -58,8 +58,8 @@ __device__ void filter_chunk(Filters& filters,
     const bool ok[4] = {true, true, true, true};
 #pragma unroll 1
     for (int step = 0; step < 4; step += 2) {
-      filters.template step<true, 0>(window, rows + step * 8, constants, twice_c2, ok, sum);
-      filters.template step<true, 1>(window, rows + step * 8 + 8, constants, twice_c2, ok, sum);
+      filters.template step<true, 0>(window, rows + step * 8, constants, start, ok, sum);
+      filters.template step<true, 1>(window, rows + step * 8 + 8, constants, start, ok, sum);
     }
     return;
   }
@@ -71,7 +71,7 @@ __device__ void filter_chunk(Filters& filters,
     const bool upper = row < task.valid_rows;
     const bool lower = row + 8 < task.valid_rows;
     const bool ok[4] = {left && upper, right && upper, left && lower, right && lower};
-    filters.template step<false, kParity>(window, rows + step * 8, constants, twice_c2, ok, sum);
+    filters.template step<false, kParity>(window, rows + step * 8, constants, start, ok, sum);
   };
   const int steps = chunk < task.end ? 4 : 2;
 #pragma unroll 1
@@ -116,8 +116,8 @@ __global__ void __launch_bounds__(kThreads, 2) compare_kernel(Launch launch) {
   const Fetcher<C, T> fetcher(launch, pair, task.row0);
   const Window window(lane);
   const Constants constants = constants_of<T>();
-  const Accumulator twice_c2 = pinned(2 * constants.c2);
   Similarity<kIsByte<T>> filters;
+  const Accumulator start = filters.start_of(constants);
   Errors<T> total;
   double dissimilarity = 0;
 
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(kThreads, 2) compare_kernel(Launch launch) {
     }
     float sum = 0;
     const __half* rows = &chunk_of(chunk).planes[0][0][0][0] + my_rows;
-    filter_chunk(filters, window, rows, constants, twice_c2, task, chunk, my_row, sum);
+    filter_chunk(filters, window, rows, constants, start, task, chunk, my_row, sum);
     dissimilarity += static_cast<double>(sum);
     if (kTwoDeep && chunk < task.end) stage_chunk(chunk + 1);
   }

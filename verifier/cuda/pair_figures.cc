@@ -9,11 +9,6 @@ namespace {
 
 constexpr double kTaps = 11;
 
-double peak_of(Depth depth) {
-  if (depth == Depth::kU8) return 255;
-  return depth == Depth::kU16 ? 65535 : 1;
-}
-
 /// Of a mean squared error over the squared peak.
 double decibels(double error) {
   return error > 0 ? -10 * std::log10(error) : std::numeric_limits<double>::infinity();
