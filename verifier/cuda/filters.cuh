@@ -89,34 +89,29 @@ struct Moments {
   }
 };
 
-/// 1 - SSIM from the filtered s, d, s^2, d^2. Of bytes, which are exact, s comes halved.
+/// 1 - SSIM from the filtered s, d, s^2, d^2.
 template <bool kExact>
 struct Similarity {
   Moments s, d;
-
-  /// What the filter of s^2 begins with.
-  static __device__ Accumulator start_of(const Constants& constants) {
-    return pinned(2 * constants.c2 / (kScale * kScale));
-  }
 
   /// Takes 8 columns; adds up to 4 results to `sum` where `ok`, all when `kAll`.
   template <bool kAll, int kParity>
   __device__ void step(const Window& window,
                        const __half* rows,
                        const Constants& constants,
-                       const Accumulator& start,
+                       const Accumulator& twice_c2,
                        const bool (&ok)[4],
                        float& sum) {
     Accumulator ms, ss, md, dd;
-    push<kParity>(s, window, rows, start, ms, ss);
+    push<kParity>(s, window, rows, twice_c2, ms, ss);
     push<kParity>(d, window, rows + kPlane, {}, md, dd);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       // With m = ms^2 + 2 C1, q = md^2, v = vs + 2 C2: 1 - (m - q)(v - vd) / ((m + q)(v + vd)).
-      const float whole = fmaf(kScale, ms.v[i], 2 * constants.centre);
+      const float whole = ms.v[i] + 2 * constants.centre;
       const float q = md.v[i] * md.v[i];
       const float m = fmaf(whole, whole, 2 * constants.c1);
-      const float vs = kScale * kScale * fmaf(-ms.v[i], ms.v[i], ss.v[i]);
+      const float vs = fmaf(-ms.v[i], ms.v[i], ss.v[i]);
       const float vd = dd.v[i] - q;
       float n = fmaf(m, vd, q * vs);
       if constexpr (!kAll) n = ok[i] ? n : 0.0F;
@@ -127,7 +122,6 @@ struct Similarity {
   static constexpr double kShare = 0.5;
 
  private:
-  static constexpr float kScale = kExact ? 2 : 1;
   static constexpr int kPlane = kColours * kRows * kPitch;
 
   template <int kParity>

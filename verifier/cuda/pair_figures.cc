@@ -55,7 +55,7 @@ PairMetrics pair_figures(const PairSums& sums, std::span<const float> blocks, co
   }
   const double support = (shape.width - (kTaps - 1)) * (shape.height - (kTaps - 1)) * colours;
   out.ssim = 1 - sums.dissimilarity / support;
-  out.noise_ratio = std::log2(static_cast<double>(sums.noise_ratio));
+  out.noise_ratio = std::log2(sums.noise_ratio);
   const double cells =
       static_cast<double>(shape.width / kLowPassBlock) * (shape.height / kLowPassBlock);
   constexpr double kSamples = kLowPassBlock * kLowPassBlock;

@@ -9,9 +9,8 @@ namespace worldshare::verifier::cuda {
 __device__ inline __half2 bytes_as_halves(std::uint32_t bytes, int upper) {
   return halves(__byte_perm(bytes, 0x64646464U, upper != 0 ? 0x4342U : 0x4140U));
 }
-__device__ inline __half2 both(float v) { return __float2half2_rn(v); }
 
-/// s = (a + b - 255) / 2, whose square is within halves, and d = a - b.
+/// s = a + b - 255 and d = a - b.
 template <int C>
 __device__ void store_bytes(Chunk<C, std::uint8_t>& chunk,
                             std::uint32_t bytes_a,
@@ -25,7 +24,7 @@ __device__ void store_bytes(Chunk<C, std::uint8_t>& chunk,
   for (int i = 0; i < 2; ++i) {
     const __half2 a = bytes_as_halves(bytes_a, i);
     const __half2 b = bytes_as_halves(bytes_b, i);
-    s[i] = bits(__hfma2(b, both(0.5F), __hfma2(a, both(0.5F), both(-1151.5F))));
+    s[i] = bits(__hsub2(a, halves(bits(b) ^ 0x00ff00ffU)));  // 1024 + 255 - b
     d[i] = bits(__hsub2(a, b));
   }
   store4(&chunk.planes[0][channel][row][column], s[0], s[1]);
