@@ -2,7 +2,10 @@
 
 #include <cuda_fp16.h>
 
+#include <cfloat>
 #include <cstdint>
+
+#include "verifier/cuda/tensor.cuh"
 
 /// How kernels read samples: four pixels of one row at a time.
 namespace worldshare::verifier::cuda {
@@ -48,12 +51,25 @@ struct FourPixels {
     }
   }
 
-  /// Floats and halves: whether the exponent of any is all ones.
-  __device__ bool has_non_finite() const {
-    std::uint32_t found = 0;
+  /// Floats and halves: false only where all samples of both are finite.
+  __device__ bool may_be_non_finite(const FourPixels& other) const {
+    // What is not finite makes the sum so, whatever it is multiplied by.
+    if constexpr (sizeof(T) == 4) {
+      float sum = 0;
 #pragma unroll
-    for (int i = 0; i < kWords; ++i) found |= non_finite(words[i]);
-    return found != 0;
+      for (int i = 0; i < kWords; ++i) {
+        sum = fmaf(__uint_as_float(words[i]), __uint_as_float(other.words[i]), sum);
+      }
+      return !(fabsf(sum) <= FLT_MAX);
+    } else {
+      __half2 sum = __float2half2_rn(0);
+#pragma unroll
+      for (int i = 0; i < kWords; ++i) {
+        sum = __hfma2(halves(words[i]), __float2half2_rn(0), sum);
+        sum = __hfma2(halves(other.words[i]), __float2half2_rn(0), sum);
+      }
+      return !__hbeq2(sum, __float2half2_rn(0));
+    }
   }
   /// Infinities and NaN become 0.
   __device__ void drop_non_finite() {
@@ -97,21 +113,33 @@ __device__ inline bool differ_in_kind(float a, float b) {
   return a != b;
 }
 
-/// How a finite float is compared; both codings end at 16.
+/// Two finite floats as they are compared.
+struct Codes {
+  float a;  ///< at most 16
+  float b;
+  float difference;  ///< to the precision of a float relative to itself
+};
+
 struct LogCoding {
-  static __device__ float clamp(float v) { return fminf(fmaxf(v, 0.0F), kLargestHalf); }
-  static __device__ float code(float v) { return __log2f(1.0F + v); }
-  /// code(a) - code(b) to the precision of a float relative to itself.
-  static __device__ float difference(float a, float b) {
-    const float d = a - b;
-    const float size = log1pf(fabsf(d) / (1.0F + fminf(a, b))) * kLog2E;
-    return copysignf(size, d);
+  static __device__ Codes of(float a, float b) {
+    a = fminf(fmaxf(a, 0.0F), kLargestHalf);
+    b = fminf(fmaxf(b, 0.0F), kLargestHalf);
+    const float code_a = __log2f(1.0F + a);
+    const float code_b = __log2f(1.0F + b);
+    // log((1 + a) / (1 + b)) is 2 atanh(r); where r is small the logarithms lie too close.
+    const float r = __fdividef(a - b, (1.0F + a) + (1.0F + b));
+    const float q = r * r;
+    const float series = fmaf(q, fmaf(q, fmaf(q, 1.0F / 7, 1.0F / 5), 1.0F / 3), 1.0F);
+    const bool near = q < 0.01F;
+    return {code_a, code_b, near ? 2 * kLog2E * r * series : code_a - code_b};
   }
 };
 struct LinearCoding {
-  static __device__ float clamp(float v) { return fminf(fmaxf(v, 0.0F), 16.0F); }
-  static __device__ float code(float v) { return v; }
-  static __device__ float difference(float a, float b) { return a - b; }
+  static __device__ Codes of(float a, float b) {
+    const float code_a = 16.0F * __saturatef(a / 16.0F);
+    const float code_b = 16.0F * __saturatef(b / 16.0F);
+    return {code_a, code_b, code_a - code_b};
+  }
 };
 
 }  // namespace worldshare::verifier::cuda

@@ -21,12 +21,9 @@ __device__ Coded coded(T raw_a, T raw_b) {
     constexpr float kScale = kFloatScale / 65535.0F;
     return {a, b, fmaf(a + b, kScale, -kFloatScale), (a - b) * kScale};
   } else {
-    const float a = Coding::clamp(as_float(raw_a));
-    const float b = Coding::clamp(as_float(raw_b));
-    const float code_a = Coding::code(a);
-    const float code_b = Coding::code(b);
-    return {code_a, code_b, fmaf(code_a + code_b, kFloatScale, -kFloatScale),
-            Coding::difference(a, b) * kFloatScale};
+    const Codes codes = Coding::of(as_float(raw_a), as_float(raw_b));
+    return {codes.a, codes.b, fmaf(codes.a + codes.b, kFloatScale, -kFloatScale),
+            codes.difference * kFloatScale};
   }
 }
 
@@ -136,8 +133,12 @@ __device__ void stage(
       pixels[r][k].load(
           &chunk.raw[k][place.row + r][place.column * C * static_cast<int>(sizeof(T))]);
     }
-    if constexpr (!kIsInteger<T>) {
-      if (pixels[r][0].has_non_finite() || pixels[r][1].has_non_finite()) {
+  }
+  if constexpr (!kIsInteger<T>) {
+    if (pixels[0][0].may_be_non_finite(pixels[0][1]) ||
+        pixels[1][0].may_be_non_finite(pixels[1][1])) {
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
         figures.mismatches += settle_non_finite(pixels[r][0], pixels[r][1]);
       }
     }

@@ -36,6 +36,21 @@ __device__ inline void mma_k8(Accumulator& d,
       : "r"(a[0]), "r"(a[1]), "r"(b), "f"(c.v[0]), "f"(c.v[1]), "f"(c.v[2]), "f"(c.v[3]));
 }
 
+/// The same with k = 32 and an `a` of which each row holds two values of every four: `a` holds
+/// those, `places` where they stand. Lane l has rows g and g + 8 again; its registers are groups t
+/// and t + 4 of four. Of B it holds rows 8i + 2t, 8i + 2t + 1 of column g.
+__device__ inline void mma_sparse_k32(Accumulator& d,
+                                      const std::uint32_t (&a)[4],
+                                      std::uint32_t places,
+                                      const std::uint32_t (&b)[4],
+                                      const Accumulator& c) {
+  asm("mma.sp::ordered_metadata.sync.aligned.m16n8k32.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, "
+      "{%4,%5,%6,%7}, {%8,%9,%10,%11}, {%12,%13,%14,%15}, %16, 0x0;"
+      : "=f"(d.v[0]), "=f"(d.v[1]), "=f"(d.v[2]), "=f"(d.v[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]),
+        "f"(c.v[0]), "f"(c.v[1]), "f"(c.v[2]), "f"(c.v[3]), "r"(places));
+}
+
 /// Four 8x8 matrices of halves, transposed; lane l names row l % 8 of matrix l / 8.
 __device__ inline void load_transposed(std::uint32_t (&out)[4], const __half* row) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
@@ -49,6 +64,16 @@ __device__ inline std::uint32_t bits(__half2 value) {
 }
 __device__ inline __half2 halves(std::uint32_t value) {
   return *reinterpret_cast<__half2*>(&value);
+}
+
+/// Keeps a value in a register of its own: the compiler would rather move it in place again and
+/// again.
+__device__ inline void pin(std::uint32_t& value) { asm volatile("" : "+r"(value)); }
+__device__ inline void pin(float& value) { asm volatile("" : "+f"(value)); }
+__device__ inline Accumulator pinned(float value) {
+  Accumulator out{{value, value, value, value}};
+  for (float& v : out.v) pin(v);
+  return out;
 }
 
 /// x and y as the sum of two halves each: 22 bits.
