@@ -52,8 +52,9 @@ Belief belief(const Record& record,
   Belief out;
   out.bare_malice = malicious / sum;
   out.malice = std::max(out.bare_malice, population.sleeper_share * malicious_share);
+  out.bare_cheat_rate = expected(record, population.malicious);
   const double least = population.sleeper_risk * malicious_share / out.malice;
-  out.cheat_rate = std::min(1.0, std::max(expected(record, population.malicious), least));
+  out.cheat_rate = std::min(1.0, std::max(out.bare_cheat_rate, least));
   out.fault_rate = honest / sum * expected(record, population.honest) +
                    flaky / sum * expected(record, population.flaky);
   believe_change(record, malicious_share, parameters, out);

@@ -21,10 +21,11 @@ struct Belief {
   double malice = 0;      ///< posterior that it is malicious, never below the sleeper's share
   double cheat_rate = 0;  ///< of its results that are bad if it is malicious
   double fault_rate = 0;  ///< probability that its next result is bad without malice
-  double bare_malice = 0; ///< posterior of malice without floor and change point: for exclusion
+  double bare_malice = 0;      ///< posterior of malice without floor and change point
+  double bare_cheat_rate = 0;  ///< the same for the cheat rate
 
   /// Probability that the next result is bad, as the record alone says.
-  double bare_risk() const { return bare_malice * cheat_rate + fault_rate; }
+  double bare_risk() const { return bare_malice * bare_cheat_rate + fault_rate; }
 };
 
 /// Bayes over the three parts of the population, with `malicious_share` as the prior of malice.

@@ -48,13 +48,12 @@ class Deliberation {
 
   /// Nobody is blamed for what a volunteer's audit says: trusted draws confirm or dismiss it.
   std::optional<Step> settle_failed_audit() const {
-    const std::uint32_t needed = rules_.audits.confirmations;
     for (std::uint32_t i = 0; i < evidence_.submissions.size(); ++i) {
       const Submission& one = evidence_.submissions[i];
       if (!one.live()) continue;
-      if (one.trusted_failures >= needed) return step(Act::kConvict, i);
+      if (one.trusted_failures >= rules_.audits.confirmations) return step(Act::kConvict, i);
       const bool doubted = one.failures + one.trusted_failures > 0;
-      if (doubted && one.trusted_passes < needed) return step(Act::kTrustedAudit, i);
+      if (doubted && one.trusted_passes < rules_.audits.dismissals) return step(Act::kTrustedAudit, i);
     }
     return std::nullopt;
   }
@@ -107,7 +106,7 @@ class Deliberation {
     const auto size = [](const Cluster& cluster) { return cluster.members.size(); };
     const Cluster& leader = *std::ranges::max_element(clusters_, {}, size);
     if (two_groups()) return {.act = Act::kTrustedRender};
-    if (leader.members.size() < 2) return ask(1);
+    if (leader.members.size() < 2) return half_alone(leader.members.front());
     const Halves halves = best_halves(evidence_, leader, roster_);
     const std::uint32_t weaker = less_audited(halves);
     const unsigned done = audits_of(weaker);
@@ -121,11 +120,17 @@ class Deliberation {
     return ask(1);
   }
 
+  /// Audited before its partner is asked for: a wrong half is found before it costs another.
+  Step half_alone(std::uint32_t half) const {
+    if (audits() && audits_of(half) < minimum_audits()) return step(Act::kAudit, half, 1);
+    return ask(1);
+  }
+
   /// Pictures contradict each other: each is audited on trusted hardware.
   std::optional<Step> unexamined() const {
     for (const Cluster& cluster : clusters_) {
       const std::uint32_t first = cluster.members.front();
-      if (evidence_.submissions[first].trusted_passes < rules_.audits.confirmations) {
+      if (evidence_.submissions[first].trusted_passes < rules_.audits.dismissals) {
         return step(Act::kTrustedAudit, first);
       }
     }
@@ -199,9 +204,19 @@ bool may_replicate(IdentityId identity,
   return doubt < rules.replicas.partner_malice;
 }
 
-bool may_audit(IdentityId identity, const Evidence& evidence, const Roster& roster) {
-  return roster.active(identity) && !took_part(identity, evidence) &&
-         roster.belief(identity).malice < roster.parameters().audits.auditor_malice;
+std::optional<IdentityId> choose_auditor(std::span<const IdentityId> candidates,
+                                         const Evidence& evidence,
+                                         const Roster& roster) {
+  std::optional<IdentityId> best;
+  double least = roster.parameters().audits.auditor_malice;
+  for (const IdentityId candidate : candidates) {
+    if (!roster.active(candidate) || took_part(candidate, evidence)) continue;
+    const double malice = roster.belief(candidate).malice;
+    if (malice >= least) continue;
+    least = malice;
+    best = candidate;
+  }
+  return best;
 }
 
 }  // namespace worldshare::verifier::policy

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <span>
+
 #include "verifier/policy/evidence.h"
 #include "verifier/policy/roster.h"
 #include "verifier/policy/step.h"
@@ -21,7 +24,11 @@ Step decide(const Evidence& evidence, const Roster& roster);
 /// replicas.partner_malice is believed is only paired with owners below it.
 bool may_replicate(IdentityId identity, const Evidence& evidence, bool out_of_patience, const Roster& roster);
 
-/// Whether `identity` may audit submissions of the unit.
-bool may_audit(IdentityId identity, const Evidence& evidence, const Roster& roster);
+/// Who of `candidates`, drawn at random among those that have the job warm, audits submissions of the
+/// unit: the one of whom the least malice is believed, if that is below audits.auditor_malice. Nobody:
+/// trusted hardware does it.
+std::optional<IdentityId> choose_auditor(std::span<const IdentityId> candidates,
+                                         const Evidence& evidence,
+                                         const Roster& roster);
 
 }  // namespace worldshare::verifier::policy

@@ -27,7 +27,10 @@ std::vector<Cluster> live_clusters(const Evidence& evidence) {
 Witness witness(const Submission& submission, const Roster& roster) {
   Witness out{roster.belief(submission.identity), passes(submission)};
   if (submission.proof == Proof::kRight) out.belief = {};
-  if (!roster.active(submission.identity)) out.belief.malice = 1;
+  if (!roster.active(submission.identity)) {
+    out.belief.malice = 1;
+    out.belief.cheat_rate = out.belief.bare_cheat_rate;
+  }
   return out;
 }
 

@@ -59,7 +59,8 @@ struct Audits {
   double blind = 0.01;        ///< believed share of faults that no audit sees
   double covering = 0.1;      ///< believed chance that an auditor covers for a cheater
   double auditor_malice = 0;  ///< an owner may audit whose posterior of malice is below
-  std::uint32_t confirmations = 2;  ///< equal trusted draws that settle a failed audit
+  std::uint32_t confirmations = 2;  ///< failures on trusted hardware that prove a result wrong
+  std::uint32_t dismissals = 3;  ///< passes there that dismiss a volunteer's failed audit
 };
 
 struct Replicas {
@@ -69,6 +70,7 @@ struct Replicas {
   double coincidence = 0;     ///< chance that two honest faults pass for equal
   double unseen = 0;          ///< kSplit: share of cheats that comparing halves does not show
   double cost = 1;            ///< of one, in renders
+  double outvoted = 1;  ///< weight of being outvoted as a bad result; the rest may be honest noise
 };
 
 struct Canaries {

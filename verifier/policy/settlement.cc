@@ -65,8 +65,9 @@ std::vector<Event> settle(const Evidence& evidence, const Step& accepted, const 
   for (const Submission& one : evidence.submissions) {
     if (!one.live()) continue;
     if (one.cluster != winner) {
-      const bool cleared = one.trusted_passes >= parameters.audits.confirmations;
-      if (!cleared) out.push_back({one.identity, EventKind::kChecked, 0, 1 - accepted.risk});
+      const bool cleared = one.trusted_passes >= parameters.audits.dismissals;
+      const double bad = parameters.replicas.outvoted * (1 - accepted.risk);
+      if (!cleared) out.push_back({one.identity, EventKind::kChecked, 0, bad});
       continue;
     }
     const double weight = std::max(audited(evidence, one, parameters),

@@ -8,7 +8,7 @@ namespace worldshare::verifier::policy {
 enum class Act : std::uint8_t {
   kWait,           ///< for replicas that were asked for
   kAskReplica,     ///< `count` further ones
-  kAudit,          ///< submission `target`, by a volunteer; see may_audit()
+  kAudit,          ///< submission `target`, by a volunteer; see choose_auditor()
   kTrustedAudit,   ///< submission `target`, on trusted hardware
   kConvict,        ///< submission `target`: it is proved wrong
   kTrustedRender,  ///< the whole unit, on trusted hardware

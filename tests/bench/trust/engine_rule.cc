@@ -21,8 +21,9 @@ bool EngineRule::may_replicate(IdentityId identity,
   return policy::may_replicate(identity, evidence, out_of_patience, roster_);
 }
 
-bool EngineRule::may_audit(IdentityId identity, const Evidence& evidence) {
-  return policy::may_audit(identity, evidence, roster_);
+std::optional<IdentityId> EngineRule::choose_auditor(std::span<const IdentityId> candidates,
+                                                     const Evidence& evidence) {
+  return policy::choose_auditor(candidates, evidence, roster_);
 }
 
 Identities EngineRule::accepted(const Evidence& evidence, const Step& step) {

@@ -15,7 +15,8 @@ class EngineRule : public Rule {
   bool split() const override;
   double canary_rate() const override;
   bool may_replicate(IdentityId identity, const Evidence& evidence, bool out_of_patience) override;
-  bool may_audit(IdentityId identity, const Evidence& evidence) override;
+  std::optional<IdentityId> choose_auditor(std::span<const IdentityId> candidates,
+                                           const Evidence& evidence) override;
   Identities accepted(const Evidence& evidence, const Step& step) override;
   Identities convicted(Evidence& evidence, std::uint32_t target) override;
   Identities compared(Evidence& evidence, const std::vector<bool>& right) override;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "verifier/policy/evidence.h"
@@ -27,7 +29,11 @@ class Rule {
   /// Copies that are asked for beside the first one, once it is known who has that.
   virtual std::uint32_t more_copies(IdentityId /*first*/, double /*chance*/) { return 0; }
   virtual bool may_replicate(IdentityId identity, const Evidence& evidence, bool out_of_patience);
-  virtual bool may_audit(IdentityId /*identity*/, const Evidence& /*evidence*/) { return false; }
+  /// Of these, who audits; nobody: trusted hardware.
+  virtual std::optional<IdentityId> choose_auditor(std::span<const IdentityId> /*candidates*/,
+                                                   const Evidence& /*evidence*/) {
+    return std::nullopt;
+  }
 
   virtual Identities accepted(const Evidence& evidence, const Step& step) = 0;
   virtual Identities convicted(Evidence& evidence, std::uint32_t target);

@@ -1,6 +1,7 @@
 #include "tests/bench/trust/simulation.h"
 
 #include <algorithm>
+#include <array>
 
 namespace trust_bench {
 
@@ -13,7 +14,7 @@ constexpr double kWorkSigma = 0.6;
 constexpr double kPatience = 3;       // renders that a request waits for a partner who is trusted
 constexpr double kLongestDrain = 80;  // renders after the last unit was opened
 constexpr int kRequestDraws = 6;
-constexpr int kAuditorDraws = 4;
+constexpr std::size_t kAuditorDraws = 4;
 constexpr double kWhitewash = 5;
 
 }  // namespace
@@ -268,16 +269,13 @@ void Simulation::request(std::uint32_t unit, std::uint32_t count) {
 }
 
 void Simulation::audit(Unit& unit, std::uint32_t target) {
+  std::array<IdentityId, kAuditorDraws> candidates{};
+  for (auto& candidate : candidates) candidate = slots_[random_.index(slots_.size())].identity;
+  const auto auditor = rule_.choose_auditor(candidates, unit.evidence);
+  if (!auditor) return trusted_audit(unit, target);
   figures_.renders += model_.audit_cost;
-  for (int draw = 0; draw < kAuditorDraws; ++draw) {
-    const std::uint32_t auditor = slots_[random_.index(slots_.size())].identity;
-    if (!rule_.may_audit(auditor, unit.evidence)) continue;
-    Submission& one = unit.evidence.submissions[target];
-    (studio_.audit_passes(unit.pictures[target], people_[auditor]) ? one.passes : one.failures) += 1;
-    return;
-  }
-  figures_.renders -= model_.audit_cost;
-  trusted_audit(unit, target);
+  Submission& one = unit.evidence.submissions[target];
+  (studio_.audit_passes(unit.pictures[target], people_[*auditor]) ? one.passes : one.failures) += 1;
 }
 
 void Simulation::trusted_audit(Unit& unit, std::uint32_t target) {
