@@ -11,7 +11,7 @@ using worldshare::verifier::policy::Submission;
 namespace {
 
 constexpr double kWorkSigma = 0.6;
-constexpr double kPatience = 3;       // renders that a request waits for a partner who is trusted
+constexpr double kPatience = 1;       // renders that a request waits for a partner who is trusted
 constexpr double kLongestDrain = 80;  // renders after the last unit was opened
 constexpr int kRequestDraws = 6;
 constexpr std::size_t kAuditorDraws = 4;
