@@ -12,8 +12,8 @@ namespace {
 
 class Deliberation {
  public:
-  Deliberation(const Evidence& evidence, const Roster& roster)
-      : evidence_(evidence), roster_(roster), rules_(roster.parameters()) {}
+  Deliberation(const Evidence& evidence, const Parameters& policy, const Roster& roster)
+      : evidence_(evidence), rules_(policy), roster_(roster) {}
 
   Step decide() {
     if (evidence_.trusted_render) return trusted_picture();
@@ -70,7 +70,7 @@ class Deliberation {
     if (clusters_.size() > 1 && audits()) return look_for_the_wrong_one();
     std::vector<double> risks;
     for (const Cluster& cluster : clusters_) {
-      risks.push_back(cluster_risk(evidence_, cluster, 0, roster_));
+      risks.push_back(cluster_risk(evidence_, cluster, 0, rules_, roster_));
     }
     const auto best = static_cast<std::size_t>(std::ranges::min_element(risks) - risks.begin());
     const Cluster& leader = clusters_[best];
@@ -95,8 +95,8 @@ class Deliberation {
   /// Whether so many further audits as are allowed, and cost less than a replica, would do.
   bool audits_settle(const Cluster& leader, unsigned done) const {
     for (unsigned more = 1; done + more <= rules_.audits.maximum; ++more) {
-      if (more * audit_cost() >= rules_.replicas.cost) return false;
-      if (cluster_risk(evidence_, leader, more, roster_) <= rules_.risk.limit) return true;
+      if (more * rules_.audits.cost >= rules_.replicas.cost) return false;
+      if (cluster_risk(evidence_, leader, more, rules_, roster_) <= rules_.risk.limit) return true;
     }
     return false;
   }
@@ -107,7 +107,7 @@ class Deliberation {
     const Cluster& leader = *std::ranges::max_element(clusters_, {}, size);
     if (two_groups()) return {.act = Act::kTrustedRender};
     if (leader.members.size() < 2) return half_alone(leader.members.front());
-    const Halves halves = best_halves(evidence_, leader, roster_);
+    const Halves halves = best_halves(evidence_, leader, rules_, roster_);
     const std::uint32_t weaker = less_audited(halves);
     const unsigned done = audits_of(weaker);
     if (audits() && done < minimum_audits()) return step(Act::kAudit, weaker, halves.risk);
@@ -146,18 +146,11 @@ class Deliberation {
     return std::ranges::count_if(clusters_, group) > 1;
   }
 
-  double audit_cost() const {
-    return evidence_.audit_cost > 0 ? evidence_.audit_cost : rules_.audits.cost;
-  }
   unsigned minimum_audits() const {
     const double whole = std::floor(rules_.audits.minimum);
     return static_cast<unsigned>(whole) + (evidence_.chance < rules_.audits.minimum - whole);
   }
-  /// Where the least audits cost as much as a replica, the replica says more.
-  bool audits() const {
-    return evidence_.auditable && rules_.audits.maximum > 0 &&
-           rules_.audits.minimum * audit_cost() < rules_.replicas.cost;
-  }
+  bool audits() const { return rules_.audits.maximum > 0; }
   unsigned audits_of(std::uint32_t target) const {
     const Passes all = passes(evidence_.submissions[target]);
     return all.volunteers + all.trusted;
@@ -172,8 +165,8 @@ class Deliberation {
   }
 
   const Evidence& evidence_;
-  const Roster& roster_;
   const Parameters& rules_;
+  const Roster& roster_;
   std::vector<Cluster> clusters_;
 };
 
@@ -184,31 +177,32 @@ bool took_part(IdentityId identity, const Evidence& evidence) {
 
 }  // namespace
 
-Step decide(const Evidence& evidence, const Roster& roster) {
-  return Deliberation(evidence, roster).decide();
+Step decide(const Evidence& evidence, const Parameters& policy, const Roster& roster) {
+  return Deliberation(evidence, policy, roster).decide();
 }
 
 bool may_replicate(IdentityId identity,
                    const Evidence& evidence,
                    bool out_of_patience,
+                   const Parameters& policy,
                    const Roster& roster) {
   if (!roster.active(identity) || took_part(identity, evidence)) return false;
-  const Parameters& rules = roster.parameters();
-  if (rules.mode == Mode::kQuorum || out_of_patience) return true;
+  if (policy.mode == Mode::kQuorum || out_of_patience) return true;
   const double malice = roster.belief(identity).malice;
-  if (malice < rules.replicas.partner_malice) return true;
+  if (malice < policy.replicas.partner_malice) return true;
   double doubt = 0;
   for (const Submission& one : evidence.submissions) {
     if (one.live()) doubt = std::max(doubt, roster.belief(one.identity).malice);
   }
-  return doubt < rules.replicas.partner_malice;
+  return doubt < policy.replicas.partner_malice;
 }
 
 std::optional<IdentityId> choose_auditor(std::span<const IdentityId> candidates,
                                          const Evidence& evidence,
+                                         const Parameters& policy,
                                          const Roster& roster) {
   std::optional<IdentityId> best;
-  double least = roster.parameters().audits.auditor_malice;
+  double least = policy.audits.auditor_malice;
   for (const IdentityId candidate : candidates) {
     if (!roster.active(candidate) || took_part(candidate, evidence)) continue;
     const double malice = roster.belief(candidate).malice;

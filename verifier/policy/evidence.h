@@ -28,8 +28,6 @@ struct Evidence {
   std::vector<Submission> submissions;  ///< in the order of their commitments
   std::uint32_t pending = 0;            ///< replicas asked for that gave nothing yet
   double chance = 0;           ///< uniform in [0, 1): the unit's secret, drawn when it was made
-  double audit_cost = 0;       ///< of this job, measured, in renders; 0: as the policy assumes
-  bool auditable = true;       ///< whether the renderer can repeat a tile of a picture
   bool trusted_render = false; ///< trusted hardware rendered it: every submission has its proof
 };
 

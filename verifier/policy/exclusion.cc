@@ -37,14 +37,14 @@ std::optional<Exposure> exposed(IdentityId identity, const Roster& roster) {
   const Parameters& parameters = roster.parameters();
   const Standing standing = roster.standing(identity);
   if (standing.state != State::kActive) return std::nullopt;
-  if (parameters.canaries.rate > 0 && standing.canaries_missed >= parameters.canaries.misses) {
+  if (standing.canaries_missed >= parameters.canaries.misses) {
     return Exposure{identity, State::kBanned,
                     fmt::format("it missed {} results whose right answer was known",
                                 standing.canaries_missed)};
   }
   const Exclusion& rules = parameters.exclusion;
   const double least = std::min({rules.sure_bad, rules.change_bad, rules.quarantine_bad});
-  if (parameters.mode == Mode::kQuorum || standing.record.bad <= least) return std::nullopt;
+  if (standing.record.bad <= least) return std::nullopt;
   const Belief belief = roster.belief(identity);
   if (auto reason = why_banned(standing, belief, rules)) {
     return Exposure{identity, State::kBanned, std::move(*reason)};

@@ -37,6 +37,7 @@ Witness witness(const Submission& submission, const Roster& roster) {
 double cluster_risk(const Evidence& evidence,
                     const Cluster& cluster,
                     unsigned more,
+                    const Parameters& policy,
                     const Roster& roster) {
   std::vector<Witness> witnesses;
   witnesses.reserve(cluster.members.size());
@@ -44,17 +45,20 @@ double cluster_risk(const Evidence& evidence,
     witnesses.push_back(witness(evidence.submissions[member], roster));
   }
   witnesses.front().passes.volunteers += more;
-  return risk_of_copies(witnesses, roster.parameters());
+  return risk_of_copies(witnesses, policy);
 }
 
-Halves best_halves(const Evidence& evidence, const Cluster& cluster, const Roster& roster) {
+Halves best_halves(const Evidence& evidence,
+                   const Cluster& cluster,
+                   const Parameters& policy,
+                   const Roster& roster) {
   WS_CHECK(cluster.members.size() >= 2, "two halves make a whole");
   Halves best{cluster.members[0], cluster.members[1], 2};
   for (std::size_t i = 0; i < cluster.members.size(); ++i) {
     const Witness first = witness(evidence.submissions[cluster.members[i]], roster);
     for (std::size_t j = i + 1; j < cluster.members.size(); ++j) {
       const Witness second = witness(evidence.submissions[cluster.members[j]], roster);
-      const double risk = risk_of_halves(first, second, roster.parameters());
+      const double risk = risk_of_halves(first, second, policy);
       if (risk < best.risk) best = {cluster.members[i], cluster.members[j], risk};
     }
   }

@@ -24,6 +24,7 @@ Witness witness(const Submission& submission, const Roster& roster);
 double cluster_risk(const Evidence& evidence,
                     const Cluster& cluster,
                     unsigned more,
+                    const Parameters& policy,
                     const Roster& roster);
 
 /// Two halves of a unit, by their submissions.
@@ -34,6 +35,9 @@ struct Halves {
 };
 
 /// The two halves of a cluster with the least risk; the cluster has two members at least.
-Halves best_halves(const Evidence& evidence, const Cluster& cluster, const Roster& roster);
+Halves best_halves(const Evidence& evidence,
+                   const Cluster& cluster,
+                   const Parameters& policy,
+                   const Roster& roster);
 
 }  // namespace worldshare::verifier::policy

@@ -7,12 +7,12 @@
 
 namespace worldshare::verifier::policy {
 
-double risk_in_hindsight(const Evidence& evidence, const Step& accepted, const Roster& roster) {
+double risk_in_hindsight(const Evidence& evidence, const Step& accepted, const Parameters& policy, const Roster& roster) {
   if (accepted.trusted) return 0;
   const auto& all = evidence.submissions;
-  if (roster.parameters().mode == Mode::kSplit) {
+  if (policy.mode == Mode::kSplit) {
     return risk_of_halves(witness(all[accepted.target], roster),
-                          witness(all[accepted.partner], roster), roster.parameters());
+                          witness(all[accepted.partner], roster), policy);
   }
   Cluster cluster;
   for (std::uint32_t i = 0; i < all.size(); ++i) {
@@ -20,14 +20,13 @@ double risk_in_hindsight(const Evidence& evidence, const Step& accepted, const R
       cluster.members.push_back(i);
     }
   }
-  return cluster.members.empty() ? 1 : cluster_risk(evidence, cluster, 0, roster);
+  return cluster.members.empty() ? 1 : cluster_risk(evidence, cluster, 0, policy, roster);
 }
 
-bool reopens(const Evidence& evidence, const Step& accepted, const Roster& roster) {
-  const Parameters& parameters = roster.parameters();
-  if (parameters.mode == Mode::kQuorum) return false;
-  const double limit = parameters.risk.reopen * parameters.risk.limit;
-  return risk_in_hindsight(evidence, accepted, roster) > limit;
+bool reopens(const Evidence& evidence, const Step& accepted, const Parameters& policy, const Roster& roster) {
+  if (policy.mode == Mode::kQuorum) return false;
+  const double limit = policy.risk.reopen * policy.risk.limit;
+  return risk_in_hindsight(evidence, accepted, policy, roster) > limit;
 }
 
 void sort_for_retrial(std::vector<Suspect>& suspects) {

@@ -18,25 +18,25 @@ double honest_partner(const Evidence& evidence, const Submission& own, const Ros
   return 1 - all_malicious;
 }
 
-double audited(const Evidence& evidence, const Submission& own, const Parameters& parameters) {
+double audited(const Evidence& evidence, const Submission& own, const Parameters& policy) {
   Passes all;
   for (const Submission& other : evidence.submissions) {
-    const bool copy = parameters.mode != Mode::kSplit && other.cluster == own.cluster;
+    const bool copy = policy.mode != Mode::kSplit && other.cluster == own.cluster;
     if (&other != &own && !copy) continue;
     all.volunteers += other.passes;
     all.trusted += other.trusted_passes;
   }
-  return 1 - escape(all, parameters.audits.covering, parameters.audits);
+  return 1 - escape(all, policy.audits.covering, policy.audits);
 }
 
 }  // namespace
 
-std::vector<Event> convict(Evidence& evidence, std::uint32_t target, const Parameters& parameters) {
+std::vector<Event> convict(Evidence& evidence, std::uint32_t target, const Parameters& policy) {
   std::vector<Event> out;
   const std::uint32_t cluster = evidence.submissions[target].cluster;
   for (std::uint32_t i = 0; i < evidence.submissions.size(); ++i) {
     Submission& one = evidence.submissions[i];
-    const bool copy = parameters.mode != Mode::kSplit && one.cluster == cluster;
+    const bool copy = policy.mode != Mode::kSplit && one.cluster == cluster;
     if (one.proof == Proof::kWrong || (i != target && !copy)) continue;
     one.proof = Proof::kWrong;
     out.push_back({one.identity, EventKind::kChecked, 0, 1});
@@ -57,20 +57,19 @@ std::vector<Event> compare_with_trusted(Evidence& evidence, const std::vector<bo
   return out;
 }
 
-std::vector<Event> settle(const Evidence& evidence, const Step& accepted, const Roster& roster) {
+std::vector<Event> settle(const Evidence& evidence, const Step& accepted, const Parameters& policy, const Roster& roster) {
   std::vector<Event> out;
-  const Parameters& parameters = roster.parameters();
-  if (accepted.trusted || parameters.mode == Mode::kQuorum) return out;
+  if (accepted.trusted || policy.mode == Mode::kQuorum) return out;
   const std::uint32_t winner = evidence.submissions[accepted.target].cluster;
   for (const Submission& one : evidence.submissions) {
     if (!one.live()) continue;
     if (one.cluster != winner) {
-      const bool cleared = one.trusted_passes >= parameters.audits.dismissals;
-      const double bad = parameters.replicas.outvoted * (1 - accepted.risk);
+      const bool cleared = one.trusted_passes >= policy.audits.dismissals;
+      const double bad = policy.replicas.outvoted * (1 - accepted.risk);
       if (!cleared) out.push_back({one.identity, EventKind::kChecked, 0, bad});
       continue;
     }
-    const double weight = std::max(audited(evidence, one, parameters),
+    const double weight = std::max(audited(evidence, one, policy),
                                    honest_partner(evidence, one, roster));
     if (weight > 0) out.push_back({one.identity, EventKind::kChecked, weight, 0});
   }

@@ -9,29 +9,29 @@ namespace trust_bench {
 
 namespace policy = worldshare::verifier::policy;
 
-Step EngineRule::decide(const Evidence& evidence) { return policy::decide(evidence, roster_); }
+Step EngineRule::decide(const Evidence& evidence) { return policy::decide(evidence, policy_, roster_); }
 
-bool EngineRule::split() const { return roster_.parameters().mode == policy::Mode::kSplit; }
+bool EngineRule::split() const { return policy_.mode == policy::Mode::kSplit; }
 
-double EngineRule::canary_rate() const { return roster_.parameters().canaries.rate; }
+double EngineRule::canary_rate() const { return policy_.canaries.rate; }
 
 bool EngineRule::may_replicate(IdentityId identity,
                                const Evidence& evidence,
                                bool out_of_patience) {
-  return policy::may_replicate(identity, evidence, out_of_patience, roster_);
+  return policy::may_replicate(identity, evidence, out_of_patience, policy_, roster_);
 }
 
 std::optional<IdentityId> EngineRule::choose_auditor(std::span<const IdentityId> candidates,
                                                      const Evidence& evidence) {
-  return policy::choose_auditor(candidates, evidence, roster_);
+  return policy::choose_auditor(candidates, evidence, policy_, roster_);
 }
 
 Identities EngineRule::accepted(const Evidence& evidence, const Step& step) {
-  return apply(policy::settle(evidence, step, roster_));
+  return apply(policy::settle(evidence, step, policy_, roster_));
 }
 
 Identities EngineRule::convicted(Evidence& evidence, std::uint32_t target) {
-  Identities out = apply(policy::convict(evidence, target, roster_.parameters()));
+  Identities out = apply(policy::convict(evidence, target, policy_));
   exclude_group(evidence, out);
   return out;
 }
@@ -48,7 +48,7 @@ Identities EngineRule::canary(IdentityId identity, bool passed) {
 }
 
 bool EngineRule::reopens(const Evidence& evidence, const Step& accepted) {
-  return policy::reopens(evidence, accepted, roster_);
+  return policy::reopens(evidence, accepted, policy_, roster_);
 }
 
 Identities EngineRule::apply(const std::vector<policy::Event>& events) {

@@ -9,7 +9,7 @@ namespace trust_bench {
 class EngineRule : public Rule {
  public:
   explicit EngineRule(const worldshare::verifier::policy::Parameters& parameters)
-      : roster_(parameters) {}
+      : policy_(parameters), roster_(parameters) {}
 
   Step decide(const Evidence& evidence) override;
   bool split() const override;
@@ -28,6 +28,7 @@ class EngineRule : public Rule {
   Identities apply(const std::vector<worldshare::verifier::policy::Event>& events);
   void exclude_group(const Evidence& evidence, Identities& out);
 
+  const worldshare::verifier::policy::Parameters policy_;
   worldshare::verifier::policy::Roster roster_;
 };
 

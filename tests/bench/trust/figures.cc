@@ -39,6 +39,7 @@ std::string Figures::json() const {
   add("good_excluded", share(static_cast<double>(good_excluded), static_cast<double>(good_identities)));
   add("good_excluded_per_task", share(static_cast<double>(good_excluded), static_cast<double>(good_tasks)));
   add("bad_to_ban", mean(bad_results_to_exclusion));
+  add("bad_per_ban", share(static_cast<double>(bad_results), static_cast<double>(bad_results_to_exclusion.size())));
   add("bad_to_ban_p90", percentile(bad_results_to_exclusion, 0.9));
   add("caught", share(static_cast<double>(bad_results_to_exclusion.size()), static_cast<double>(cheaters)));
   add("latency", mean(latencies));

@@ -49,6 +49,7 @@ Figures Simulation::run() {
   }
   for (const Identity& one : people_.all()) {
     figures_.cheaters += one.bad_results > 0;
+    figures_.bad_results += one.bad_results;
     if (!one.good()) continue;
     ++figures_.good_identities;
     figures_.good_tasks += one.tasks_done;
@@ -114,7 +115,6 @@ void Simulation::open_unit(std::uint32_t slot) {
   const auto unit = static_cast<std::uint32_t>(units_.size());
   Unit& fresh = units_.emplace_back();
   fresh.evidence.chance = random_.uniform();
-  fresh.evidence.audit_cost = model_.audit_cost;
   fresh.opened = static_cast<float>(now_);
   ++open_units_;
   const Step first = rule_.decide(fresh.evidence);

@@ -8,6 +8,7 @@
 #include "tests/bench/trust/baselines.h"
 #include "tests/bench/trust/engine_rule.h"
 #include "tests/bench/trust/simulation.h"
+#include "verifier/policy/job_costs.h"
 #include "verifier/policy/parameter_keys.h"
 #include "verifier/policy/policy_file.h"
 
@@ -46,7 +47,8 @@ Result<std::unique_ptr<trust_bench::Rule>> make_rule(const Options& options) {
   if (!policies) return std::unexpected(policies.error());
   const auto found = policies->find(options.rule);
   if (found == policies->end()) return fail(Errc::kInvalid, "--rule: no policy " + options.rule);
-  policy::Parameters parameters = found->second;
+  policy::JobCosts costs{.audit = options.model.audit_cost, .half = options.model.half_cost};
+  policy::Parameters parameters = policy::for_job(found->second, policies->at("replicated"), costs);
   for (const std::string& number : options.numbers) {
     if (auto ok = overrule(number, parameters); !ok) return std::unexpected(ok.error());
   }
