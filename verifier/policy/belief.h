@@ -12,15 +12,15 @@ struct Likelihoods {
   double malicious = 0;
 };
 
-/// Marginal likelihood of a record under a Beta-Bernoulli model: log B(a + bad, b + ok) - log B(a, b)
-/// for each part of the population. In logarithms, so no length of record underflows.
+/// Marginal likelihood of a record under a Beta-Bernoulli model: log B(a + bad, b + ok) - log B(a,
+/// b) for each part of the population. In logarithms, so no length of record underflows.
 Likelihoods likelihoods(const Record& record, const Population& population);
 
 /// What is believed of an identity.
 struct Belief {
-  double malice = 0;      ///< posterior that it is malicious, never below the sleeper's share
-  double cheat_rate = 0;  ///< of its results that are bad if it is malicious
-  double fault_rate = 0;  ///< probability that its next result is bad without malice
+  double malice = 0;           ///< posterior that it is malicious, never below the sleeper's share
+  double cheat_rate = 0;       ///< of its results that are bad if it is malicious
+  double fault_rate = 0;       ///< probability that its next result is bad without malice
   double bare_malice = 0;      ///< posterior of malice without floor and change point
   double bare_cheat_rate = 0;  ///< the same for the cheat rate
 
@@ -30,7 +30,8 @@ struct Belief {
 
 /// Bayes over the three parts of the population, with `malicious_share` as the prior of malice.
 /// Two floors keep a sleeper from being trusted to the end: malice and malice times cheat rate stay
-/// above the sleeper's shares. A CUSUM above memory.alarm is believed at the odds of a change point.
+/// above the sleeper's shares. A CUSUM above memory.alarm is believed at the odds of a change
+/// point.
 Belief belief(const Record& record,
               const Likelihoods& fits,
               double malicious_share,

@@ -53,7 +53,8 @@ class Deliberation {
       if (!one.live()) continue;
       if (one.trusted_failures >= rules_.audits.confirmations) return step(Act::kConvict, i);
       const bool doubted = one.failures + one.trusted_failures > 0;
-      if (doubted && one.trusted_passes < rules_.audits.dismissals) return step(Act::kTrustedAudit, i);
+      if (doubted && one.trusted_passes < rules_.audits.dismissals)
+        return step(Act::kTrustedAudit, i);
     }
     return std::nullopt;
   }

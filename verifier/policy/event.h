@@ -7,7 +7,7 @@
 namespace worldshare::verifier::policy {
 
 enum class EventKind : std::uint8_t {
-  kChecked,       ///< a result was found good or bad, with the event's weights
+  kChecked,  ///< a result was found good or bad, with the event's weights
   kCanaryMissed,
   kQuarantined,
   kBanned,
@@ -18,7 +18,7 @@ enum class EventKind : std::uint8_t {
 struct Event {
   IdentityId identity = 0;
   EventKind kind = EventKind::kChecked;
-  double ok = 0;   ///< weights in [0, 1], with kChecked
+  double ok = 0;  ///< weights in [0, 1], with kChecked
   double bad = 0;
 };
 

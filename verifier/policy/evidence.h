@@ -27,8 +27,8 @@ struct Submission {
 struct Evidence {
   std::vector<Submission> submissions;  ///< in the order of their commitments
   std::uint32_t pending = 0;            ///< replicas asked for that gave nothing yet
-  double chance = 0;           ///< uniform in [0, 1): the unit's secret, drawn when it was made
-  bool trusted_render = false; ///< trusted hardware rendered it: every submission has its proof
+  double chance = 0;            ///< uniform in [0, 1): the unit's secret, drawn when it was made
+  bool trusted_render = false;  ///< trusted hardware rendered it: every submission has its proof
 };
 
 }  // namespace worldshare::verifier::policy

@@ -38,9 +38,9 @@ std::optional<Exposure> exposed(IdentityId identity, const Roster& roster) {
   const Standing standing = roster.standing(identity);
   if (standing.state != State::kActive) return std::nullopt;
   if (standing.canaries_missed >= parameters.canaries.misses) {
-    return Exposure{identity, State::kBanned,
-                    fmt::format("it missed {} results whose right answer was known",
-                                standing.canaries_missed)};
+    return Exposure{
+        identity, State::kBanned,
+        fmt::format("it missed {} results whose right answer was known", standing.canaries_missed)};
   }
   const Exclusion& rules = parameters.exclusion;
   const double least = std::min({rules.sure_bad, rules.change_bad, rules.quarantine_bad});

@@ -17,8 +17,8 @@ struct Exposure {
 };
 
 /// Whether what is known of an active identity excludes it. It is banned when malice is nearly
-/// certain, when its next result is bad too likely, when its results turned bad all at once, or when
-/// it missed canaries; it is quarantined when its faults look like a machine's.
+/// certain, when its next result is bad too likely, when its results turned bad all at once, or
+/// when it missed canaries; it is quarantined when its faults look like a machine's.
 std::optional<Exposure> exposed(IdentityId identity, const Roster& roster);
 
 /// Active identities that returned the same picture, proved wrong: two never err alike, so all of

@@ -17,7 +17,8 @@ struct Cluster {
 /// In the order of their first members.
 std::vector<Cluster> live_clusters(const Evidence& evidence);
 
-/// What is believed of a submission's owner and its audits. Who is excluded is malicious for certain.
+/// What is believed of a submission's owner and its audits. Who is excluded is malicious for
+/// certain.
 Witness witness(const Submission& submission, const Roster& roster);
 
 /// The risk of a cluster of copies after `more` further audits by volunteers find nothing.

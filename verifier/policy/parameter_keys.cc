@@ -22,13 +22,15 @@ auto& field(auto& object) {
 template <auto... Path>
 constexpr ParameterKey number(std::string_view name, double low, double high) {
   using Field = std::remove_cvref_t<decltype(field<Path...>(std::declval<Parameters&>()))>;
-  return {name, low, high, std::is_integral_v<Field>,
-          [](const Parameters& parameters) {
-            return static_cast<double>(field<Path...>(parameters));
-          },
-          [](Parameters& parameters, double value) {
-            field<Path...>(parameters) = static_cast<Field>(value);
-          }};
+  return {
+      name,
+      low,
+      high,
+      std::is_integral_v<Field>,
+      [](const Parameters& parameters) { return static_cast<double>(field<Path...>(parameters)); },
+      [](Parameters& parameters, double value) {
+        field<Path...>(parameters) = static_cast<Field>(value);
+      }};
 }
 
 constexpr double kTiny = 1e-6;
@@ -41,7 +43,8 @@ constexpr std::array<ParameterKey, 2> rate(std::string_view bad, std::string_vie
           number<kIn, Part, &Rate::good>(good, kTiny, kMany)};
 }
 
-constexpr auto kHonest = rate<&Population::honest>("population.honest.bad", "population.honest.good");
+constexpr auto kHonest =
+    rate<&Population::honest>("population.honest.bad", "population.honest.good");
 constexpr auto kFlaky = rate<&Population::flaky>("population.flaky.bad", "population.flaky.good");
 constexpr auto kMalicious =
     rate<&Population::malicious>("population.malicious.bad", "population.malicious.good");

@@ -52,15 +52,15 @@ struct Exclusion {
 };
 
 struct Audits {
-  double minimum = 0;         ///< of each accepted result; a fraction is the share that gets one more
-  std::uint32_t maximum = 0;  ///< of a result; 0: nothing is audited
-  double cost = 0.025;        ///< of one, in renders, where the job's own is not known
-  double power = 0.9;         ///< believed chance to see a fault that is not blind
-  double blind = 0.01;        ///< believed share of faults that no audit sees
-  double covering = 0.1;      ///< believed chance that an auditor covers for a cheater
-  double auditor_malice = 0;  ///< an owner may audit whose posterior of malice is below
+  double minimum = 0;  ///< of each accepted result; a fraction is the share that gets one more
+  std::uint32_t maximum = 0;        ///< of a result; 0: nothing is audited
+  double cost = 0.025;              ///< of one, in renders, where the job's own is not known
+  double power = 0.9;               ///< believed chance to see a fault that is not blind
+  double blind = 0.01;              ///< believed share of faults that no audit sees
+  double covering = 0.1;            ///< believed chance that an auditor covers for a cheater
+  double auditor_malice = 0;        ///< an owner may audit whose posterior of malice is below
   std::uint32_t confirmations = 2;  ///< failures on trusted hardware that prove a result wrong
-  std::uint32_t dismissals = 3;  ///< passes there that dismiss a volunteer's failed audit
+  std::uint32_t dismissals = 3;     ///< passes there that dismiss a volunteer's failed audit
 };
 
 struct Replicas {

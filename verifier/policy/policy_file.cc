@@ -22,14 +22,18 @@ constexpr const char* kModesAllowed = "quorum, evidence or split";
 /// One section of the file being read into a policy.
 class Section {
  public:
-  Section(const std::string& file, const std::string& name, Parameters& out, std::set<std::string>& set)
+  Section(const std::string& file,
+          const std::string& name,
+          Parameters& out,
+          std::set<std::string>& set)
       : file_(file), name_(name), out_(out), set_(set) {}
 
   Result<> read(const YAML::Node& node, const std::string& prefix = "") {
     if (node.IsNull()) return {};
     if (!node.IsMap()) return wrong(node, prefix, "must be 'key: value' lines");
     for (const auto& entry : node) {
-      if (!entry.first.IsScalar()) return wrong(entry.first, prefix, "has a key that is not a text");
+      if (!entry.first.IsScalar())
+        return wrong(entry.first, prefix, "has a key that is not a text");
       const std::string key = prefix + entry.first.Scalar();
       auto ok = entry.second.IsMap() ? read(entry.second, key + ".") : value(entry, key);
       if (!ok) return ok;
@@ -72,8 +76,8 @@ class Section {
   }
 
   Result<> wrong(const YAML::Node& node, const std::string& key, const std::string& what) const {
-    return fail(Errc::kInvalid, fmt::format("{}:{}: {}: '{}' {}", file_, node.Mark().line + 1, name_,
-                                            key, what));
+    return fail(Errc::kInvalid,
+                fmt::format("{}:{}: {}: '{}' {}", file_, node.Mark().line + 1, name_, key, what));
   }
 
   const std::string& file_;
@@ -90,8 +94,9 @@ Result<> all_set(const std::set<std::string>& set, const std::string& where) {
   for (const ParameterKey& key : parameter_keys()) {
     const std::string name(key.name);
     if (set.contains(name)) continue;
-    return fail(Errc::kInvalid, fmt::format("{}: '{}' is missing, here and in 'common'; it must be {}",
-                                            where, name, key.allowed()));
+    return fail(Errc::kInvalid,
+                fmt::format("{}: '{}' is missing, here and in 'common'; it must be {}", where, name,
+                            key.allowed()));
   }
   return {};
 }
@@ -101,8 +106,9 @@ Result<Policies> read_root(const YAML::Node& root, const std::string& file) {
   for (const auto& entry : root) {
     const std::string key = entry.first.as<std::string>();
     if (key == "common" || key == "policies") continue;
-    return fail(Errc::kInvalid, fmt::format("{}:{}: unknown key '{}'; 'common' and 'policies' are known",
-                                            file, entry.first.Mark().line + 1, key));
+    return fail(Errc::kInvalid,
+                fmt::format("{}:{}: unknown key '{}'; 'common' and 'policies' are known", file,
+                            entry.first.Mark().line + 1, key));
   }
   Parameters common;
   std::set<std::string> common_set;
@@ -160,7 +166,8 @@ Result<> check(const Parameters& parameters, const std::string& where) {
   const auto refuse = [&](const char* what) { return fail(Errc::kInvalid, where + ": " + what); };
   const Population& population = parameters.population;
   if (population.malicious_share_min > population.malicious_share_max) {
-    return refuse("'population.malicious_share_min' must be at most 'population.malicious_share_max'");
+    return refuse(
+        "'population.malicious_share_min' must be at most 'population.malicious_share_max'");
   }
   if (parameters.memory.normal_rate >= parameters.memory.changed_rate) {
     return refuse("'memory.normal_rate' must be under 'memory.changed_rate'");
@@ -172,14 +179,16 @@ Result<> check(const Parameters& parameters, const std::string& where) {
     return refuse("'replicas.quorum' must be at most 'replicas.maximum'");
   }
   if (parameters.mode == Mode::kSplit && parameters.audits.minimum < 1) {
-    return refuse("'audits.minimum' must be at least 1 where 'mode' is split: comparing halves does "
-                  "not show skipped samples");
+    return refuse(
+        "'audits.minimum' must be at least 1 where 'mode' is split: comparing halves does "
+        "not show skipped samples");
   }
   return {};
 }
 
 std::string describe(const Parameters& parameters) {
-  const auto* mode = std::ranges::find(kModes, parameters.mode, &std::pair<std::string_view, Mode>::second);
+  const auto* mode =
+      std::ranges::find(kModes, parameters.mode, &std::pair<std::string_view, Mode>::second);
   std::map<std::string_view, std::string> lines{{"mode", std::string(mode->first)}};
   for (const ParameterKey& key : parameter_keys()) {
     lines[key.name] = fmt::format("{}", key.get(parameters));

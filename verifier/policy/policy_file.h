@@ -18,9 +18,9 @@ using Policies = std::map<std::string, Parameters>;
 ///   policies:
 ///     strict: {mode: split, risk: {limit: 0.001}}
 ///
-/// Keys may be nested or written with dots. A number that neither `common` nor a policy gives has no
-/// default: it is missing. kInvalid names the line, the key and what is allowed, when a key is unknown,
-/// missing, given twice, of the wrong type or out of its range.
+/// Keys may be nested or written with dots. A number that neither `common` nor a policy gives has
+/// no default: it is missing. kInvalid names the line, the key and what is allowed, when a key is
+/// unknown, missing, given twice, of the wrong type or out of its range.
 Result<Policies> read_policies(const std::string& text, const std::string& name);
 Result<Policies> load_policies(const std::filesystem::path& path);
 

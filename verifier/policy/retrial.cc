@@ -7,7 +7,10 @@
 
 namespace worldshare::verifier::policy {
 
-double risk_in_hindsight(const Evidence& evidence, const Step& accepted, const Parameters& policy, const Roster& roster) {
+double risk_in_hindsight(const Evidence& evidence,
+                         const Step& accepted,
+                         const Parameters& policy,
+                         const Roster& roster) {
   if (accepted.trusted) return 0;
   const auto& all = evidence.submissions;
   if (policy.mode == Mode::kSplit) {
@@ -23,16 +26,18 @@ double risk_in_hindsight(const Evidence& evidence, const Step& accepted, const P
   return cluster.members.empty() ? 1 : cluster_risk(evidence, cluster, 0, policy, roster);
 }
 
-bool reopens(const Evidence& evidence, const Step& accepted, const Parameters& policy, const Roster& roster) {
+bool reopens(const Evidence& evidence,
+             const Step& accepted,
+             const Parameters& policy,
+             const Roster& roster) {
   if (policy.mode == Mode::kQuorum) return false;
   const double limit = policy.risk.reopen * policy.risk.limit;
   return risk_in_hindsight(evidence, accepted, policy, roster) > limit;
 }
 
 void sort_for_retrial(std::vector<Suspect>& suspects) {
-  std::ranges::sort(suspects, {}, [](const Suspect& suspect) {
-    return std::tuple(-suspect.risk, suspect.unit);
-  });
+  std::ranges::sort(suspects, {},
+                    [](const Suspect& suspect) { return std::tuple(-suspect.risk, suspect.unit); });
 }
 
 }  // namespace worldshare::verifier::policy

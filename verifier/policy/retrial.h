@@ -11,12 +11,18 @@ namespace worldshare::verifier::policy {
 
 /// The risk that an accepted picture is wrong, as it is known now: owners who were excluded since
 /// count as malicious for certain. 0 for a picture of trusted hardware.
-double risk_in_hindsight(const Evidence& evidence, const Step& accepted, const Parameters& policy, const Roster& roster);
+double risk_in_hindsight(const Evidence& evidence,
+                         const Step& accepted,
+                         const Parameters& policy,
+                         const Roster& roster);
 
-/// Whether an accepted unit is opened again after an owner in it was excluded: its risk in hindsight
-/// is over risk.reopen times the limit. An open unit is decided by decide(), which gathers what is
-/// missing; what was accepted stays until it is convicted or accepted anew.
-bool reopens(const Evidence& evidence, const Step& accepted, const Parameters& policy, const Roster& roster);
+/// Whether an accepted unit is opened again after an owner in it was excluded: its risk in
+/// hindsight is over risk.reopen times the limit. An open unit is decided by decide(), which
+/// gathers what is missing; what was accepted stays until it is convicted or accepted anew.
+bool reopens(const Evidence& evidence,
+             const Step& accepted,
+             const Parameters& policy,
+             const Roster& roster);
 
 /// An accepted unit that an excluded owner took part in.
 struct Suspect {

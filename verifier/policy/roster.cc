@@ -50,8 +50,6 @@ Belief Roster::belief(IdentityId identity) const {
                         parameters_);
 }
 
-Belief Roster::newcomer() const {
-  return policy::belief({}, {}, malicious_share(), parameters_);
-}
+Belief Roster::newcomer() const { return policy::belief({}, {}, malicious_share(), parameters_); }
 
 }  // namespace worldshare::verifier::policy

@@ -57,7 +57,10 @@ std::vector<Event> compare_with_trusted(Evidence& evidence, const std::vector<bo
   return out;
 }
 
-std::vector<Event> settle(const Evidence& evidence, const Step& accepted, const Parameters& policy, const Roster& roster) {
+std::vector<Event> settle(const Evidence& evidence,
+                          const Step& accepted,
+                          const Parameters& policy,
+                          const Roster& roster) {
   std::vector<Event> out;
   if (accepted.trusted || policy.mode == Mode::kQuorum) return out;
   const std::uint32_t winner = evidence.submissions[accepted.target].cluster;
@@ -69,8 +72,8 @@ std::vector<Event> settle(const Evidence& evidence, const Step& accepted, const 
       if (!cleared) out.push_back({one.identity, EventKind::kChecked, 0, bad});
       continue;
     }
-    const double weight = std::max(audited(evidence, one, policy),
-                                   honest_partner(evidence, one, roster));
+    const double weight =
+        std::max(audited(evidence, one, policy), honest_partner(evidence, one, roster));
     if (weight > 0) out.push_back({one.identity, EventKind::kChecked, weight, 0});
   }
   return out;

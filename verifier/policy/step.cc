@@ -11,7 +11,8 @@ std::string Step::sentence() const {
     case Act::kAudit: return fmt::format("another volunteer audits result {}", target + 1);
     case Act::kTrustedAudit: return fmt::format("trusted hardware audits result {}", target + 1);
     case Act::kConvict: return fmt::format("result {} is proved wrong", target + 1);
-    case Act::kTrustedRender: return "the results cannot be decided between: trusted hardware renders it";
+    case Act::kTrustedRender:
+      return "the results cannot be decided between: trusted hardware renders it";
     case Act::kAccept: break;
   }
   if (trusted) return "accepted as rendered by trusted hardware";

@@ -21,7 +21,7 @@ struct Step {
   std::uint32_t count = 0;
   std::uint32_t target = 0;
   std::uint32_t partner = 0;
-  double risk = 0;  ///< that the picture which leads is wrong, where that was asked
+  double risk = 0;       ///< that the picture which leads is wrong, where that was asked
   bool trusted = false;  ///< kAccept: the picture is the one of trusted hardware, not `target`
 
   /// For people.

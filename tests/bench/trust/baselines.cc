@@ -56,8 +56,8 @@ class FirstEqual : public Rule {
   const std::uint32_t quorum_;
 };
 
-/// A host with at least 10 consecutive valid results is trusted with a unit alone, more often the more
-/// there are; only replicated results count, and any fault starts again from 0.
+/// A host with at least 10 consecutive valid results is trusted with a unit alone, more often the
+/// more there are; only replicated results count, and any fault starts again from 0.
 class Boinc : public Rule {
  public:
   Step decide(const Evidence& evidence) override {

@@ -9,7 +9,9 @@ namespace trust_bench {
 
 namespace policy = worldshare::verifier::policy;
 
-Step EngineRule::decide(const Evidence& evidence) { return policy::decide(evidence, policy_, roster_); }
+Step EngineRule::decide(const Evidence& evidence) {
+  return policy::decide(evidence, policy_, roster_);
+}
 
 bool EngineRule::split() const { return policy_.mode == policy::Mode::kSplit; }
 

@@ -36,12 +36,16 @@ std::string Figures::json() const {
   add("final_error", share(static_cast<double>(wrong_at_end), all));
   add("renders", share(renders, all));
   add("trusted", share(trusted, all));
-  add("good_excluded", share(static_cast<double>(good_excluded), static_cast<double>(good_identities)));
-  add("good_excluded_per_task", share(static_cast<double>(good_excluded), static_cast<double>(good_tasks)));
+  add("good_excluded",
+      share(static_cast<double>(good_excluded), static_cast<double>(good_identities)));
+  add("good_excluded_per_task",
+      share(static_cast<double>(good_excluded), static_cast<double>(good_tasks)));
   add("bad_to_ban", mean(bad_results_to_exclusion));
-  add("bad_per_ban", share(static_cast<double>(bad_results), static_cast<double>(bad_results_to_exclusion.size())));
+  add("bad_per_ban", share(static_cast<double>(bad_results),
+                           static_cast<double>(bad_results_to_exclusion.size())));
   add("bad_to_ban_p90", percentile(bad_results_to_exclusion, 0.9));
-  add("caught", share(static_cast<double>(bad_results_to_exclusion.size()), static_cast<double>(cheaters)));
+  add("caught",
+      share(static_cast<double>(bad_results_to_exclusion.size()), static_cast<double>(cheaters)));
   add("latency", mean(latencies));
   add("latency_p95", percentile(latencies, 0.95));
   return out + "}";

@@ -17,7 +17,7 @@ struct Figures {
   std::uint64_t good_identities = 0;  ///< honest and not flaky
   std::uint64_t good_excluded = 0;
   std::uint64_t good_tasks = 0;
-  std::uint64_t cheaters = 0;  ///< who returned a wrong picture on purpose
+  std::uint64_t cheaters = 0;     ///< who returned a wrong picture on purpose
   std::uint64_t bad_results = 0;  ///< of all of them
   std::vector<std::uint32_t> bad_results_to_exclusion;
   std::vector<float> latencies;  ///< from the first lease to acceptance, in renders

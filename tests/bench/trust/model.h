@@ -27,15 +27,15 @@ struct Model {
   double cheat_share = -1;  ///< of the units, instead of the attack's own; under 0: the attack's
   bool whitewash = false;   ///< an excluded colluder is back under a new name after 5 renders
   bool self_selection = false;  ///< colluders choose a unit that another colluder holds
-  bool effort = false;  ///< cheats skip samples: comparing halves does not show them
-  bool slander = false; ///< colluding auditors fail what is honest
+  bool effort = false;          ///< cheats skip samples: comparing halves does not show them
+  bool slander = false;         ///< colluding auditors fail what is honest
 
-  double fault = 0.005;       ///< of honest results, each wrong in its own way
-  double flaky = 0.02;        ///< share of the honest identities
+  double fault = 0.005;  ///< of honest results, each wrong in its own way
+  double flaky = 0.02;   ///< share of the honest identities
   double flaky_fault = 0.05;
-  double gpu = 0.7;           ///< share of the identities
+  double gpu = 0.7;               ///< share of the identities
   double class_sensitive = 0.01;  ///< of the units: CPU and GPU show two right pictures
-  double outlier = 0.001;     ///< of right results: they match nothing
+  double outlier = 0.001;         ///< of right results: they match nothing
   double no_show = 0.01;
   double deadline = 10;
   double sanity = 0;  ///< of honest faults, what a free look at the file finds
@@ -44,8 +44,8 @@ struct Model {
   double audit_power = 0.95;
   double audit_blind = 0.01;  ///< of wrong pictures, what no audit sees
   double false_alarm = 0.002;
-  double half_cost = 0.52;    ///< of half of the samples, with its fixed cost
-  double half_miss = 0.01;    ///< of wrong halves, what comparing does not show
+  double half_cost = 0.52;  ///< of half of the samples, with its fixed cost
+  double half_miss = 0.01;  ///< of wrong halves, what comparing does not show
 };
 
 }  // namespace trust_bench

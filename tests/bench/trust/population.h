@@ -13,7 +13,7 @@ struct Identity {
   bool flaky = false;
   bool gpu = false;
   bool excluded = false;
-  float speed = 1;              ///< time of a render, on average
+  float speed = 1;               ///< time of a render, on average
   std::uint32_t tasks_left = 0;  ///< until it leaves by itself
   std::uint32_t tasks_done = 0;
   std::uint32_t bad_results = 0;  ///< returned wrong on purpose

@@ -66,12 +66,8 @@ void Simulation::handle(const Event& event) {
       retry_units_of_excluded();
       return free_slot(event.slot);
     case Task::kNoShow: return free_slot(event.slot);
-    case Task::kDeadline:
-      --units_[event.unit].evidence.pending;
-      return advance(event.unit);
-    case Task::kReturn:
-      slots_[event.slot].identity = people_.add(true);
-      return assign(event.slot);
+    case Task::kDeadline: --units_[event.unit].evidence.pending; return advance(event.unit);
+    case Task::kReturn: slots_[event.slot].identity = people_.add(true); return assign(event.slot);
   }
 }
 
@@ -92,7 +88,8 @@ void Simulation::assign(std::uint32_t slot) {
 
 bool Simulation::fits(const Request& request, std::uint32_t identity) {
   const Unit& unit = units_[request.unit];
-  return unit.open && rule_.may_replicate(identity, unit.evidence, now_ - request.since > kPatience);
+  return unit.open &&
+         rule_.may_replicate(identity, unit.evidence, now_ - request.since > kPatience);
 }
 
 bool Simulation::take_request(std::uint32_t slot) {
@@ -289,7 +286,8 @@ void Simulation::trusted_render(Unit& unit) {
   figures_.renders += 1;
   figures_.trusted += 1;
   std::vector<bool> right;
-  for (const Picture& picture : unit.pictures) right.push_back(picture.content <= Picture::kRightOnCpu);
+  for (const Picture& picture : unit.pictures)
+    right.push_back(picture.content <= Picture::kRightOnCpu);
   unit.evidence.trusted_render = true;
   exclude(rule_.compared(unit.evidence, right));
 }
@@ -299,7 +297,8 @@ void Simulation::accept(std::uint32_t number, const Step& step) {
   unit.open = false;
   --open_units_;
   unit.accepted = step;
-  unit.wrong = !step.trusted && (unit.pictures[step.target].wrong || unit.pictures[step.partner].wrong);
+  unit.wrong =
+      !step.trusted && (unit.pictures[step.target].wrong || unit.pictures[step.partner].wrong);
   if (!unit.closed_once) {
     unit.closed_once = true;
     figures_.wrong_at_acceptance += unit.wrong;

@@ -81,7 +81,9 @@ class Simulation {
   void exclude(const Identities& identities);
   void retry_units_of_excluded();
 
-  static std::uint64_t hash(std::uint64_t unit, std::uint64_t seed) { return mixed(mixed(unit) + seed); }
+  static std::uint64_t hash(std::uint64_t unit, std::uint64_t seed) {
+    return mixed(mixed(unit) + seed);
+  }
 
   const Model& model_;
   Rule& rule_;

@@ -57,7 +57,7 @@ Result<std::unique_ptr<trust_bench::Rule>> make_rule(const Options& options) {
 
 void add_world(CLI::App& app, Model& model) {
   static const std::map<std::string, Attack> kAttacks{
-      {"none", Attack::kNone},    {"a1", Attack::kAlways}, {"a2", Attack::kHalf},
+      {"none", Attack::kNone},    {"a1", Attack::kAlways},  {"a2", Attack::kHalf},
       {"a3", Attack::kTenth},     {"a4", Attack::kSleeper}, {"a5", Attack::kOnOff},
       {"a6", Attack::kQuorumOnly}};
   app.add_option("--attack", model.attack)->transform(CLI::CheckedTransformer(kAttacks));
