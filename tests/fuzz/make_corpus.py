@@ -145,6 +145,7 @@ def main():
     for name in ("rgba8.png", "rgb.jpg", "half_zip.exr", "float_piz.exr"):
         (folder("decode") / name).write_bytes((ROOT / "tests/golden/blender" / name).read_bytes())
     (folder("safetensors") / "two").write_bytes(safetensors())
+    (folder("policy") / "shipped").write_bytes((ROOT / "verifier/policy/policy.yaml").read_bytes())
     (folder("url") / "signed").write_text(signed_query())
 
 

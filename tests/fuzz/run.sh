@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds="${1:-60}"
 shift || true
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(decode image manifest messages safetensors url)
+[[ ${#targets[@]} -gt 0 ]] || targets=(decode image manifest messages policy safetensors url)
 
 export CCACHE_DIR="$PWD/.ccache"
 cmake --preset fuzz -DCMAKE_CXX_FLAGS="-O1 -g1 -fsanitize=fuzzer-no-link" >/dev/null

@@ -1,0 +1,68 @@
+#include "verifier/policy/leading.h"
+
+#include <algorithm>
+
+#include "shared/result.h"
+
+namespace worldshare::verifier::policy {
+
+std::vector<Cluster> live_clusters(const Evidence& evidence) {
+  std::vector<Cluster> out;
+  const auto& all = evidence.submissions;
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    if (!all[i].live()) continue;
+    const auto same = [&](const Cluster& cluster) {
+      return all[cluster.members.front()].cluster == all[i].cluster;
+    };
+    const auto found = std::ranges::find_if(out, same);
+    if (found == out.end()) {
+      out.push_back({{i}});
+    } else {
+      found->members.push_back(i);
+    }
+  }
+  return out;
+}
+
+Witness witness(const Submission& submission, const Roster& roster) {
+  Witness out{roster.belief(submission.identity), passes(submission)};
+  if (submission.proof == Proof::kRight) out.belief = {};
+  if (!roster.active(submission.identity)) {
+    out.belief.malice = 1;
+    out.belief.cheat_rate = out.belief.bare_cheat_rate;
+  }
+  return out;
+}
+
+double cluster_risk(const Evidence& evidence,
+                    const Cluster& cluster,
+                    unsigned more,
+                    const Parameters& policy,
+                    const Roster& roster) {
+  std::vector<Witness> witnesses;
+  witnesses.reserve(cluster.members.size());
+  for (const std::uint32_t member : cluster.members) {
+    witnesses.push_back(witness(evidence.submissions[member], roster));
+  }
+  witnesses.front().passes.volunteers += more;
+  return risk_of_copies(witnesses, policy);
+}
+
+Halves best_halves(const Evidence& evidence,
+                   const Cluster& cluster,
+                   const Parameters& policy,
+                   const Roster& roster) {
+  WS_CHECK(cluster.members.size() >= 2, "two halves make a whole");
+  Halves best{cluster.members[0], cluster.members[1], 2};
+  for (std::size_t i = 0; i < cluster.members.size(); ++i) {
+    const Witness first = witness(evidence.submissions[cluster.members[i]], roster);
+    for (std::size_t j = i + 1; j < cluster.members.size(); ++j) {
+      const Witness second = witness(evidence.submissions[cluster.members[j]], roster);
+      const double risk = risk_of_halves(first, second, policy);
+      if (risk < best.risk) best = {cluster.members[i], cluster.members[j], risk};
+    }
+  }
+  return best;
+}
+
+}  // namespace worldshare::verifier::policy
