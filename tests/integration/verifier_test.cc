@@ -255,7 +255,7 @@ TEST_F(VerifierTest, DecompressionBombsCostNothing) {
 }
 
 TEST_F(VerifierTest, AnArtifactThatDoesNotDecodeIsNeverAccepted) {
-  bench_->start_verifier();
+  bench_->start_verifier(1);  // takes results in order
   const auto leases = this->leases(4, 2, 9);
   for (int i = 0; i < 2; ++i) bench_->render(leases[i], bomb(0, 24, 1 << 10));
   const auto alike = bench_->verdict(leases[1]);
