@@ -62,7 +62,8 @@ class SyntheticAgent {
     Plan plan;
     wire::ArtifactT artifact;
     boost::asio::steady_timer timer;  ///< the render, then each answer that is waited for
-    std::uint64_t step = 0;           ///< grows with each; an older one's answer or alarm is void
+    unsigned tries = 0;
+    std::uint64_t step = 0;  ///< grows with each; an older one's answer or alarm is void
     std::chrono::steady_clock::time_point asked{};
   };
   using UnitPtr = std::shared_ptr<Unit>;
@@ -100,6 +101,7 @@ class SyntheticAgent {
   std::uint64_t await(const UnitPtr& unit,
                       std::chrono::microseconds time,
                       void (SyntheticAgent::*overdue)(const UnitPtr&));
+  std::chrono::milliseconds patience(const UnitPtr& unit);
   void again(const UnitPtr& unit);
 
   SwarmServices& services_;

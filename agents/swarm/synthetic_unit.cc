@@ -13,6 +13,9 @@ using namespace std::chrono_literals;
 
 /// How long an answer may take.
 constexpr auto kAnswerTime = 5s;
+/// Between two tries: doubling, at most so long, jittered by half. A late answer still counts.
+constexpr milliseconds kFirstPause{200};
+constexpr milliseconds kLongestPause{10'000};
 constexpr auto kAway = 30s;
 constexpr auto kShortestHeartbeat = 100ms;
 
@@ -81,6 +84,14 @@ void SyntheticAgent::act(const UnitPtr& unit) {
   commit(unit);
 }
 
+/// How long the answer to this try is waited for.
+milliseconds SyntheticAgent::patience(const UnitPtr& unit) {
+  const auto pause = std::min(kLongestPause, kFirstPause * (1 << std::min(unit->tries, 10U)));
+  const auto half = static_cast<std::uint64_t>(pause.count() / 2);
+  ++unit->tries;
+  return kAnswerTime + milliseconds(half + services_.random() % (half + 1));
+}
+
 void SyntheticAgent::again(const UnitPtr& unit) {
   ++services_.tally.timeouts;
   if (unit->artifact.sha256.empty()) return report(unit);
@@ -92,7 +103,7 @@ void SyntheticAgent::commit(const UnitPtr& unit) {
   request.lease = unit->assignment.lease;
   request.sha256 = unit->artifact.sha256;
   request.size_bytes = unit->artifact.size_bytes;
-  const auto step = await(unit, kAnswerTime, &SyntheticAgent::again);
+  const auto step = await(unit, patience(unit), &SyntheticAgent::again);
   this->request("upload", messages::encode(request), [this, unit, step](const Delivery& reply) {
     if (is_current(unit, step)) on_commit(unit, reply);
   });
@@ -154,7 +165,7 @@ void SyntheticAgent::send_result(const Unit& unit, const std::string& message_id
 }
 
 void SyntheticAgent::report(const UnitPtr& unit) {
-  const auto step = await(unit, kAnswerTime, &SyntheticAgent::report);
+  const auto step = await(unit, patience(unit), &SyntheticAgent::report);
   send_result(*unit, unit->assignment.lease, [this, unit, step](const Delivery& reply) {
     if (is_current(unit, step)) on_stored(unit, reply);
   });
