@@ -1,15 +1,9 @@
 #pragma once
 
-#include <deque>
 #include <queue>
 #include <vector>
 
-#include "tests/bench/trust/figures.h"
-#include "tests/bench/trust/model.h"
-#include "tests/bench/trust/picture.h"
-#include "tests/bench/trust/population.h"
-#include "tests/bench/trust/random.h"
-#include "tests/bench/trust/rule.h"
+#include "tests/bench/trust/trial.h"
 
 namespace trust_bench {
 
@@ -23,18 +17,6 @@ class Simulation {
   Figures run();
 
  private:
-  struct Unit {
-    Evidence evidence;
-    std::vector<Picture> pictures;  ///< of the submissions
-    Step accepted;
-    float opened = -1;
-    bool open = true;
-    bool closed_once = false;
-    bool wrong = false;
-    std::uint8_t colluders = 0;  ///< that hold it or answered
-    bool honest_answer = false;
-    bool colluded = false;  ///< a colluder answered wrongly
-  };
   enum class Task : std::uint8_t { kReplica, kNoShow, kCanary, kDeadline, kReturn };
   struct Event {
     double time = 0;
@@ -42,14 +24,6 @@ class Simulation {
     std::uint32_t unit = 0;
     Task task = Task::kReplica;
     bool operator>(const Event& other) const { return time > other.time; }
-  };
-  struct Slot {
-    std::uint32_t identity = 0;
-    bool idle = false;
-  };
-  struct Request {
-    std::uint32_t unit = 0;
-    float since = 0;
   };
 
   void handle(const Event& event);
@@ -71,35 +45,15 @@ class Simulation {
   void wake();
 
   void advance(std::uint32_t unit);
-  /// False when nothing more is to do about the unit now.
-  bool carry_out(std::uint32_t unit, const Step& step);
-  void request(std::uint32_t unit, std::uint32_t count);
-  void audit(Unit& unit, std::uint32_t target);
-  void trusted_audit(Unit& unit, std::uint32_t target);
-  void trusted_render(Unit& unit);
-  void accept(std::uint32_t unit, const Step& step);
-  void exclude(const Identities& identities);
-  void retry_units_of_excluded();
 
   static std::uint64_t hash(std::uint64_t unit, std::uint64_t seed) {
     return mixed(mixed(unit) + seed);
   }
 
-  const Model& model_;
-  Rule& rule_;
-  Random random_;
-  Population people_;
-  Studio studio_;
-  Figures figures_;
-  std::vector<Slot> slots_;
-  std::vector<Unit> units_;
-  std::vector<std::vector<std::uint32_t>> units_of_;  ///< by identity: where it answered
-  std::vector<Request> requests_;
+  World world_;
+  Trial trial_;
   std::vector<std::uint32_t> idle_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::deque<std::uint32_t> excluded_;  ///< whose units are not looked at again yet
-  std::size_t open_units_ = 0;
-  double now_ = 0;
 };
 
 }  // namespace trust_bench
