@@ -41,6 +41,12 @@ def lpips_ms(program, models):
     return None
 
 
+def lpips_errors(program, models):
+    """What tests/gpu/lpips_torch.py prints last; None without torch."""
+    script = os.path.join(ROOT, "tests", "gpu", "lpips_torch.py")
+    return printed_json([sys.executable, script, program, models])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10, help="of each run of the pipeline")
@@ -63,11 +69,16 @@ def main():
     if kernels:
         metrics["ssim_psnr_1080p_u8_us"] = (kernels["ssim_psnr_1080p_u8_us"], "us", FRAME_ANALYTICS_U8_US)
         metrics["ssim_psnr_1080p_f32_us"] = (kernels["ssim_psnr_1080p_f32_us"], "us", FRAME_ANALYTICS_F32_US)
+        metrics["ssim_psnr_1080p_f32_log_us"] = (kernels["ssim_psnr_1080p_f32_log_us"], "us", None)
         metrics["k3_over_pair"] = (kernels["k3_over_pair"], "", None)
         metrics["k5_over_pair"] = (kernels["k5_over_pair"], "", None)
+        metrics["ssim_max_abs_error"] = (kernels["ssim_max_abs_error"], "", None)
     lpips = lpips_ms(os.path.join(options.gpu_binaries, "lpips_bench"), options.models)
     if lpips is not None:
         metrics["lpips_alex_1080p_ms"] = (lpips, "ms", None)
+        checked = lpips_errors(os.path.join(options.gpu_binaries, "lpips_bench"), options.models)
+        if checked:
+            metrics["lpips_max_abs_error"] = (checked["lpips_max_abs_error"], "", None)
     if not metrics:
         sys.exit("nothing could be measured")
     report.write(ROOT, "metrics", metrics)

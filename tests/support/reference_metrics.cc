@@ -90,11 +90,6 @@ class Planes {
   std::vector<Plane> planes_;
 };
 
-double peak_of(Depth depth) {
-  if (depth == Depth::kU8) return 255;
-  return depth == Depth::kU16 ? 65535 : 1;
-}
-
 double psnr_of(double relative_mse) {
   return relative_mse == 0 ? std::numeric_limits<double>::infinity()
                            : -10 * std::log10(relative_mse);

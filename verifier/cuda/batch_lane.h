@@ -5,7 +5,7 @@
 
 #include "shared/result.h"
 #include "verifier/cuda/compare.h"
-#include "verifier/cuda/lpips/device_memory.h"
+#include "verifier/cuda/device_memory.h"
 #include "verifier/metrics/metrics.h"
 
 namespace worldshare::verifier::cuda {

@@ -40,44 +40,38 @@ struct Task {
         valid_rows(static_cast<int>(launch.batch.height) - (kTaps - 1) - row0) {}
 };
 
-/// The steps of one chunk.
-template <class Filters>
-__device__ void filter_chunk(Filters& filters,
-                             const Window& window,
-                             const __half* rows,
-                             const Constants& constants,
-                             const Accumulator& twice_c2,
-                             const Task& task,
-                             int chunk,
-                             int my_row,
-                             float& sum) {
+/// The steps of one chunk: `step` takes a column of the chunk, whose 8 columns come in, and which
+/// of the lane's four results count; the first argument of its template says that all do, the
+/// second is the step's parity.
+template <class Step>
+__device__ void walk_chunk(const Task& task, int chunk, int my_row, const Step& step) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int begin = chunk * kChunk - 16;  // the results lag two steps behind the columns
   if (chunk < task.end && begin >= task.first * kChunk && begin + kChunk <= task.last_column &&
       my_row + 16 <= task.valid_rows) {
     const bool ok[4] = {true, true, true, true};
 #pragma unroll 1
-    for (int step = 0; step < 4; step += 2) {
-      filters.template step<true, 0>(window, rows + step * 8, constants, twice_c2, ok, sum);
-      filters.template step<true, 1>(window, rows + step * 8 + 8, constants, twice_c2, ok, sum);
+    for (int column = 0; column < kChunk; column += 16) {
+      step.template operator()<true, 0>(column, ok);
+      step.template operator()<true, 1>(column + 8, ok);
     }
     return;
   }
-  const auto edge_step = [&]<int kParity>(int step) {
+  const auto edge_step = [&]<int kParity>(int column) {
     const int row = my_row + lane / 4;
-    const int column = begin + step * 8 + lane % 4 * 2;
-    const bool left = column >= task.first * kChunk && column < task.last_column;
-    const bool right = column + 1 >= task.first * kChunk && column + 1 < task.last_column;
+    const int x = begin + column + lane % 4 * 2;
+    const bool left = x >= task.first * kChunk && x < task.last_column;
+    const bool right = x + 1 >= task.first * kChunk && x + 1 < task.last_column;
     const bool upper = row < task.valid_rows;
     const bool lower = row + 8 < task.valid_rows;
     const bool ok[4] = {left && upper, right && upper, left && lower, right && lower};
-    filters.template step<false, kParity>(window, rows + step * 8, constants, twice_c2, ok, sum);
+    step.template operator()<false, kParity>(column, ok);
   };
-  const int steps = chunk < task.end ? 4 : 2;
+  const int columns = chunk < task.end ? kChunk : kChunk / 2;
 #pragma unroll 1
-  for (int step = 0; step < steps; step += 2) {
-    edge_step.template operator()<0>(step);
-    edge_step.template operator()<1>(step + 1);
+  for (int column = 0; column < columns; column += 16) {
+    edge_step.template operator()<0>(column);
+    edge_step.template operator()<1>(column + 8);
   }
 }
 
@@ -153,7 +147,9 @@ __global__ void __launch_bounds__(kThreads, 2) compare_kernel(Launch launch) {
     }
     float sum = 0;
     const __half* rows = &chunk_of(chunk).planes[0][0][0][0] + my_rows;
-    filter_chunk(filters, window, rows, constants, twice_c2, task, chunk, my_row, sum);
+    walk_chunk(task, chunk, my_row, [&]<bool kAll, int kParity>(int column, const bool(&ok)[4]) {
+      filters.template step<kAll, kParity>(window, rows + column, constants, twice_c2, ok, sum);
+    });
     dissimilarity += static_cast<double>(sum);
     if (kTwoDeep && chunk < task.end) stage_chunk(chunk + 1);
   }

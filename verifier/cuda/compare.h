@@ -32,7 +32,7 @@ struct PairSums {
   double float_sse = 0;         ///< floats: of the coded values
   double float_alpha_sse = 0;   ///< floats
   double low_pass = 0;          ///< squared differences of the sums of whole 8x8 blocks
-  float noise_ratio = 1;        ///< lower median of (E_b + e) / (E_a + e)
+  double noise_ratio = 1;       ///< lower median of (E_b + e) / (E_a + e)
   std::uint64_t non_finite_mismatches = 0;
 };
 

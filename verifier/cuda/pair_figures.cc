@@ -9,11 +9,6 @@ namespace {
 
 constexpr double kTaps = 11;
 
-double peak_of(Depth depth) {
-  if (depth == Depth::kU8) return 255;
-  return depth == Depth::kU16 ? 65535 : 1;
-}
-
 /// Of a mean squared error over the squared peak.
 double decibels(double error) {
   return error > 0 ? -10 * std::log10(error) : std::numeric_limits<double>::infinity();
@@ -60,7 +55,7 @@ PairMetrics pair_figures(const PairSums& sums, std::span<const float> blocks, co
   }
   const double support = (shape.width - (kTaps - 1)) * (shape.height - (kTaps - 1)) * colours;
   out.ssim = 1 - sums.dissimilarity / support;
-  out.noise_ratio = std::log2(static_cast<double>(sums.noise_ratio));
+  out.noise_ratio = std::log2(sums.noise_ratio);
   const double cells =
       static_cast<double>(shape.width / kLowPassBlock) * (shape.height / kLowPassBlock);
   constexpr double kSamples = kLowPassBlock * kLowPassBlock;

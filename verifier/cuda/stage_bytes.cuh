@@ -9,7 +9,6 @@ namespace worldshare::verifier::cuda {
 __device__ inline __half2 bytes_as_halves(std::uint32_t bytes, int upper) {
   return halves(__byte_perm(bytes, 0x64646464U, upper != 0 ? 0x4342U : 0x4140U));
 }
-__device__ inline __half2 both(float v) { return __float2half2_rn(v); }
 
 /// s = a + b - 255 and d = a - b.
 template <int C>
@@ -25,7 +24,7 @@ __device__ void store_bytes(Chunk<C, std::uint8_t>& chunk,
   for (int i = 0; i < 2; ++i) {
     const __half2 a = bytes_as_halves(bytes_a, i);
     const __half2 b = bytes_as_halves(bytes_b, i);
-    s[i] = bits(__hadd2(__hadd2(a, both(-1279.0F)), __hadd2(b, both(-1024.0F))));
+    s[i] = bits(__hsub2(a, halves(bits(b) ^ 0x00ff00ffU)));  // 1024 + 255 - b
     d[i] = bits(__hsub2(a, b));
   }
   store4(&chunk.planes[0][channel][row][column], s[0], s[1]);

@@ -18,6 +18,11 @@ std::size_t sample_bytes(Depth depth) {
 
 bool is_float(Depth depth) { return depth == Depth::kF16 || depth == Depth::kF32; }
 
+double peak_of(Depth depth) {
+  if (depth == Depth::kU8) return 255;
+  return depth == Depth::kU16 ? 65535 : 1;
+}
+
 std::size_t Shape::stride() const {
   return (row_bytes() + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
 }

@@ -10,6 +10,8 @@ namespace worldshare::verifier {
 enum class Depth : std::uint8_t { kU8, kU16, kF16, kF32 };
 std::size_t sample_bytes(Depth depth);
 bool is_float(Depth depth);
+/// What figures are relative to: 255, 65535, or 1 for floats.
+double peak_of(Depth depth);
 
 struct Shape {
   std::uint32_t width = 0;  ///< pixels

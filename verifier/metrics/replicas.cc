@@ -29,11 +29,6 @@ Result<> check(std::span<const Picture> pictures) {
   return {};
 }
 
-double peak_of(Depth depth) {
-  if (depth == Depth::kU8) return 255;
-  return depth == Depth::kU16 ? 65535 : 1;
-}
-
 }  // namespace
 
 Result<kernels::Replicas> view_replicas(std::span<const Picture> pictures, Coding coding) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "shared/result.h"
-#include "verifier/cuda/lpips/device_memory.h"
+#include "verifier/cuda/device_memory.h"
 #include "verifier/cuda/lpips/packed_weights.h"
 #include "verifier/cuda/lpips/tensor_map.h"
 #include "verifier/cuda/lpips/trunk_layout.h"

@@ -1,4 +1,4 @@
-#include "verifier/cuda/lpips/device_memory.h"
+#include "verifier/cuda/device_memory.h"
 
 #include <fmt/format.h>
 
