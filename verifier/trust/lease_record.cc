@@ -60,7 +60,7 @@ Result<> check_holder(const LeaseRecord& lease,
                       const wire::ResultT& result,
                       const std::string& dispatcher_public_key) {
   if (lease.agent != result.agent) return fail(Errc::kDenied, "the lease is another agent's");
-  const messages::Ticket ticket{lease.lease, lease.agent, lease.scene_sha256, lease.frame};
+  const messages::Ticket ticket{lease.lease, lease.agent, lease.scene_sha256, {lease.frame}};
   if (!messages::check_ticket(dispatcher_public_key, ticket, result.ticket)) {
     return fail(Errc::kDenied, "the ticket is not the dispatcher's");
   }
