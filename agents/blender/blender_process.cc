@@ -24,10 +24,13 @@ Result<std::filesystem::path> write_driver(const std::filesystem::path& scratch)
     std::filesystem::create_directories(scratch / name, error);
     if (error) return fail(Errc::kUnavailable, "cannot create " + (scratch / name).string());
   }
-  auto report = write_file_atomically(folder / "scene_report.py", kSceneReportText);
-  if (!report) return std::unexpected(report.error());
-  auto driver = write_file_atomically(folder / "driver.py", kDriverText);
-  if (!driver) return std::unexpected(driver.error());
+  for (const auto& [name, text] :
+       {std::pair{"scene_report.py", kSceneReportText},
+        std::pair{"frame_parts.py", kFramePartsText}, std::pair{"driver.py", kDriverText}}) {
+    if (auto ok = write_file_atomically(folder / name, text); !ok) {
+      return std::unexpected(ok.error());
+    }
+  }
   return folder / "driver.py";
 }
 
