@@ -48,7 +48,13 @@ constexpr const char* kAddVerdict = R"(
 
 constexpr const char* kAddOutput = R"(
   insert into outputs (unit, job, frame, artifact, size_bytes)
-  select unit, $2, $3, artifact, size_bytes from results where lease = $1)";
+  select r.unit, $2, $3, r.artifact, r.size_bytes
+    from results r join units u on u.id = r.unit where r.lease = $1 and u.shard = '')";
+
+// A part becomes an output together with the others of its frame.
+constexpr const char* kAwaitAssembly = R"(
+  insert into assemblies (job, frame) select job, frame from units where id = $1 and shard <> ''
+  on conflict do nothing)";
 
 constexpr const char* kJudgeAll = R"(
   update results set judged = case when lease = any($2) then 'agreed'
@@ -182,6 +188,7 @@ Result<> Docket::mark(const std::string& lease, const std::string& judged) {
 
 Result<> Docket::accept(const std::string& accepted_lease, const std::vector<std::string>& agreed) {
   if (auto ok = run(kAddOutput, {accepted_lease, lease_->job, lease_->frame}); !ok) return ok;
+  if (auto ok = run(kAwaitAssembly, {lease_->unit}); !ok) return ok;
   if (auto ok = run(kJudgeAll, {lease_->unit, pg::array(agreed)}); !ok) return ok;
   if (auto ok = run(kCredit, {lease_->unit, lease_->job}); !ok) return ok;
   return run(kRecordOwners, {lease_->unit});

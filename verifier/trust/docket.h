@@ -57,7 +57,8 @@ class Docket {
   Result<> add_verdict(const Verdict& verdict);
   /// `judged` as in results.judged.
   Result<> mark(const std::string& lease, const std::string& judged);
-  /// Writes the output, what becomes of each result, credit, and the owners' records.
+  /// Writes the output, or that the frame of which this is a part may be assembled, what becomes of
+  /// each result, credit, and the owners' records.
   Result<> accept(const std::string& accepted_lease, const std::vector<std::string>& agreed);
   /// Nobody earns and nobody is blamed: it is not known who was right.
   Result<> give_up();

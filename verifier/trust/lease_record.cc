@@ -1,13 +1,14 @@
 #include "verifier/trust/lease_record.h"
 
 #include "shared/messages/ticket.h"
+#include "verifier/assembly/assemble.h"
 
 namespace worldshare::verifier {
 namespace {
 
 constexpr const char* kLoadLease = R"(
   select r.owner, r.agent, r.state, r.committed_sha256, r.committed_bytes, u.id, u.job, u.frame,
-         j.scene, j.replicas, j.max_replicas, j.manifest::text
+         j.scene, j.replicas, j.max_replicas, j.manifest::text, u.shard
     from replicas r join units u on u.id = r.unit join jobs j on j.id = u.job
    where r.lease = $1)";
 
@@ -19,11 +20,26 @@ image::Format to_format(wire::ImageFormat format) {
   }
 }
 
-Result<ImageLimits> image_limits(const std::string& job, std::string_view manifest_json) {
+Result<messages::Shard> shard_of(const std::string& job,
+                                 std::int32_t frame,
+                                 std::string_view text) {
+  if (text.empty()) return messages::Shard{frame};
+  auto shard = messages::parse_shard(text);
+  if (!shard || shard->frame != frame) {
+    return fail(Errc::kInternal, "a unit of job " + job + " has an unreadable shard");
+  }
+  return shard;
+}
+
+Result<ImageLimits> image_limits(const std::string& job,
+                                 std::string_view manifest_json,
+                                 const messages::Shard& shard) {
   const auto manifest = messages::parse_json<wire::Manifest>(manifest_json);
   if (!manifest || !manifest->output) {
     return fail(Errc::kInternal, "the stored manifest of job " + job + " cannot be read");
   }
+  const messages::FrameSize frame{manifest->output->width, manifest->output->height};
+  if (messages::is_part_of_frame(shard)) return part_limits(shard, frame);
   ImageLimits out;
   out.format = to_format(manifest->output->format);
   out.width = manifest->output->width;
@@ -50,7 +66,10 @@ Result<LeaseRecord> load_lease(pg::Connection& connection, const std::string& le
   out.scene_sha256 = rows->str(0, 8);
   out.policy.replicas = static_cast<unsigned>(rows->integer(0, 9));
   out.policy.max_replicas = static_cast<unsigned>(rows->integer(0, 10));
-  const auto image = image_limits(out.job, rows->text(0, 11));
+  const auto shard = shard_of(out.job, out.frame, rows->text(0, 12));
+  if (!shard) return std::unexpected(shard.error());
+  out.shard = *shard;
+  const auto image = image_limits(out.job, rows->text(0, 11), out.shard);
   if (!image) return std::unexpected(image.error());
   out.image = *image;
   return out;
@@ -60,7 +79,7 @@ Result<> check_holder(const LeaseRecord& lease,
                       const wire::ResultT& result,
                       const std::string& dispatcher_public_key) {
   if (lease.agent != result.agent) return fail(Errc::kDenied, "the lease is another agent's");
-  const messages::Ticket ticket{lease.lease, lease.agent, lease.scene_sha256, {lease.frame}};
+  const messages::Ticket ticket{lease.lease, lease.agent, lease.scene_sha256, lease.shard};
   if (!messages::check_ticket(dispatcher_public_key, ticket, result.ticket)) {
     return fail(Errc::kDenied, "the ticket is not the dispatcher's");
   }

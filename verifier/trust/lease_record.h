@@ -4,6 +4,7 @@
 #include <string>
 
 #include "shared/messages/messages.h"
+#include "shared/messages/shard.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 #include "verifier/consensus/consensus.h"
@@ -22,6 +23,7 @@ struct LeaseRecord {
   std::int64_t unit = 0;
   std::string job;
   std::int32_t frame = 0;
+  messages::Shard shard;  ///< of this frame
   std::string scene_sha256;
   Policy policy;
   ImageLimits image;  ///< what the artifact must be; pixel_bytes is left to the caller
