@@ -4,8 +4,10 @@
 #include <iostream>
 
 #include "agents/agent.h"
+#include "agents/blender/finish.h"
 #include "agents/blender/probe.h"
 #include "agents/scene_analysis.h"
+#include "shared/files.h"
 #include "shared/ids.h"
 #include "shared/log.h"
 #include "shared/signals.h"
@@ -18,6 +20,11 @@ struct Flags {
   std::string config;
   std::string init_key;
   std::string analyse;
+  std::string finish;
+  std::string picture;
+  std::string format = "png";
+  std::string out;
+  std::int32_t frame = 0;
   std::string blender;
   bool probe = false;
 };
@@ -65,6 +72,24 @@ int probe(const agent::Config& config) {
   return 0;
 }
 
+/// 2: the same call will fail again.
+int finish(const agent::Config& config, const Flags& flags) {
+  const Scratch scratch;
+  agent::BlenderOptions options;
+  options.blender = config.blender;
+  options.scratch = scratch.path;
+  const agent::FinishOrder order{flags.finish, flags.picture, flags.frame, flags.format};
+  auto image = agent::finish_frame(options, order, config.artifact_bytes);
+  if (image) {
+    const std::string_view bytes(reinterpret_cast<const char*>(image->data()), image->size());
+    auto written = write_file_atomically(flags.out, bytes);
+    return written ? 0 : complain(written.error());
+  }
+  const bool hopeless = image.error().code == Errc::kInvalid;
+  complain(image.error());
+  return hopeless ? 2 : 1;
+}
+
 int serve(const agent::Config& config, const std::string& effective) {
   StopOnSignal stop;
   init_log("agent", config.log_level);
@@ -88,6 +113,13 @@ int main(int argc, char** argv) {
   app.add_option("--config", flags.config, "YAML file")->check(CLI::ExistingFile);
   app.add_option("--init-key", flags.init_key, "make a seed file, print the public key");
   app.add_option("--analyse", flags.analyse, "print what a .blend needs, as JSON");
+  auto* finish_option = app.add_option(
+      "--finish", flags.finish, "the .blend whose frame is finished from an assembled picture");
+  app.add_option("--picture", flags.picture, "with --finish: the assembled float OpenEXR")
+      ->needs(finish_option);
+  app.add_option("--frame", flags.frame, "with --finish: its number")->needs(finish_option);
+  app.add_option("--format", flags.format, "with --finish: png, jpeg or exr")->needs(finish_option);
+  app.add_option("--out", flags.out, "with --finish: the image to write")->needs(finish_option);
   app.add_option("--blender", flags.blender, "the Blender to use");
   app.add_flag("--probe", flags.probe, "print what this machine's Blender can do, as JSON");
   app.set_version_flag("--version", WORLDSHARE_VERSION);
@@ -101,6 +133,7 @@ int main(int argc, char** argv) {
   }
   if (!flags.blender.empty()) config.blender = flags.blender;
   if (!flags.analyse.empty()) return analyse(config, flags.analyse);
+  if (!flags.finish.empty()) return finish(config, flags);
   if (flags.probe) return probe(config);
   return serve(config, fields.describe());
 }

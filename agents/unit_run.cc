@@ -8,6 +8,7 @@
 #include "agents/laboratory/tamper.h"
 #include "shared/http/client.h"
 #include "shared/messages/messages.h"
+#include "shared/messages/shard.h"
 #include "shared/scene/blend_file.h"
 
 namespace worldshare::agent {
@@ -101,6 +102,8 @@ Result<> UnitRun::download(const std::filesystem::path& part) {
 }
 
 wire::ResultT UnitRun::render(SceneCache::Hold scene) {
+  const auto asked = request();
+  if (!asked) return failed("bad_shard", asked.error().message, "");
   services_.book.set_phase(assignment_.lease, wire::LeasePhase::loading);
   auto checked = scene::check_blend_file(scene.path(), services_.config.scene_plain_bytes);
   if (!checked) return failed("scene_unreadable", checked.error().message, "");
@@ -109,7 +112,7 @@ wire::ResultT UnitRun::render(SceneCache::Hold scene) {
   const RenderObserver observer{
       [&] { services_.book.set_phase(lease, wire::LeasePhase::rendering); },
       [&](double fraction) { services_.book.set_progress(lease, fraction); }};
-  const RenderRequest unit = request();
+  const RenderRequest& unit = *asked;
   const RenderOutcome outcome = blender_.renderer.render(scene.path(), unit, observer, stop_);
   blender_.scene = std::move(scene);
   if (outcome.end != RenderEnd::kDone) {
@@ -128,9 +131,16 @@ wire::ResultT UnitRun::render(SceneCache::Hold scene) {
   return out;
 }
 
-RenderRequest UnitRun::request() const {
+Result<RenderRequest> UnitRun::request() const {
+  const auto shard = messages::shard_of(assignment_);
+  if (!shard) return std::unexpected(shard.error());
+  if (shard->frame_count != 1) {
+    return fail(Errc::kInvalid, "this agent renders one frame in a unit");
+  }
   RenderRequest out;
-  out.frame = assignment_.frame;
+  out.frame = shard->frame;
+  out.tile = shard->tile;
+  out.samples = shard->samples;
   out.width = assignment_.output->width;
   out.height = assignment_.output->height;
   out.format = assignment_.output->format;

@@ -56,7 +56,7 @@ class UnitRun {
   wire::ResultT failed(const std::string& code,
                        const std::string& error,
                        const std::string& log_tail) const;
-  RenderRequest request() const;
+  Result<RenderRequest> request() const;
 
   SlotServices& services_;
   WarmBlender& blender_;

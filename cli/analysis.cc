@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -45,6 +46,10 @@ Analysis read(const json::object& object) {
   out.height = static_cast<std::uint32_t>(number(object, "height"));
   out.frame_start = static_cast<std::int32_t>(number(object, "frame_start"));
   out.frame_end = static_cast<std::int32_t>(number(object, "frame_end"));
+  out.samples = static_cast<std::uint32_t>(std::max<std::int64_t>(0, number(object, "samples")));
+  const auto* adaptive = object.if_contains("adaptive");
+  out.adaptive = adaptive != nullptr && adaptive->is_bool() && adaptive->as_bool();
+  out.whole_frames = texts(object, "whole_frames");
   out.features = texts(object, "features");
   out.blender_features = texts(object, "blender_features");
   if (const auto* problems = object.if_contains("problems");
@@ -76,6 +81,16 @@ Result<std::string> output_of(Process& process) {
   for (ssize_t n = 0; (n = ::read(process.output_fd(), buffer, sizeof buffer)) > 0;) {
     out.append(buffer, static_cast<std::size_t>(n));
     if (out.size() > (4U << 20)) return fail(Errc::kCorrupt, "the analysis talks too much");
+  }
+  return out;
+}
+
+std::unique_ptr<wire::ShardingT> sharding_of(const Analysis& analysis) {
+  auto out = std::make_unique<wire::ShardingT>();
+  out->samples = analysis.samples;
+  out->adaptive = analysis.adaptive;
+  for (const auto& reason : analysis.whole_frames) {
+    out->whole_frames.push_back(messages::clean_text(reason, 200));
   }
   return out;
 }
@@ -178,6 +193,7 @@ Result<wire::ManifestT> make_manifest(const std::filesystem::path& scene,
   manifest.policy = std::make_unique<wire::PolicyT>();
   manifest.policy->replicas = static_cast<std::uint8_t>(replicas);
   manifest.policy->max_replicas = static_cast<std::uint8_t>(max_replicas);
+  manifest.sharding = sharding_of(analysis);
   if (auto ok = messages::check(manifest); !ok) return std::unexpected(ok.error());
   return manifest;
 }

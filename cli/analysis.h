@@ -26,6 +26,9 @@ struct Analysis {
   std::uint32_t height = 0;
   std::int32_t frame_start = 1;
   std::int32_t frame_end = 1;
+  std::uint32_t samples = 0;                  ///< per pixel
+  bool adaptive = false;                      ///< sampling
+  std::vector<std::string> whole_frames;      ///< what forbids rendering a frame in parts
   std::vector<std::string> features;          ///< that the scene needs
   std::vector<std::string> blender_features;  ///< that this machine has
   std::vector<SceneProblem> problems;

@@ -232,7 +232,7 @@ void Dispatcher::send(const Lease& lease) {
   wire::AssignmentT assignment;
   assignment.lease = lease.id;
   assignment.ticket = messages::sign_ticket(
-      parts_.key, {lease.id, lease.agent, manifest.scene->sha256, unit->frame});
+      parts_.key, {lease.id, lease.agent, manifest.scene->sha256, {unit->frame}});
   assignment.scene = copy(*manifest.scene);
   assignment.scene_url =
       parts_.signer.sign(blobs::Access::kGet, manifest.scene->sha256, manifest.scene->size_bytes,

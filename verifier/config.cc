@@ -26,6 +26,10 @@ YamlFields Config::fields() {
       .add("lpips.network", backends.lpips)
       .add("lpips.models_directory", backends.lpips_models_directory)
       .add("lpips.cpu_pixels", backends.lpips_cpu_pixels)
+      .add("assembly.agent_program", agent_program)
+      .add("assembly.agent_config", agent_config)
+      .add("assembly.folder", assembly_folder)
+      .add("assembly.memory_bytes", assembly_bytes)
       .add("workers", workers)
       .add("startup.wait_seconds", startup_wait)
       .add("log.level", log_level);

@@ -30,6 +30,12 @@ struct Config {
 
   BackendOptions backends;
 
+  /// Puts frames together from their parts. The agent's program does what needs Blender.
+  std::filesystem::path agent_program = "worldshare-agent";
+  std::filesystem::path agent_config;                  ///< its YAML; empty: its defaults
+  std::filesystem::path assembly_folder = "assembly";  ///< one float picture at a time
+  std::uint64_t assembly_bytes = 4ULL << 30;           ///< memory of one frame
+
   std::uint32_t workers = 2;                       ///< results judged at once
   std::chrono::milliseconds startup_wait{30'000};  ///< how long services may take to appear
   std::string log_level = "info";

@@ -8,6 +8,7 @@
 
 #include "shared/crypto.h"
 #include "shared/signals.h"
+#include "verifier/assembly/assembly_line.h"
 #include "verifier/health.h"
 #include "verifier/verifier.h"
 
@@ -45,6 +46,25 @@ Result<std::unique_ptr<nats::Connection>> connect_broker(const Config& config,
   options.name = "verifier";
   options.seed = key->seed();
   return wait_for("broker", config, stop, [&] { return nats::Connection::open(options); });
+}
+
+AssemblerOptions assembler_options(const Config& config) {
+  AssemblerOptions out;
+  out.finisher.agent_program = config.agent_program;
+  out.finisher.agent_config = config.agent_config;
+  out.finisher.image_bytes = config.artifact_limit_bytes;
+  out.scratch = config.assembly_folder;
+  out.memory_bytes = config.assembly_bytes;
+  return out;
+}
+
+Result<std::unique_ptr<AssemblyLine>> open_assembly_line(const Config& config,
+                                                         Assembler& assembler,
+                                                         std::stop_token stop) {
+  auto database = wait_for("PostgreSQL", config, stop,
+                           [&] { return pg::Connection::open(config.postgres_conninfo); });
+  if (!database) return std::unexpected(database.error());
+  return std::make_unique<AssemblyLine>(std::move(*database), assembler);
 }
 
 class Workers {
@@ -107,10 +127,13 @@ Result<> serve(const Config& config, std::stop_token stop) {
                     {.cache = &cache, .lpips = backends->lpips.get()});
   Workers workers(config, **broker, evidence);
   if (auto ok = workers.open(stop); !ok) return ok;
+  Assembler assembler(artifacts, assembler_options(config));
+  auto line = open_assembly_line(config, assembler, stop);
+  if (!line) return std::unexpected(line.error());
   HealthPage page([&] {
     const auto [broker_up, database_up] = workers.services();
-    return HealthState{broker_up, database_up, std::string(backends->metrics->name()),
-                       backends->lpips->status()};
+    return HealthState{broker_up, database_up && (*line)->healthy(),
+                       std::string(backends->metrics->name()), backends->lpips->status()};
   });
   http::ServerOptions http;
   http.address = config.http_address;
@@ -122,7 +145,10 @@ Result<> serve(const Config& config, std::stop_token stop) {
                (*server)->port(), config.workers);
   spdlog::info("pictures are compared by metrics=\"{}\" lpips=\"{}\"", backends->metrics->name(),
                backends->lpips->status());
-  workers.run(stop);
+  {
+    const std::jthread assembling([&line, stop] { (*line)->run(stop); });
+    workers.run(stop);
+  }
   spdlog::info("verifier has stopped");
   return {};
 }

@@ -41,12 +41,28 @@ Result<Bytes> read_regular_file(const std::filesystem::path& path, std::uint64_t
   return bytes;
 }
 
-image::Format wanted_format(wire::ImageFormat format) {
+image::Format to_format(wire::ImageFormat format) {
   switch (format) {
     case wire::ImageFormat::jpeg: return image::Format::kJpeg;
     case wire::ImageFormat::exr: return image::Format::kExr;
     default: return image::Format::kPng;
   }
+}
+
+Result<> check_header(const image::Header& header, const RenderRequest& request) {
+  const messages::Shard shard = shard_of(request);
+  const auto box =
+      messages::rendered_box(shard, messages::FrameSize{request.width, request.height});
+  const bool part = messages::is_part_of_frame(shard);
+  const image::Format format = part ? image::Format::kExr : to_format(request.format);
+  const bool same_size = header.width == box.width() && header.height == box.height();
+  const bool floats = header.floating_point && header.bits == 32 && header.channels == 4;
+  if (header.format == format && same_size && (floats || !part)) return {};
+  return fail(Errc::kCorrupt,
+              fmt::format("the image is {} {}x{} with {} channels of {} bits, asked was {} {}x{}{}",
+                          image::to_string(header.format), header.width, header.height,
+                          header.channels, header.bits, image::to_string(format), box.width(),
+                          box.height(), part ? " with 4 channels of 32 bits" : ""));
 }
 
 }  // namespace
@@ -60,14 +76,7 @@ Result<Bytes> read_artifact(const std::filesystem::path& image,
   if (!canonical) return canonical;
   auto header = image::read_header(*canonical);
   if (!header) return std::unexpected(header.error());
-  if (header->format != wanted_format(request.format) || header->width != request.width ||
-      header->height != request.height) {
-    return fail(
-        Errc::kCorrupt,
-        fmt::format("the image is {} {}x{}, asked was {} {}x{}", image::to_string(header->format),
-                    header->width, header->height, wire::EnumNameImageFormat(request.format),
-                    request.width, request.height));
-  }
+  if (auto ok = check_header(*header, request); !ok) return std::unexpected(ok.error());
   return canonical;
 }
 

@@ -31,7 +31,8 @@ Result<> make_folder(const fs::path& folder) {
 
 Result<> write_scripts(const Sandbox& sandbox, const fs::path& folder) {
   for (const auto& [name, text] :
-       {std::pair{"scene_report.py", kSceneReportText}, std::pair{"driver.py", kDriverText}}) {
+       {std::pair{"scene_report.py", kSceneReportText},
+        std::pair{"frame_parts.py", kFramePartsText}, std::pair{"driver.py", kDriverText}}) {
     if (auto ok = write_file_atomically(folder / name, text); !ok) return ok;
     if (auto ok = sandbox.show(folder / name); !ok) return ok;
   }
@@ -148,6 +149,14 @@ Result<> BlenderProcess::empty_unit_folder() {
   fs::remove_all(unit_folder(), error);
   if (auto ok = make_folder(unit_folder()); !ok) return ok;
   return sandbox_.give(unit_folder());
+}
+
+Result<> BlenderProcess::give_file(const fs::path& file, const std::string& name) {
+  if (file.empty()) return {};
+  std::error_code error;
+  fs::copy_file(file, unit_folder() / name, error);
+  if (error) return fail(Errc::kUnavailable, "cannot copy " + file.string());
+  return sandbox_.give(unit_folder() / name);
 }
 
 void BlenderProcess::pump(std::chrono::milliseconds time) {

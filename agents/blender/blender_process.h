@@ -46,6 +46,8 @@ class BlenderProcess {
   const std::filesystem::path& scene() const { return scene_; }
   /// An empty folder for the files of one unit.
   Result<> empty_unit_folder();
+  /// A copy of `file` there, under this name; nothing for an empty path.
+  Result<> give_file(const std::filesystem::path& file, const std::string& name);
   /// Where that is, for this program and for the Blender.
   std::filesystem::path unit_folder() const { return room_.work / "unit"; }
   std::filesystem::path unit_folder_inside() const { return sandbox_.work_inside(room_) / "unit"; }

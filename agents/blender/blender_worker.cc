@@ -11,6 +11,7 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kPollTime{100};
 constexpr milliseconds kScratchCheckTime{2000};
+constexpr const char* kAssembledName = "assembled.exr";  // as driver.py knows it
 
 std::string unit_line(const RenderRequest& request, const std::filesystem::path& output) {
   boost::json::object unit{{"frame", request.frame},
@@ -19,6 +20,16 @@ std::string unit_line(const RenderRequest& request, const std::filesystem::path&
                            {"height", request.height},
                            {"engine", wire::EnumNameEngine(request.engine)},
                            {"format", wire::EnumNameImageFormat(request.format)}};
+  if (request.tile) {
+    const auto box = messages::rendered_box(shard_of(request),
+                                            messages::FrameSize{request.width, request.height});
+    unit["tile"] = boost::json::array{box.x0, box.y0, box.x1, box.y1};
+    unit["margin"] = request.tile->margin;
+  }
+  if (request.samples) {
+    const auto& [first, count, total] = *request.samples;
+    unit["samples"] = boost::json::array{first, count, total};
+  }
   if (!request.tamper.empty()) unit["tamper"] = request.tamper;
   return boost::json::serialize(unit);
 }
@@ -74,9 +85,19 @@ std::uint64_t folder_bytes(const std::filesystem::path& folder) {
 
 }  // namespace
 
+messages::Shard shard_of(const RenderRequest& request) {
+  messages::Shard out;
+  out.frame = request.frame;
+  out.tile = request.tile;
+  out.samples = request.samples;
+  return out;
+}
+
 Result<std::unique_ptr<BlenderWorker>> BlenderWorker::start(const BlenderOptions& options,
-                                                            const std::filesystem::path& scene) {
-  auto process = BlenderProcess::start(options, "worker", scene);
+                                                            const std::filesystem::path& scene,
+                                                            WorkerMode mode) {
+  const char* name = mode == WorkerMode::kFinish ? "finish" : "worker";
+  auto process = BlenderProcess::start(options, name, scene);
   if (!process) return std::unexpected(process.error());
   return std::unique_ptr<BlenderWorker>(new BlenderWorker(options, std::move(*process)));
 }
@@ -101,6 +122,9 @@ RenderOutcome BlenderWorker::render(const RenderRequest& request,
   observer.on_loaded();
   if (auto empty = process_.empty_unit_folder(); !empty) {
     return finish(failure("scratch", empty.error().message));
+  }
+  if (auto given = process_.give_file(request.assembled, kAssembledName); !given) {
+    return finish(failure("scratch", given.error().message));
   }
   // A Blender that is gone shows in wait_for().
   std::ignore = process_.send(unit_line(request, process_.unit_folder_inside()));

@@ -11,19 +11,28 @@
 
 #include "agents/blender/blender_process.h"
 #include "manifest_generated.h"
+#include "shared/messages/shard.h"
 #include "shared/result.h"
 
 namespace worldshare::agent {
 
 struct RenderRequest {
   std::int32_t frame = 0;
-  std::uint32_t width = 0;  ///< pixels; what the scene must have
+  std::uint32_t width = 0;  ///< pixels of the whole frame; what the scene must have
   std::uint32_t height = 0;
   wire::Engine engine = wire::Engine::cycles;
-  wire::ImageFormat format = wire::ImageFormat::png;
+  wire::ImageFormat format = wire::ImageFormat::png;  ///< what the scene must have
+  /// A part of the frame, handed in as float OpenEXR; neither: the whole in the scene's format.
+  std::optional<messages::Tile> tile = {};
+  std::optional<messages::SampleRange> samples = {};
+  /// Of a worker that finishes: the frame's assembled float picture, an OpenEXR file.
+  std::filesystem::path assembled;
   std::chrono::steady_clock::time_point deadline;
   std::string tamper;  ///< laboratory only, see agents/laboratory
 };
+
+/// As a shard of one frame.
+messages::Shard shard_of(const RenderRequest& request);
 
 /// Called on the rendering thread.
 struct RenderObserver {
@@ -48,12 +57,18 @@ struct RenderOutcome {
   std::string log_tail;
 };
 
+enum class WorkerMode : std::uint8_t {
+  kRender,
+  kFinish,  ///< nothing is rendered: assembled pictures become the artist's images
+};
+
 /// One warm Blender with one scene loaded, rendering frame after frame. Thread-confined; the
 /// destructor kills the Blender.
 class BlenderWorker {
  public:
   static Result<std::unique_ptr<BlenderWorker>> start(const BlenderOptions& options,
-                                                      const std::filesystem::path& scene);
+                                                      const std::filesystem::path& scene,
+                                                      WorkerMode mode = WorkerMode::kRender);
 
   /// Renders one frame into the unit folder. After anything but kDone and a kFailed with alive()
   /// the worker is of no more use.

@@ -1,6 +1,7 @@
 """Runs inside Blender and speaks JSON lines; see agents/README.md for the protocol.
 
     blender -b --factory-startup -noaudio -Y SCENE --python-exit-code 57 -P driver.py -- worker 3
+    ... -- finish 3         turns assembled float pictures into the artist's images
     ... -- analyse 3        prints one object that describes the scene
     ... -- probe 3          without a scene: what this Blender can do
 """
@@ -18,15 +19,13 @@ sys.dont_write_bytecode = True
 
 import bpy  # noqa: E402
 
+import frame_parts  # noqa: E402
 import scene_report  # noqa: E402
+from frame_parts import Refusal  # noqa: E402
 
+# What finish finds in the folder of its output.
+ASSEMBLED = "assembled.exr"
 HANDLERS = ("load_", "save_", "render_", "frame_change_", "depsgraph_", "undo_", "redo_", "composite_", "object_bake")
-
-
-class Refusal(Exception):
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.code = code
 
 
 def report(descriptor, message):
@@ -103,6 +102,8 @@ def check_unit(scene, unit):
     for key, value in found.items():
         if unit[key] != value:
             raise Refusal("mismatch", "The job says %s %s, the scene has %s." % (key, unit[key], value))
+    if frame_parts.is_part(unit):
+        frame_parts.check_part(scene, unit)
 
 
 def explain_render_error(error):
@@ -115,8 +116,15 @@ def explain_render_error(error):
     return Refusal("render_failed", text or "Blender gave no reason.")
 
 
+def render_unit(scene, unit):
+    if not frame_parts.is_part(unit):
+        return render_frame(scene, unit)
+    with frame_parts.part_settings(scene, unit):
+        return render_frame(scene, unit)
+
+
 def render_frame(scene, unit):
-    """Renders one whole frame exactly as `blender -b FILE -f N` would, and returns the image's path."""
+    """Renders one frame exactly as `blender -b FILE -f N` would, and returns the image's path."""
     scene.render.use_file_extension = True
     base = os.path.join(unit["output"], "frame")
     scene.render.filepath = base
@@ -156,7 +164,19 @@ def brighten_region(path):
     bpy.data.images.remove(image)
 
 
-def work(descriptor, scene, refusal, unit):
+def finish_frame(scene, unit, links):
+    """What a local render of the frame would have written, from its assembled float picture."""
+    image = bpy.data.images.load(os.path.join(unit["output"], ASSEMBLED), check_existing=False)
+    try:
+        if tuple(image.size) != (unit["width"], unit["height"]):
+            raise Refusal("mismatch", "The assembled picture has %d x %d pixels." % tuple(image.size))
+        frame_parts.show(image, links)
+        return render_frame(scene, unit)
+    finally:
+        bpy.data.images.remove(image)
+
+
+def work(descriptor, scene, refusal, unit, render):
     started = time.monotonic()
     answer = {"frame": unit["frame"], "seconds": 0.0}
     try:
@@ -164,7 +184,7 @@ def work(descriptor, scene, refusal, unit):
             raise refusal
         check_unit(scene, unit)
         report(descriptor, {"event": "started", "frame": unit["frame"]})
-        answer["path"] = render_frame(scene, unit)
+        answer["path"] = render(scene, unit)
         if unit.get("tamper") == "brighten_region":
             brighten_region(answer["path"])
         answer["event"] = "done"
@@ -176,26 +196,43 @@ def work(descriptor, scene, refusal, unit):
     report(descriptor, answer)
 
 
-def worker(descriptor):
+def serve(descriptor, prepare, render):
+    """Units on stdin, reports on the descriptor, until stdin ends."""
     scene, refusal = bpy.context.scene, None
     try:
         check_loaded()
         make_safe(scene)
         check_scene(scene)
+        prepare(scene)
     except Refusal as reason:
         refusal = reason
     flush_output()
     report(descriptor, {"event": "ready", "code": refusal.code if refusal else ""})
     with open(0, "r", encoding="utf-8", closefd=False) as units:
         for line in iter(units.readline, ""):
-            work(descriptor, scene, refusal, json.loads(line))
+            work(descriptor, scene, refusal, json.loads(line), render)
     leave()
+
+
+def worker(descriptor):
+    serve(descriptor, lambda scene: None, render_unit)
+
+
+def finish(descriptor):
+    links = []
+
+    def prepare(scene):
+        frame_parts.require_divisible(scene)
+        links.extend(frame_parts.take_layers_from_image(scene))
+
+    serve(descriptor, prepare, lambda scene, unit: finish_frame(scene, unit, links))
 
 
 def analyse(descriptor):
     try:
         check_loaded()
-        report(descriptor, scene_report.describe(bpy.context.scene))
+        scene = bpy.context.scene
+        report(descriptor, {**scene_report.describe(scene), **frame_parts.describe(scene)})
     except Refusal as reason:
         entry = scene_report.problem(reason.code, str(reason), "Save the file again with Blender.")
         report(descriptor, {"problems": [entry]})
@@ -215,7 +252,7 @@ def probe(descriptor):
     leave()
 
 
-MODES = {"worker": worker, "analyse": analyse, "probe": probe}
+MODES = {"worker": worker, "finish": finish, "analyse": analyse, "probe": probe}
 
 mode, descriptor_text = sys.argv[sys.argv.index("--") + 1:][:2]
 MODES[mode](int(descriptor_text))

@@ -219,8 +219,10 @@ Result<> Stack::write_verifier_config() {
       "http:\n  port: " + std::to_string(health_port_) + "\nblobs:\n  " +
       line("directory", (state / "blobs").string()) + "nats:\n  " + line("url", nats_url_) + "  " +
       line("seed_file", (state / "keys/verifier.seed").string()) + "dispatcher:\n  " +
-      line("public_key", dispatcher->public_key()) + "postgres:\n  " + line("conninfo", conninfo_) +
-      "log:\n  level: " + options_.log_level + "\n";
+      line("public_key", dispatcher->public_key()) + "assembly:\n  " +
+      line("agent_program", (programs_ / "worldshare-agent").string()) + "  " +
+      line("folder", (state / "assembly").string()) + "postgres:\n  " +
+      line("conninfo", conninfo_) + "log:\n  level: " + options_.log_level + "\n";
   return write_file_atomically(state / "verifier.yaml", text, 0600);
 }
 

@@ -25,7 +25,7 @@ constexpr const char* kOpenReplicas = R"(
 
 constexpr const char* kMakeUnits = R"(
   insert into units (job, frame, replicas_wanted) select $1, f, $3 from unnest($2::integer[]) f
-  on conflict (job, frame) do update set frame = excluded.frame returning id, frame)";
+  on conflict (job, frame, shard) where state <> 'replaced' do update set frame = excluded.frame returning id, frame)";
 
 constexpr const char* kCountMade = R"(
   update jobs set frames_made = $2, state = 'active', started_at = coalesce(started_at, now())

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "shared/crypto.h"
+#include "shared/messages/shard.h"
 
 namespace worldshare::messages {
 namespace {
@@ -55,8 +56,7 @@ Result<> check_frames(const wire::FrameRangeT* frames, const ManifestLimits& lim
     return wrong("frames.last",
                  "is before frames.first; a range runs forwards, for example 1 to 250");
   }
-  // Blender's own limits for frame numbers (MINAFRAME, MAXFRAME).
-  if (*frames->first < -1'048'574 || *frames->last > 1'048'574) {
+  if (*frames->first < kFirstFrame || *frames->last > kLastFrame) {
     return wrong("frames", "frame numbers must lie within -1048574..1048574, Blender's own limits");
   }
   const std::int64_t count = (std::int64_t{*frames->last} - *frames->first) / frames->step + 1;
@@ -113,6 +113,42 @@ Result<> check_policy(const wire::PolicyT* policy) {
   return {};
 }
 
+Result<> check_seconds(const char* field, float seconds) {
+  if (std::isfinite(seconds) && seconds >= 0 && seconds <= 1e7F) return {};
+  return wrong(field, "must be a number of seconds, 0 to 10000000");
+}
+
+Result<> check_estimate(const wire::EstimateT* estimate) {
+  if (estimate == nullptr) return {};
+  if (auto ok = check_seconds("estimate.seconds_per_frame", estimate->seconds_per_frame); !ok) {
+    return ok;
+  }
+  return check_seconds("estimate.fixed_seconds", estimate->fixed_seconds);
+}
+
+Result<> check_sharding(const wire::ShardingT* sharding) {
+  if (sharding == nullptr) return {};
+  if (sharding->mode > wire::ShardMode::MAX)
+    return wrong("sharding.mode", "must be automatic, frames, tiles or samples");
+  if (sharding->unit_seconds < 10 || sharding->unit_seconds > 86'400)
+    return wrong("sharding.unit_seconds", "must be 10 to 86400 seconds");
+  if (sharding->max_frames < 1 || sharding->max_frames > kMaxShardFrames)
+    return wrong("sharding.max_frames", "must be 1 to " + std::to_string(kMaxShardFrames));
+  if (sharding->max_tiles < 1 || sharding->max_tiles > 4096)
+    return wrong("sharding.max_tiles", "must be 1 to 4096");
+  if (sharding->max_sample_ranges < 1 || sharding->max_sample_ranges > 256)
+    return wrong("sharding.max_sample_ranges", "must be 1 to 256");
+  if (sharding->samples > kMaxShardSamples)
+    return wrong("sharding.samples", "must be at most " + std::to_string(kMaxShardSamples));
+  if (sharding->whole_frames.size() > 32) return wrong("sharding.whole_frames", "at most 32");
+  for (const auto& reason : sharding->whole_frames) {
+    if (reason.empty() || reason.size() > 200 || clean_text(reason, 200) != reason) {
+      return wrong("sharding.whole_frames", "each must be 1 to 200 bytes of plain text");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimits& limits) {
@@ -127,6 +163,7 @@ Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimi
   if (!manifest->requirements) manifest->requirements = std::make_unique<wire::RequirementsT>();
   if (!manifest->policy) manifest->policy = std::make_unique<wire::PolicyT>();
   if (!manifest->estimate) manifest->estimate = std::make_unique<wire::EstimateT>();
+  if (!manifest->sharding) manifest->sharding = std::make_unique<wire::ShardingT>();
   if (manifest->title.empty()) manifest->title = manifest->scene->name;
   return manifest;
 }
@@ -141,13 +178,8 @@ Result<> check(const wire::ManifestT& manifest, const ManifestLimits& limits) {
   if (auto ok = check_output(manifest.output.get(), limits); !ok) return ok;
   if (auto ok = check_requirements(manifest.requirements.get()); !ok) return ok;
   if (auto ok = check_policy(manifest.policy.get()); !ok) return ok;
-  if (manifest.estimate) {
-    const float seconds = manifest.estimate->seconds_per_frame;
-    if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e7F) {
-      return wrong("estimate.seconds_per_frame", "must be a number of seconds, 0 to 10000000");
-    }
-  }
-  return {};
+  if (auto ok = check_estimate(manifest.estimate.get()); !ok) return ok;
+  return check_sharding(manifest.sharding.get());
 }
 
 std::uint32_t frame_count(const wire::ManifestT& manifest) {

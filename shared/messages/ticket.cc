@@ -3,8 +3,10 @@
 namespace worldshare::messages {
 
 std::string ticket_text(const Ticket& ticket) {
-  return "worldshare ticket 1\n" + ticket.lease + "\n" + ticket.agent + "\n" + ticket.scene_sha256 +
-         "\n" + std::to_string(ticket.frame) + "\n";
+  const bool whole = is_whole_frame(ticket.shard);
+  const std::string what = whole ? std::to_string(ticket.shard.frame) : shard_text(ticket.shard);
+  return std::string("worldshare ticket ") + (whole ? "1" : "2") + "\n" + ticket.lease + "\n" +
+         ticket.agent + "\n" + ticket.scene_sha256 + "\n" + what + "\n";
 }
 
 Bytes sign_ticket(const NKey& dispatcher, const Ticket& ticket) {

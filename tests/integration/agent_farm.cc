@@ -85,7 +85,8 @@ void AgentFarm::give(const std::string& agent,
                      const wire::AssignmentT& assignment) {
   wire::AssignmentT signed_one = assignment;
   signed_one.ticket = messages::sign_ticket(
-      broker_->dispatcher(), {assignment.lease, agent, assignment.scene->sha256, assignment.frame});
+      broker_->dispatcher(),
+      {assignment.lease, agent, assignment.scene->sha256, {assignment.frame}});
   wire::WorkT work;
   work.body.Set(std::move(signed_one));
   must(connection_->publish_stored("work." + agent + "." + std::to_string(slot),

@@ -113,7 +113,10 @@ std::int64_t VerifierBench::unit(unsigned replicas,
 Lease VerifierBench::lease(std::int64_t unit, Volunteer& holder) {
   Lease out{new_id(), unit, &holder, {}};
   must(database_.exec(kReplica, {out.id, unit, holder.agent(), holder.owner}));
-  out.ticket = messages::sign_ticket(broker_.dispatcher(), {out.id, holder.agent(), kScene, 7});
+  const std::string text = query("select shard from units where id = " + std::to_string(unit));
+  const auto shard = messages::parse_shard(text.empty() ? "frame=7" : text);
+  out.ticket =
+      messages::sign_ticket(broker_.dispatcher(), {out.id, holder.agent(), kScene, shard.value()});
   return out;
 }
 

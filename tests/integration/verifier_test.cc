@@ -9,8 +9,10 @@
 #include "shared/files.h"
 #include "shared/http/client.h"
 #include "shared/ids.h"
+#include "shared/image/canonical.h"
 #include "shared/messages/ticket.h"
 #include "tests/integration/verifier_bench.h"
+#include "verifier/assembly/float_file.h"
 
 namespace worldshare::testing {
 namespace {
@@ -135,6 +137,47 @@ TEST_F(VerifierTest, TheSameResultTwiceCountsOnce) {
   EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
   EXPECT_EQ(bench_->query("select count(*) from verdicts"), "2");
   EXPECT_EQ(bench_->verdict_count(leases[0]), 1);
+}
+
+/// A canonical float picture of 12x20 pixels.
+Bytes float_part() {
+  const TempFolder folder;
+  verifier::Picture picture(verifier::Shape{12, 20, 4, verifier::Depth::kF32});
+  for (std::uint32_t y = 0; y < 20; ++y) picture.row<float>(y)[y] = 1.5F;
+  EXPECT_TRUE(verifier::write_float_file(folder.path() / "part.exr", picture));
+  const auto file = read_file(folder.path() / "part.exr", 1U << 20);
+  return image::canonical(as_bytes(*file)).value();
+}
+
+TEST_F(VerifierTest, AcceptedPartsWaitForTheirFrameAndEarnAtOnce) {
+  bench_->start_verifier();
+  const std::int64_t unit = bench_->unit(2, 5);
+  bench_->execute("update units set shard = 'frame=7 tile=0,0,12,20', parts = 2");
+  const Lease first = bench_->lease(unit, bench_->volunteer("first"));
+  const Lease second = bench_->lease(unit, bench_->volunteer("second"));
+  bench_->render(first, float_part());
+  EXPECT_TRUE(bench_->verdict(first).counts) << bench_->verdict(first).reason;
+  bench_->render(second, float_part());
+  EXPECT_EQ(bench_->verdict(second).decision, Decision::accepted);
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
+  EXPECT_EQ(bench_->query("select frame || ' ' || state from assemblies"), "7 waiting");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
+}
+
+TEST_F(VerifierTest, APartIsFloatOfItsTilesSizeUnderATicketForIt) {
+  bench_->start_verifier();
+  const std::int64_t unit = bench_->unit(2, 5);
+  const Lease whole = bench_->lease(unit, bench_->volunteer("whole"));
+  bench_->execute("update units set shard = 'frame=7 tile=0,0,12,20', parts = 2");
+  bench_->render(whole, float_part());
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("ticket"));
+  const Lease png = bench_->lease(unit, bench_->volunteer("png"));
+  bench_->render(png, picture(1));
+  expect_void(png, "the job asks for OpenEXR");
+  bench_->execute("update units set shard = 'frame=7 tile=0,0,11,20', parts = 2");
+  const Lease wide = bench_->lease(unit, bench_->volunteer("wide"));
+  bench_->render(wide, float_part());
+  expect_void(wide, "asks for 11x20");
 }
 
 TEST_F(VerifierTest, AVerdictThatWasNotPublishedIsPublishedLater) {

@@ -51,6 +51,10 @@ Result<> check_header(const image::Header& header, const ImageLimits& limits) {
                 fmt::format("the image has {} channels, more than colour and alpha (layers?)",
                             header.channels));
   }
+  const bool float_rgba = header.floating_point && header.bits == 32 && header.channels == 4;
+  if (limits.float_rgba && !float_rgba) {
+    return fail(Errc::kInvalid, "the image of a part of a frame is not float R G B A");
+  }
   if (picture_bytes(header) > limits.pixel_bytes) {
     return fail(Errc::kDenied, "the image needs more memory than a picture may");
   }

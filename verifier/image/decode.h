@@ -15,6 +15,7 @@ struct ImageLimits {
   std::uint32_t width = 0;  ///< pixels
   std::uint32_t height = 0;
   std::uint64_t pixel_bytes = 1ULL << 30;  ///< of the decoded picture
+  bool float_rgba = false;                 ///< as a part of a frame is: nothing but float R G B A
 };
 
 /// Bytes that decode() takes at most for any file within these limits: the picture and everything

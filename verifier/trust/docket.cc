@@ -83,7 +83,15 @@ constexpr const char* kAddFlaws = R"(
 constexpr const char* kAddOutputs = R"(
   insert into outputs (unit, job, frame, artifact, size_bytes)
   select r.unit, u.job, u.frame, r.artifact, r.size_bytes
-    from results r join units u on u.id = r.unit where r.lease = any($1))";
+    from results r join units u on u.id = r.unit where r.lease = any($1) and u.shard = '')";
+
+// A part becomes an output together with the others of its frame.
+constexpr const char* kAwaitAssembly = R"(
+  insert into assemblies (job, frame)
+  select u.job, u.frame from results r join units u on u.id = r.unit
+   where r.lease = any($1) and u.shard <> ''
+   group by u.job, u.frame order by u.job, u.frame
+  on conflict do nothing)";
 
 constexpr const char* kAddCredit = R"(
   insert into credit (lease, owner, job, amount)
@@ -309,6 +317,7 @@ Result<> Docket::mark_earlier(const Minutes& minutes) {
 Result<> Docket::add_outcomes(const Minutes& minutes) {
   if (!minutes.outputs.empty()) {
     if (auto ok = run(kAddOutputs, {pg::array(minutes.outputs)}); !ok) return ok;
+    if (auto ok = run(kAwaitAssembly, {pg::array(minutes.outputs)}); !ok) return ok;
   }
   if (minutes.credited.empty()) return {};
   return run(kAddCredit, {pg::array(minutes.credited)});

@@ -1,13 +1,14 @@
 #include "verifier/trust/lease_record.h"
 
 #include "shared/messages/ticket.h"
+#include "verifier/assembly/assemble.h"
 
 namespace worldshare::verifier {
 namespace {
 
 constexpr const char* kLeases = R"(
   select r.lease, r.owner, r.agent, r.state, r.committed_sha256, r.committed_bytes, u.id, u.job, u.frame,
-         j.scene, j.replicas, j.max_replicas
+         j.scene, j.replicas, j.max_replicas, u.shard
     from replicas r join units u on u.id = r.unit join jobs j on j.id = u.job
    where r.lease = any($1))";
 
@@ -27,6 +28,18 @@ image::Format to_format(wire::ImageFormat format) {
   }
 }
 
+Result<messages::Shard> shard_of(const std::string& job,
+                                 std::int32_t frame,
+                                 std::string_view text) {
+  if (text.empty()) return messages::Shard{frame};
+  auto shard = messages::parse_shard(text);
+  if (!shard || shard->frame != frame) {
+    return fail(Errc::kInternal, "a unit of job " + job + " has an unreadable shard");
+  }
+  return shard;
+}
+
+/// Of a whole frame.
 Result<ImageLimits> image_limits(const std::string& job, std::string_view manifest_json) {
   const auto manifest = messages::parse_json<wire::Manifest>(manifest_json);
   if (!manifest || !manifest->output) {
@@ -39,7 +52,12 @@ Result<ImageLimits> image_limits(const std::string& job, std::string_view manife
   return out;
 }
 
-LeaseRecord to_record(const pg::Rows& rows, int row) {
+ImageLimits limits_of(const messages::Shard& shard, const ImageLimits& frame) {
+  if (!messages::is_part_of_frame(shard)) return frame;
+  return part_limits(shard, {frame.width, frame.height});
+}
+
+Result<LeaseRecord> to_record(const pg::Rows& rows, int row) {
   LeaseRecord out;
   out.lease = rows.str(row, 0);
   out.owner = rows.str(row, 1);
@@ -53,6 +71,9 @@ LeaseRecord to_record(const pg::Rows& rows, int row) {
   out.scene_sha256 = rows.str(row, 9);
   out.policy.replicas = static_cast<unsigned>(rows.integer(row, 10));
   out.policy.max_replicas = static_cast<unsigned>(rows.integer(row, 11));
+  const auto shard = shard_of(out.job, out.frame, rows.text(row, 12));
+  if (!shard) return std::unexpected(shard.error());
+  out.shard = *shard;
   return out;
 }
 
@@ -65,17 +86,18 @@ Result<std::map<std::string, Result<LeaseRecord>>> LeaseRecords::load(
   std::map<std::string, Result<LeaseRecord>> out;
   std::vector<std::string> jobs;
   for (int row = 0; row < rows->size(); ++row) {
-    LeaseRecord record = to_record(*rows, row);
-    jobs.push_back(record.job);
-    out.emplace(record.lease, std::move(record));
+    auto record = to_record(*rows, row);
+    jobs.push_back(rows->str(row, 7));
+    out.emplace(rows->str(row, 0), std::move(record));
   }
   if (auto ok = learn_jobs(jobs); !ok) return std::unexpected(ok.error());
   for (auto& [lease, record] : out) {
-    const Result<ImageLimits>& image = images_.at(record->job);
-    if (image) {
-      record->image = *image;
+    if (!record) continue;
+    const Result<ImageLimits>& frame = images_.at(record->job);
+    if (frame) {
+      record->image = limits_of(record->shard, *frame);
     } else {
-      record = std::unexpected(image.error());
+      record = std::unexpected(frame.error());
     }
   }
   return out;
@@ -112,7 +134,7 @@ Result<> check_holder(const LeaseRecord& lease,
                       const wire::ResultT& result,
                       const std::string& dispatcher_public_key) {
   if (lease.agent != result.agent) return fail(Errc::kDenied, "the lease is another agent's");
-  const messages::Ticket ticket{lease.lease, lease.agent, lease.scene_sha256, lease.frame};
+  const messages::Ticket ticket{lease.lease, lease.agent, lease.scene_sha256, lease.shard};
   if (!messages::check_ticket(dispatcher_public_key, ticket, result.ticket)) {
     return fail(Errc::kDenied, "the ticket is not the dispatcher's");
   }

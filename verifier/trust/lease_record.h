@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "shared/messages/messages.h"
+#include "shared/messages/shard.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 #include "verifier/consensus/consensus.h"
@@ -24,6 +25,7 @@ struct LeaseRecord {
   std::int64_t unit = 0;
   std::string job;
   std::int32_t frame = 0;
+  messages::Shard shard;  ///< of this frame
   std::string scene_sha256;
   Policy policy;
   ImageLimits image;  ///< what the artifact must be; pixel_bytes is left to the caller

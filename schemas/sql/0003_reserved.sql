@@ -1,0 +1,2 @@
+-- Keeps the numbers without a gap.
+select 1;

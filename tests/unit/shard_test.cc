@@ -1,0 +1,122 @@
+#include "shared/messages/shard.h"
+
+#include <gtest/gtest.h>
+
+#include "shared/messages/messages.h"
+#include "shared/messages/ticket.h"
+
+namespace worldshare::messages {
+namespace {
+
+constexpr FrameSize kFrame{161, 91};
+
+Shard full_shard() {
+  Shard out{7, 3, 2};
+  out.tile = Tile{{0, 45, 64, 91}, 4};
+  out.samples = SampleRange{64, 64, 256};
+  return out;
+}
+
+TEST(Shard, HasOneTextThatReadsBack) {
+  EXPECT_EQ(shard_text({7}), "frame=7");
+  EXPECT_EQ(shard_text(full_shard()),
+            "frame=7 count=3 step=2 tile=0,45,64,91 margin=4 samples=64+64/256");
+  for (const Shard& shard : {Shard{-12}, Shard{7, 3}, full_shard()}) {
+    const auto again = parse_shard(shard_text(shard));
+    ASSERT_TRUE(again) << shard_text(shard);
+    EXPECT_EQ(*again, shard);
+  }
+}
+
+TEST(Shard, EveryOtherTextIsRefused) {
+  for (const char* text :
+       {"", "frame=", "frame=07", "frame=+7", "frame=-0", "frame=7 ", " frame=7", "frame=7 count=1",
+        "frame=7 step=1", "frame=7 tile=0,0,1", "frame=7 tile=-1,0,2,2", "frame=7 margin=4",
+        "frame=7 tile=0,0,2,2 margin=0", "frame=7 samples=0+1/2 tile=0,0,1,1", "frame=99999999999",
+        "frame=7 samples=0+1", "frame=7\n"}) {
+    const auto shard = parse_shard(text);
+    ASSERT_FALSE(shard) << text;
+    EXPECT_EQ(shard.error().code, Errc::kInvalid);
+  }
+}
+
+TEST(Shard, ItsLimitsHold) {
+  EXPECT_TRUE(check(full_shard(), kFrame));
+  EXPECT_TRUE(check({7}, kFrame));
+  const auto refused = [](auto change) {
+    Shard shard = full_shard();
+    change(shard);
+    return !check(shard, kFrame);
+  };
+  EXPECT_TRUE(refused([](Shard& s) { s.frame_count = 0; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.frame_count = kMaxShardFrames + 1; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.frame_step = 0; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.frame_count = 1; })) << "a step without frames";
+  EXPECT_TRUE(refused([](Shard& s) { s.frame = kLastFrame - 3; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.frame_step = 4'000'000'000U; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.tile->box.x1 = 0; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.tile->box.y1 = 92; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.tile->box.x0 = 70; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.tile->box = {0, 0, 161, 91}; })) << "the whole frame";
+  EXPECT_TRUE(refused([](Shard& s) { s.tile->margin = kMaxTileMargin + 1; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.samples->count = 0; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.samples->count = 193; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.samples->first = 4'000'000'000U; }));
+  EXPECT_TRUE(refused([](Shard& s) { s.samples = SampleRange{0, 256, 256}; })) << "all of them";
+  EXPECT_TRUE(refused([](Shard& s) { s.samples->total = kMaxShardSamples + 1; }));
+}
+
+TEST(Shard, TheMarginEndsAtTheFrame) {
+  Shard shard{1};
+  EXPECT_EQ(rendered_box(shard, kFrame), (PixelBox{0, 0, 161, 91}));
+  shard.tile = Tile{{3, 45, 64, 90}, 4};
+  EXPECT_EQ(rendered_box(shard, kFrame), (PixelBox{0, 41, 68, 91}));
+}
+
+TEST(Shard, TravelsInAnAssignment) {
+  wire::AssignmentT assignment;
+  assignment.frame = 7;
+  assignment.output = std::make_unique<wire::OutputT>();
+  assignment.output->width = kFrame.width;
+  assignment.output->height = kFrame.height;
+  assignment.shard = to_wire(full_shard());
+  wire::WorkT work;
+  work.body.Set(std::move(assignment));
+  auto decoded = decode<wire::Work>(encode(work));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(shard_of(*decoded->body.AsAssignment()).value(), full_shard());
+  decoded->body.AsAssignment()->output->height = 90;
+  EXPECT_FALSE(shard_of(*decoded->body.AsAssignment()));
+  decoded->body.AsAssignment()->output.reset();
+  EXPECT_FALSE(shard_of(*decoded->body.AsAssignment()));
+}
+
+TEST(Ticket, OfAWholeFrameIsWhatItWas) {
+  EXPECT_EQ(to_wire({7}), nullptr);
+  const Ticket ticket{"lease", "agent", "scene", {7}};
+  EXPECT_EQ(ticket_text(ticket), "worldshare ticket 1\nlease\nagent\nscene\n7\n");
+}
+
+TEST(Ticket, BindsEveryPartOfTheShard) {
+  const NKey key = NKey::generate();
+  const Ticket ticket{"lease", "agent", "scene", full_shard()};
+  const Bytes signature = sign_ticket(key, ticket);
+  EXPECT_TRUE(check_ticket(key.public_key(), ticket, signature));
+  const auto passes = [&](auto change) {
+    Ticket other = ticket;
+    change(other.shard);
+    return check_ticket(key.public_key(), other, signature);
+  };
+  EXPECT_FALSE(passes([](Shard& s) { s.frame = 8; }));
+  EXPECT_FALSE(passes([](Shard& s) { s.frame_count = 2; }));
+  EXPECT_FALSE(passes([](Shard& s) { s.frame_step = 1; }));
+  EXPECT_FALSE(passes([](Shard& s) { s.tile.reset(); }));
+  EXPECT_FALSE(passes([](Shard& s) { s.tile->box.x1 = 65; }));
+  EXPECT_FALSE(passes([](Shard& s) { s.tile->margin = 0; }));
+  EXPECT_FALSE(passes([](Shard& s) { s.samples.reset(); }));
+  EXPECT_FALSE(passes([](Shard& s) { s.samples->first = 0; }));
+  EXPECT_FALSE(passes([](Shard& s) { s = Shard{7}; }));
+}
+
+}  // namespace
+}  // namespace worldshare::messages

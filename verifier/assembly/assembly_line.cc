@@ -1,0 +1,135 @@
+#include "verifier/assembly/assembly_line.h"
+
+#include <spdlog/spdlog.h>
+
+#include "shared/messages/messages.h"
+#include "shared/signals.h"
+
+namespace worldshare::verifier {
+namespace {
+
+constexpr std::chrono::milliseconds kLookEvery{1000};
+constexpr std::size_t kReasonBytes = 1000;
+
+// The row stays locked while its frame is made, so that nobody else takes it; who dies lets it go.
+constexpr const char* kTake = R"(
+  select a.job, a.frame, j.scene, j.manifest::text
+    from assemblies a join jobs j on j.id = a.job
+   where a.state = 'waiting' and a.due_at <= now()
+     and not exists (
+       select from units u where u.job = a.job and u.frame = a.frame and u.state <> 'replaced'
+        group by u.job having max(u.parts) <> (
+          select count(*) from units p join verdicts v on v.unit = p.id and v.decision = 'accepted'
+           where p.job = a.job and p.frame = a.frame and p.state <> 'replaced'))
+   order by a.due_at limit 1 for update of a skip locked)";
+
+constexpr const char* kParts = R"(
+  select u.id, u.shard, v.artifact
+    from units u join verdicts v on v.unit = u.id and v.decision = 'accepted'
+   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by u.id)";
+
+constexpr const char* kAddOutput = R"(
+  insert into outputs (unit, job, frame, artifact, size_bytes) values ($1, $2, $3, $4, $5)
+  on conflict do nothing)";
+
+constexpr const char* kMade = R"(
+  update assemblies set state = 'made', error = '', tries = tries + 1, finished_at = clock_timestamp()
+   where job = $1 and frame = $2)";
+
+constexpr const char* kFailed = R"(
+  update assemblies set state = 'failed', error = $3, tries = tries + 1, finished_at = clock_timestamp()
+   where job = $1 and frame = $2)";
+
+constexpr const char* kLater = R"(
+  update assemblies set error = $3, tries = tries + 1,
+         due_at = clock_timestamp() + least(600, 2 ^ least(tries, 10)) * interval '1 second'
+   where job = $1 and frame = $2)";
+
+/// It would be the same the next time.
+bool is_final(Errc code) {
+  return code == Errc::kInvalid || code == Errc::kDenied || code == Errc::kCorrupt;
+}
+
+Result<> run_one(pg::Transaction& transaction,
+                 const char* sql,
+                 std::initializer_list<pg::Param> params) {
+  if (auto rows = transaction.exec(sql, params); !rows) return std::unexpected(rows.error());
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<AssemblyLine::Order>> AssemblyLine::take(pg::Transaction& transaction) {
+  const auto rows = transaction.exec(kTake);
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->empty()) return std::nullopt;
+  Order out;
+  out.job = rows->str(0, 0);
+  out.frame = static_cast<std::int32_t>(rows->integer(0, 1));
+  out.parts.scene = rows->str(0, 2);
+  const auto manifest = messages::parse_json<wire::Manifest>(rows->text(0, 3));
+  if (!manifest || !manifest->output) {
+    return fail(Errc::kInternal, "the stored manifest of job " + out.job + " cannot be read");
+  }
+  out.parts.output = *manifest->output;
+  if (auto ok = load_parts(transaction, out); !ok) return std::unexpected(ok.error());
+  return out;
+}
+
+Result<> AssemblyLine::load_parts(pg::Transaction& transaction, Order& order) {
+  const auto rows = transaction.exec(kParts, {order.job, order.frame});
+  if (!rows) return std::unexpected(rows.error());
+  for (int row = 0; row < rows->size(); ++row) {
+    auto shard = messages::parse_shard(rows->text(row, 1));
+    if (!shard) return fail(Errc::kInternal, "job " + order.job + ": " + shard.error().message);
+    if (row == 0) order.unit = rows->integer(row, 0);
+    order.parts.parts.push_back({*shard, rows->str(row, 2)});
+  }
+  return {};
+}
+
+Result<> AssemblyLine::record(pg::Transaction& transaction,
+                              const Order& order,
+                              const Result<StoredImage>& image) {
+  if (image) {
+    auto added = run_one(transaction, kAddOutput,
+                         {order.unit, order.job, order.frame, image->sha256, image->size_bytes});
+    return added ? run_one(transaction, kMade, {order.job, order.frame}) : added;
+  }
+  const std::string reason = messages::clean_text(image.error().message, kReasonBytes);
+  const char* sql = is_final(image.error().code) ? kFailed : kLater;
+  return run_one(transaction, sql, {order.job, order.frame, reason});
+}
+
+Result<bool> AssemblyLine::make_next(const std::stop_token& stop) {
+  auto transaction = pg::Transaction::begin(database_);
+  if (!transaction) return std::unexpected(transaction.error());
+  const auto order = take(*transaction);
+  if (!order) return std::unexpected(order.error());
+  if (!*order) return false;
+  const auto image = assembler_.make_frame((*order)->parts, stop);
+  if (!image && stop.stop_requested()) return false;
+  if (image) {
+    spdlog::info("frame is assembled job={} frame={} parts={} artifact={}", (*order)->job,
+                 (*order)->frame, (*order)->parts.parts.size(), image->sha256);
+  } else {
+    spdlog::warn("frame is not assembled job={} frame={} reason=\"{}\"", (*order)->job,
+                 (*order)->frame, image.error().message);
+  }
+  if (auto ok = record(*transaction, **order, image); !ok) return std::unexpected(ok.error());
+  if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
+  return true;
+}
+
+void AssemblyLine::run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    const auto made = make_next(stop);
+    if (!made && healthy_) {
+      spdlog::warn("cannot assemble for now reason=\"{}\"", made.error().message);
+    }
+    healthy_ = made.has_value();
+    if (!made || !*made) sleep_unless_stopped(stop, kLookEvery);
+  }
+}
+
+}  // namespace worldshare::verifier
