@@ -4,9 +4,12 @@
 #include <cmath>
 
 #include "shared/crypto.h"
+#include "shared/ids.h"
 
 namespace worldshare::messages {
 namespace {
+
+constexpr std::uint64_t kLatestMs = 4'102'444'800'000;  // the year 2100
 
 std::unexpected<Error> wrong(const std::string& field, const std::string& what) {
   return fail(Errc::kInvalid, field + ": " + what);
@@ -113,6 +116,25 @@ Result<> check_policy(const wire::PolicyT* policy) {
   return {};
 }
 
+Result<> check_schedule(const wire::ScheduleT* schedule) {
+  if (schedule == nullptr) return {};
+  if (schedule->priority > 100) return wrong("schedule.priority", "must be 0 to 100");
+  const std::pair<const char*, std::uint64_t> times[] = {
+      {"schedule.deadline_ms", schedule->deadline_ms},
+      {"schedule.not_before_ms", schedule->not_before_ms}};
+  for (const auto& [name, time] : times) {
+    if (time > kLatestMs) return wrong(name, "must be a unix time in milliseconds, before 2100");
+  }
+  if (schedule->deadline_ms > 0 && schedule->deadline_ms <= schedule->not_before_ms)
+    return wrong("schedule.deadline_ms", "must be later than schedule.not_before_ms");
+  if (schedule->after.size() > 32) return wrong("schedule.after", "at most 32 jobs");
+  for (const auto& job : schedule->after) {
+    if (!is_id(job))
+      return wrong("schedule.after", "must be ids of jobs, as their submission told");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimits& limits) {
@@ -127,6 +149,7 @@ Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimi
   if (!manifest->requirements) manifest->requirements = std::make_unique<wire::RequirementsT>();
   if (!manifest->policy) manifest->policy = std::make_unique<wire::PolicyT>();
   if (!manifest->estimate) manifest->estimate = std::make_unique<wire::EstimateT>();
+  if (!manifest->schedule) manifest->schedule = std::make_unique<wire::ScheduleT>();
   if (manifest->title.empty()) manifest->title = manifest->scene->name;
   return manifest;
 }
@@ -147,7 +170,7 @@ Result<> check(const wire::ManifestT& manifest, const ManifestLimits& limits) {
       return wrong("estimate.seconds_per_frame", "must be a number of seconds, 0 to 10000000");
     }
   }
-  return {};
+  return check_schedule(manifest.schedule.get());
 }
 
 std::uint32_t frame_count(const wire::ManifestT& manifest) {
