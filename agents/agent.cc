@@ -144,6 +144,7 @@ bool Agent::Impl::say_hello(const std::stop_token& stop) {
       if (reply->heartbeat_ms > 0) heartbeat = milliseconds(reply->heartbeat_ms);
       spdlog::info("enrolled agent={} owner={} heartbeat_ms={}", key.public_key(), reply->owner,
                    heartbeat.count());
+      if (!reply->notice.empty()) spdlog::warn("no work for now reason=\"{}\"", reply->notice);
       return true;
     }
     const bool refused =

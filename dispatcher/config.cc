@@ -27,6 +27,8 @@ YamlFields Config::fields() {
       .add("lease.report_grace_seconds", economy.report_grace)
       .add("lease.sibling_hold_seconds", economy.sibling_hold)
       .add("lease.max_expiries", economy.max_expiries)
+      .add("lease.poison_owners", economy.poison_owners)
+      .add("lease.straggler_factor", economy.straggler_factor)
       .add("lease.time_limit_seconds", time_limit)
       .add("agents.heartbeat_seconds", economy.heartbeat)
       .add("startup.wait_seconds", startup_wait)

@@ -1,13 +1,14 @@
 #include "dispatcher/dispatcher.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <thread>
 
 #include "shared/log.h"
-#include "shared/messages/manifest.h"
-#include "shared/messages/ticket.h"
 #include "shared/signals.h"
+
+// The loop. What news does to the economy: digest.cc; the threads that bring it: feeds.cc.
 
 namespace worldshare::dispatcher {
 namespace {
@@ -16,17 +17,29 @@ using namespace std::chrono_literals;
 
 constexpr auto kTick = 100ms;
 constexpr auto kSlowTick = 3s;
-constexpr auto kPublishTimeout = 2000ms;
 constexpr auto kRetry = 500ms;
+constexpr std::size_t kFewUnitIds = 4'096;
+constexpr std::size_t kGrantsAtOnce = 1'000;
 
-std::unique_ptr<wire::SceneRefT> copy(const wire::SceneRefT& scene) {
-  return std::make_unique<wire::SceneRefT>(scene);
+std::string leader_name() {
+  char host[256] = {};
+  ::gethostname(host, sizeof(host) - 1);
+  return fmt::format("{}:{}", host, ::getpid());
+}
+
+EconomyOptions options_of(const Config& config) {
+  EconomyOptions options = config.economy;
+  options.roster.silence = options.heartbeat * 3 + 2s;
+  return options;
 }
 
 }  // namespace
 
-Dispatcher::Dispatcher(const DispatcherParts& parts, Ledger ledger)
-    : parts_(parts), ledger_(std::move(ledger)), economy_(parts.config.economy, random_below) {}
+Dispatcher::Dispatcher(const DispatcherParts& parts, Ledger ledger, Outgoing outgoing)
+    : parts_(parts),
+      ledger_(std::move(ledger)),
+      outgoing_(std::move(outgoing)),
+      economy_(options_of(parts.config), random_below) {}
 
 void Dispatcher::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
@@ -39,7 +52,7 @@ void Dispatcher::run(std::stop_token stop) {
 }
 
 Result<> Dispatcher::lead(std::stop_token stop) {
-  const auto leads = ledger_.try_lead();
+  const auto leads = ledger_.leadership().take(leader_name());
   if (!leads) return std::unexpected(leads.error());
   if (!*leads) {
     sleep_unless_stopped(stop, kRetry);
@@ -47,28 +60,22 @@ Result<> Dispatcher::lead(std::stop_token stop) {
   }
   const std::uint64_t generation = ledger_.generation();
   if (auto ok = rebuild(); !ok) return ok;
-  spdlog::info("economy leads jobs={}", economy_.job_ids().size());
+  spdlog::info("economy leads epoch={} jobs={} leases={}", ledger_.leadership().epoch(),
+               economy_.job_count(), economy_.lease_count());
+  post_notice(true);
   std::jthread heartbeats([this](std::stop_token end) { feed_heartbeats(end); });
   std::jthread verdicts([this](std::stop_token end) { feed_verdicts(end); });
-  std::jthread jobs([this](std::stop_token end) { feed_jobs(end); });
+  std::jthread control([this](std::stop_token end) { feed_control(end); });
+  bool more = false;
   while (!stop.stop_requested()) {
-    Result<> outcome;
-    if (auto notice = inbox_.pop(stop, kTick)) {
-      if (auto* state = std::get_if<wire::AgentStateT>(&*notice)) {
-        outcome = handle(std::move(*state));
-      } else if (auto* verdict = std::get_if<VerdictNotice>(&*notice)) {
-        outcome = handle(verdict->verdict);
-        verdict->done->set_value(outcome);
-        // What this program cannot digest must not stop the others; the feeder has it on record.
-        if (!outcome && !is_retryable(outcome.error().code)) outcome = {};
-      } else {
-        outcome = load_jobs();
-        std::get<JobNotice>(*notice).done->set_value(outcome);
-      }
-    }
+    auto notices = inbox_.drain(stop, more ? 0ms : kTick);
+    oldest_news_ = notices.empty() ? std::chrono::steady_clock::now() : notices.front().came;
+    const auto granted = economy_.counters().granted;
+    Result<> outcome = digest(std::move(notices));
     if (outcome) outcome = tick();
     if (outcome) outcome = dispatch();
     if (!outcome) return outcome;
+    more = economy_.counters().granted - granted >= kGrantsAtOnce;
     if (ledger_.generation() != generation)
       return fail(Errc::kUnavailable, "the database session was replaced");
   }
@@ -76,106 +83,66 @@ Result<> Dispatcher::lead(std::stop_token stop) {
 }
 
 Result<> Dispatcher::rebuild() {
-  Economy fresh(parts_.config.economy, random_below);
-  fresh.adopt_nodes(economy_);
+  Economy fresh(options_of(parts_.config), random_below);
+  fresh.adopt_nodes(std::move(economy_));
   economy_ = std::move(fresh);
-  owners_.clear();
-  return load_jobs();
-}
-
-Result<> Dispatcher::load_jobs() {
-  auto jobs = ledger_.open_jobs();
+  agents_.clear();
+  versions_.clear();
+  facts_.clear();
+  if (auto ok = load_terms(); !ok) return ok;
+  auto jobs = live_jobs(ledger_.connection());
   if (!jobs) return std::unexpected(jobs.error());
+  auto units = all_open_units(ledger_.connection());
+  if (!units) return std::unexpected(units.error());
+  adopt(std::move(*jobs), std::move(*units));
+  return load_changes();
+}
+
+void Dispatcher::adopt(std::vector<JobRow> rows, std::vector<StoredUnit> units) {
   const auto now = parts_.clock.now();
-  const auto grace = parts_.config.economy.heartbeat * 2 + 5s;
-  for (auto& job : *jobs) {
-    if (economy_.has_job(job.id)) continue;
-    auto units = ledger_.open_units(job.id);
-    if (!units) return std::unexpected(units.error());
-    economy_.add_job(std::move(job));
-    for (auto& stored : *units) {
-      economy_.add_unit(std::move(stored.unit));
-      for (auto& lease : stored.leases) {
-        // The agents could not be heard while nobody led: they get the time to say what they hold.
-        lease.expires_at = std::max(lease.expires_at, now + grace);
-        economy_.add_lease(std::move(lease));
-      }
+  for (auto& row : rows) {
+    versions_[row.id] = row.version;
+    version_ = std::max(version_, row.version);
+    if (row.job) {
+      economy_.add_job(std::move(*row.job), now);
+    } else if (economy_.has_job(row.id)) {
+      outgoing_.stop(economy_.drop_job(row.id, "the job was " + row.state));
     }
+    if (row.state == "completed") economy_.job_completed(row.id);
   }
+  // The agents could not be heard while nobody led: they get the time to say what they hold.
+  const auto grace = now + parts_.config.economy.heartbeat * 2 + 5s;
+  for (auto& unit : units) {
+    for (auto& lease : unit.leases) lease.expires_at = std::max(lease.expires_at, grace);
+    economy_.add_unit(std::move(unit));
+  }
+}
+
+Result<> Dispatcher::load_jobs(const std::vector<std::string>& ids) {
+  if (ids.empty()) return {};
+  auto rows = jobs_by_id(ledger_.connection(), ids);
+  if (!rows) return std::unexpected(rows.error());
+  auto units = open_units(ledger_.connection(), ids);
+  if (!units) return std::unexpected(units.error());
+  adopt(std::move(*rows), std::move(*units));
   return {};
 }
 
-Result<> Dispatcher::handle(wire::AgentStateT state) {
-  const std::string agent = state.agent;
-  auto known = owners_.find(agent);
-  if (known == owners_.end()) {
-    auto owner = ledger_.owner_of(agent);
-    if (!owner) return std::unexpected(owner.error());
-    known = owners_.emplace(agent, *owner).first;
-    const std::string render_class = state.capabilities ? state.capabilities->render_class : "";
-    if (*owner) {
-      spdlog::info("agent is heard owner={} agent={} class={}", **owner, agent, render_class);
-      if (auto ok = ledger_.saw_agent(agent, render_class); !ok) return ok;
-    }
+Result<> Dispatcher::load_changes() {
+  auto changes = changed_jobs(ledger_.connection(), version_);
+  if (!changes) return std::unexpected(changes.error());
+  std::vector<std::string> ids;
+  for (const auto& change : *changes) {
+    const auto known = versions_.find(change.id);
+    if (known == versions_.end() || known->second != change.version) ids.push_back(change.id);
   }
-  if (!known->second) {
-    owners_.erase(agent);  // may be enrolled a moment later
-    return {};
-  }
-  show_node(*known->second, state);
-  const HeartbeatOutcome outcome =
-      economy_.heartbeat(*known->second, std::move(state), parts_.clock.now());
-  for (const auto& lease : outcome.resend) send(*economy_.lease(lease));
-  send(outcome.stop);
-  return {};
+  return load_jobs(ids);
 }
 
-Result<> Dispatcher::handle(const wire::VerdictT& verdict) {
-  auto effect = ledger_.record_verdict(verdict);
-  if (!effect) return std::unexpected(effect.error());
-  const auto unit_id = static_cast<UnitId>(verdict.unit);
-  const Reported reported =
-      economy_.reported(verdict.lease, effect->owner, unit_id, verdict.counts);
-  send(reported.stop);
-  const Unit* unit = economy_.unit(unit_id);
-  if (unit == nullptr) return {};
-  using wire::Decision;
-  if (verdict.decision == Decision::accepted || verdict.decision == Decision::failed) {
-    finished(*effect, *unit, verdict.decision == Decision::accepted, verdict.reason);
-    return {};
-  }
-  if (verdict.decision == Decision::more_replicas && verdict.counts) {
-    economy_.want(unit_id, std::uint32_t{verdict.opinions} + verdict.replicas_needed);
-  }
-  if (reported.failed) return fail_units({*reported.failed});
-  return {};
-}
-
-void Dispatcher::finished(const VerdictEffect& effect,
-                          const Unit& unit,
-                          bool accepted,
-                          const std::string& reason) {
-  const std::string job = unit.job;
-  if (!accepted)
-    spdlog::warn("frame failed job={} frame={} reason=\"{}\"", job, unit.frame, reason);
-  send(economy_.close_unit(unit.id, "the frame is finished"));
-  if (!effect.job_state) return;
-  const bool complete = *effect.job_state == "completed";
-  spdlog::info("job ended job={} state={}", job, *effect.job_state);
-  publish_event(complete ? wire::EventKind::job_completed : wire::EventKind::job_failed, job, 0, "",
-                *effect.job_state);
-  economy_.remove_job(job);
-}
-
-Result<> Dispatcher::fail_units(const std::vector<UnitFailure>& failures) {
-  for (const auto& failure : failures) {
-    auto effect = ledger_.fail_unit(failure);
-    if (!effect) return std::unexpected(effect.error());
-    const Unit* unit = economy_.unit(failure.unit);
-    if (unit == nullptr) continue;
-    publish_event(wire::EventKind::frame_failed, unit->job, unit->frame, "", failure.reason);
-    finished(*effect, *unit, false, failure.reason);
-  }
+Result<> Dispatcher::load_terms() {
+  auto terms = tenant_terms(ledger_.connection());
+  if (!terms) return std::unexpected(terms.error());
+  for (const auto& [tenant, term] : *terms) economy_.set_terms(tenant, term);
   return {};
 }
 
@@ -185,124 +152,125 @@ Result<> Dispatcher::tick() {
   if (!expired.leases.empty()) {
     spdlog::warn("leases ran out count={} first={}", expired.leases.size(), expired.leases.front());
     if (auto ok = ledger_.expire(expired.leases); !ok) return ok;
-    send(expired.stop);
+    outgoing_.stop(expired.stop);
     if (auto ok = fail_units(expired.failed); !ok) return ok;
   }
+  answer_questions();
   if (now < next_slow_tick_) return {};
   next_slow_tick_ = now + kSlowTick;
+  return slow_tick();
+}
+
+Result<> Dispatcher::slow_tick() {
   const auto dirty = economy_.take_dirty();
   if (!dirty.empty()) {
     if (auto ok = ledger_.extend(dirty); !ok) return ok;
   }
+  Leadership& leadership = ledger_.leadership();
+  std::vector<AgentFacts> facts;
+  for (auto& [agent, fact] : std::exchange(facts_, {})) facts.push_back(std::move(fact));
+  if (!facts.empty()) {
+    if (auto ok = note_agents(leadership, facts); !ok) return ok;
+  }
+  if (const auto silent = economy_.take_silent(); !silent.empty()) {
+    if (auto ok = note_silent(leadership, silent); !ok) return ok;
+    for (const auto& agent : silent) agents_.erase(agent);
+  }
+  auto changed = changed_agents(ledger_.connection());
+  if (!changed) return std::unexpected(changed.error());
+  if (auto ok = know_agents(*changed); !ok) return ok;
+  if (auto ok = load_terms(); !ok) return ok;
   post_notice(true);
-  return load_jobs();  // the notice of a new job may have been lost
+  return load_changes();  // a nudge may have been lost
 }
 
 Result<> Dispatcher::dispatch() {
-  const auto now = parts_.clock.now();
-  for (const auto& wanted : economy_.wanted_units(now)) {
-    auto units = ledger_.make_units(*economy_.job(wanted.job), wanted);
-    if (!units) return std::unexpected(units.error());
-    if (wanted.first_index == 0)
-      publish_event(wire::EventKind::job_started, wanted.job, 0, "", "first frames");
-    economy_.frames_made(wanted.job, wanted.count);
-    for (auto& unit : *units) economy_.add_unit(std::move(unit));
+  if (economy_.unit_ids() < kFewUnitIds && economy_.job_count() > 0) {
+    auto ids = ledger_.reserve_units(kFewUnitIds);
+    if (!ids) return std::unexpected(ids.error());
+    economy_.add_unit_ids(std::move(*ids));
   }
-  const std::vector<Lease> grants = economy_.match(now);
-  if (grants.empty()) return {};
+  const Grants grants = economy_.match(parts_.clock.now(), kGrantsAtOnce);
+  if (grants.leases.empty()) return {};
   // The row first, the message second: a lease that nobody wrote is never heard of.
-  if (auto ok = ledger_.grant(grants); !ok) {
-    for (const auto& lease : grants) economy_.cancel(lease.id);
-    return ok;
+  const auto refused = ledger_.write(grants);
+  if (!refused) return std::unexpected(refused.error());
+  send(grants, *refused);
+  if (refused->empty()) return {};
+  return take_back(grants, *refused);
+}
+
+/// A person stopped these jobs in this moment. What they had before comes back from the rows.
+Result<> Dispatcher::take_back(const Grants& grants, const std::set<std::string>& jobs) {
+  std::vector<StopOrder> stops;
+  for (const auto& job : jobs)
+    std::ranges::move(economy_.drop_job(job, "the job was stopped"), std::back_inserter(stops));
+  auto loaded = load_jobs({jobs.begin(), jobs.end()});
+  std::set<std::string> unheard;
+  for (const auto& lease : grants.leases) unheard.insert(lease.id);
+  std::erase_if(stops, [&](const StopOrder& stop) {
+    return unheard.contains(stop.lease) || economy_.lease(stop.lease) != nullptr;
+  });
+  outgoing_.stop(stops);
+  return loaded;
+}
+
+void Dispatcher::send(const Grants& grants, const std::set<std::string>& refused) {
+  for (const auto& job : grants.progress) {
+    if (refused.contains(job.job) || job.position != job.made.size()) continue;
+    outgoing_.event(wire::EventKind::job_started, job.job, 0, "", "first frames");
   }
-  for (const auto& lease : grants) {
-    send(lease);
+  for (const auto& lease : grants.leases) {
+    if (refused.contains(lease.job)) continue;
     const Unit* unit = economy_.unit(lease.unit);
-    publish_event(wire::EventKind::frame_leased, unit->job, unit->frame, lease.owner, "");
-  }
-  return {};
-}
-
-void Dispatcher::send(const Lease& lease) {
-  const Unit* unit = economy_.unit(lease.unit);
-  const Job* job = unit == nullptr ? nullptr : economy_.job(unit->job);
-  if (job == nullptr) return;
-  const wire::ManifestT& manifest = job->manifest;
-  const auto now = parts_.clock.now();
-  wire::AssignmentT assignment;
-  assignment.lease = lease.id;
-  assignment.ticket = messages::sign_ticket(
-      parts_.key, {lease.id, lease.agent, manifest.scene->sha256, {unit->frame}});
-  assignment.scene = copy(*manifest.scene);
-  assignment.scene_url =
-      parts_.signer.sign(blobs::Access::kGet, manifest.scene->sha256, manifest.scene->size_bytes,
-                         now + parts_.config.url_lifetime);
-  assignment.frame = unit->frame;
-  assignment.output = std::make_unique<wire::OutputT>(*manifest.output);
-  assignment.engine = manifest.requirements->engine;
-  assignment.time_limit_seconds = static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(parts_.config.time_limit).count());
-  wire::WorkT work;
-  work.body.Set(std::move(assignment));
-  const std::string subject = "work." + lease.agent + "." + std::to_string(lease.slot);
-  const auto stored = parts_.nats.publish_stored(subject, messages::encode(work), lease.id,
-                                                 "lease " + lease.id, kPublishTimeout);
-  economy_.sent(lease.id, now);
-  // Not lost: the agent's next heartbeat does not list it, and it is sent again.
-  if (!stored)
-    spdlog::warn("assignment not sent lease={} error=\"{}\"", lease.id, stored.error().message);
-}
-
-void Dispatcher::send(const std::vector<StopOrder>& orders) {
-  for (const auto& order : orders) {
-    wire::StopT stop;
-    stop.lease = order.lease;
-    stop.reason = order.reason;
-    wire::WorkT work;
-    work.body.Set(std::move(stop));
-    const std::string subject = "work." + order.agent + "." + std::to_string(order.slot);
-    const auto sent =
-        parts_.nats.publish(subject, messages::encode(work), {{"Summary", "stop " + order.lease}});
-    if (!sent)
-      spdlog::warn("stop not sent lease={} error=\"{}\"", order.lease, sent.error().message);
+    const Job* job = economy_.job(lease.job);
+    if (unit == nullptr || job == nullptr) continue;
+    outgoing_.assign(lease, unit->shard, *job);
+    outgoing_.event(wire::EventKind::frame_leased, lease.job, unit->shard.frame, lease.owner, "");
+    const auto time = std::chrono::steady_clock::now() - oldest_news_;
+    dispatch_seconds_.add(std::chrono::duration<double>(time).count());
   }
 }
 
-void Dispatcher::publish_event(wire::EventKind kind,
-                               const std::string& job,
-                               std::int32_t frame,
-                               const std::string& owner,
-                               const std::string& message) {
-  wire::EventT event;
-  event.job = job;
-  event.kind = kind;
-  event.time_ms = unix_ms(parts_.clock.now());
-  event.frame = frame;
-  event.owner = owner;
-  event.message = message;
-  const std::string name = wire::EnumNameEventKind(kind);
-  // Events are news, not truth: one that is lost while the broker is away stays lost.
-  (void)parts_.nats.publish(
-      "events." + job + "." + name, messages::encode(event),
-      {{"Summary", fmt::format("{} frame {} {} {}", name, frame, owner, message)}});
+void Dispatcher::answer_questions() {
+  std::map<std::string, std::string> answers;
+  for (const auto& job : parts_.board.take_questions())
+    answers[job] = economy_.waiting(job, parts_.clock.now());
+  if (!answers.empty()) parts_.board.answer(std::move(answers));
 }
 
-void Dispatcher::show_node(const std::string& owner, const wire::AgentStateT& state) {
-  // For people: `nats kv watch agents`.
-  const std::string text = fmt::format(
-      R"({{"owner": "{}", "slots": {}, "free": {}, "leases": {}, "scenes": {}}})", owner,
-      state.slots, state.free_slots.size(), state.leases.size(), state.scenes.size());
-  (void)parts_.nats.publish("$KV.agents." + state.agent, as_bytes(text));
+double Dispatcher::outbox_lag() {
+  auto rows = ledger_.connection().exec(
+      "select coalesce(extract(epoch from now() - min(decided_at)), 0) from verdicts where "
+      "published_at is null");
+  return rows ? rows->real(0, 0) : 0;
 }
 
 void Dispatcher::post_notice(bool leader) {
   Board::Notice notice;
   notice.leader = leader;
-  const auto now = parts_.clock.now();
-  notice.nodes_online = economy_.nodes_online(now);
-  for (const auto& job : economy_.job_ids()) {
-    if (std::string why = economy_.waiting(job, now); !why.empty())
-      notice.waiting[job] = std::move(why);
+  if (leader) {
+    Figures& figures = notice.figures;
+    notice.nodes_online = economy_.nodes_online();
+    figures.economy = economy_.counters();
+    figures.depths = economy_.depths();
+    figures.mailboxes = outgoing_.counts();
+    figures.dispatch_seconds = dispatch_seconds_;
+    figures.units_accepted = units_accepted_;
+    figures.units_failed = units_failed_;
+    figures.verdicts = verdicts_;
+    figures.redelivered = redelivered_;
+    figures.leases = economy_.lease_count();
+    figures.open_units = economy_.unit_count();
+    figures.epoch = ledger_.leadership().epoch();
+    figures.outbox_lag_seconds = outbox_lag();
+    auto ages = economy_.lease_ages(parts_.clock.now());
+    if (!ages.empty()) {
+      const auto middle = ages.begin() + static_cast<std::ptrdiff_t>(ages.size() / 2);
+      std::ranges::nth_element(ages, middle);
+      figures.lease_age_median_seconds = *middle;
+      figures.lease_age_oldest_seconds = std::ranges::max(ages);
+    }
   }
   parts_.board.post(std::move(notice));
 }

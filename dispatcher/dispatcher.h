@@ -1,19 +1,24 @@
 #pragma once
 
+#include <atomic>
+#include <deque>
 #include <future>
 #include <memory>
+#include <set>
 #include <stop_token>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
 #include "dispatcher/board.h"
 #include "dispatcher/config.h"
 #include "dispatcher/economy/economy.h"
+#include "dispatcher/economy/job_rows.h"
 #include "dispatcher/economy/ledger.h"
-#include "shared/blobs/signed_url.h"
+#include "dispatcher/nodes/agent_rows.h"
+#include "dispatcher/outgoing.h"
 #include "shared/clock.h"
-#include "shared/crypto.h"
 #include "shared/inbox.h"
 #include "shared/nats/connection.h"
 
@@ -21,65 +26,85 @@ namespace worldshare::dispatcher {
 
 struct DispatcherParts {
   const Config& config;
-  const NKey& key;
   nats::Connection& nats;
-  const blobs::UrlSigner& signer;
   const Clock& clock;
   Board& board;
 };
 
 /// The economy's loop: one thread that owns the Economy and its Ledger. Feeder threads bring
-/// heartbeats, verdicts and job notices. Whenever PostgreSQL refuses something, the loop drops its
-/// memory and rebuilds it from PostgreSQL.
+/// heartbeats, verdicts and nudges; the loop takes all that has come, writes it in few
+/// transactions, and then speaks. Whenever PostgreSQL refuses something, the loop drops its memory
+/// and rebuilds it from PostgreSQL.
 class Dispatcher {
  public:
-  Dispatcher(const DispatcherParts& parts, Ledger ledger);
+  Dispatcher(const DispatcherParts& parts, Ledger ledger, Outgoing outgoing);
   /// Leads (or waits to lead) until `stop`.
   void run(std::stop_token stop);
 
  private:
+  using Answers = std::vector<Result<>>;
   struct VerdictNotice {
-    wire::VerdictT verdict;
-    std::shared_ptr<std::promise<Result<>>> done;
+    std::vector<wire::VerdictT> verdicts;
+    std::shared_ptr<std::promise<Answers>> done;
   };
-  struct JobNotice {
-    std::shared_ptr<std::promise<Result<>>> done;
+  /// Something about these jobs was written; an agent's name stands for a change of the agent.
+  struct ControlNotice {
+    std::vector<wire::EventT> events;
+    std::shared_ptr<std::promise<Answers>> done;
   };
-  using Notice = std::variant<wire::AgentStateT, VerdictNotice, JobNotice>;
+  struct Notice {
+    std::variant<wire::AgentStateT, VerdictNotice, ControlNotice> news;
+    std::chrono::steady_clock::time_point came = std::chrono::steady_clock::now();
+  };
 
-  Result<> rebuild();
-  Result<> load_jobs();
   Result<> lead(std::stop_token stop);
-  Result<> handle(wire::AgentStateT state);
-  Result<> handle(const wire::VerdictT& verdict);
-  Result<> dispatch();
+  Result<> rebuild();
+  void adopt(std::vector<JobRow> rows, std::vector<StoredUnit> units);
+  Result<> load_jobs(const std::vector<std::string>& ids);
+  Result<> load_changes();
+  Result<> load_terms();
+
+  Result<> digest(std::deque<Notice> notices);
+  Result<> take_verdicts(std::vector<VerdictNotice>& notices);
+  Result<VerdictEffects> record(const std::vector<wire::VerdictT>& verdicts);
+  Result<> apply(const std::vector<wire::VerdictT>& verdicts, VerdictEffects effects);
+  void close(const wire::VerdictT& verdict);
+  Result<> take_control(std::vector<ControlNotice>& notices);
+  Result<> take_states(std::unordered_map<std::string, wire::AgentStateT> states);
+  void note_run(const std::string& owner, const wire::AgentStateT& state);
+  Result<> know_agents(const std::vector<std::string>& agents);
   Result<> tick();
+  Result<> slow_tick();
+  Result<> dispatch();
   Result<> fail_units(const std::vector<UnitFailure>& failures);
-  void finished(const VerdictEffect& effect,
-                const Unit& unit,
-                bool accepted,
-                const std::string& reason);
-  void send(const Lease& lease);
-  void send(const std::vector<StopOrder>& orders);
-  void publish_event(wire::EventKind kind,
-                     const std::string& job,
-                     std::int32_t frame,
-                     const std::string& owner,
-                     const std::string& message);
-  void show_node(const std::string& owner, const wire::AgentStateT& state);
+  void finish_jobs(const std::vector<JobEnd>& ended);
+  Result<> take_back(const Grants& grants, const std::set<std::string>& jobs);
+  void send(const Grants& grants, const std::set<std::string>& refused);
+  void answer_questions();
   void post_notice(bool leader);
+  double outbox_lag();
 
   void feed_heartbeats(std::stop_token stop);
   void feed_verdicts(std::stop_token stop);
-  void feed_jobs(std::stop_token stop);
+  void feed_control(std::stop_token stop);
 
   DispatcherParts parts_;
   Ledger ledger_;
+  Outgoing outgoing_;
   Economy economy_;
-  Inbox<Notice> inbox_{4096};
-  std::map<std::string, std::optional<std::string>>
-      owners_;  ///< of agents, forgotten at every rebuild
+  Inbox<Notice> inbox_{8192};
+  std::unordered_map<std::string, AgentRow> agents_;        ///< forgotten at every rebuild
+  std::map<std::string, AgentFacts> facts_;                 ///< to be written
+  std::unordered_map<std::string, std::int64_t> versions_;  ///< of jobs' rows
+  std::int64_t version_ = 0;                                ///< the newest of them
+  std::vector<Drained> drained_;                            ///< to be written
+  std::chrono::steady_clock::time_point oldest_news_{};
   Clock::TimePoint next_slow_tick_{};
+  Histogram dispatch_seconds_;
+  std::uint64_t units_accepted_ = 0;
+  std::uint64_t units_failed_ = 0;
+  std::uint64_t verdicts_ = 0;
+  std::atomic<std::uint64_t> redelivered_ = 0;
 };
 
 }  // namespace worldshare::dispatcher

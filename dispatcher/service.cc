@@ -88,8 +88,10 @@ Result<> serve(const Config& config, std::stop_token stop) {
   std::jthread rpc_thread([&rpc, stop] { rpc.run(stop); });
   spdlog::info("dispatcher serves http={}:{} agents_key={}", config.http_address, (*server)->port(),
                key->public_key());
-  Dispatcher dispatcher({config, *key, **nats, signer, clock, board},
-                        Ledger(std::move(*ledger_pg)));
+  auto outgoing = Outgoing::open({config, *key, **nats, signer, clock});
+  if (!outgoing) return std::unexpected(outgoing.error());
+  Dispatcher dispatcher({config, **nats, clock, board}, Ledger(std::move(*ledger_pg)),
+                        std::move(*outgoing));
   dispatcher.run(stop);
   return {};
 }

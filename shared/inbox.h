@@ -36,6 +36,15 @@ class Inbox {
     return item;
   }
 
+  /// All items, oldest first; none after `timeout` or a stop request.
+  std::deque<T> drain(std::stop_token stop, std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, stop, timeout, [&] { return !items_.empty(); });
+    std::deque<T> items = std::exchange(items_, {});
+    if (!items.empty()) changed_.notify_all();
+    return items;
+  }
+
  private:
   const std::size_t limit_;
   std::mutex mutex_;

@@ -6,58 +6,19 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "dispatcher/economy/job.h"
+#include "dispatcher/economy/job_queue.h"
+#include "dispatcher/economy/roster.h"
+#include "dispatcher/economy/unit.h"
 #include "shared/clock.h"
 #include "shared/messages/messages.h"
 
 namespace worldshare::dispatcher {
-
-using UnitId = std::int64_t;
-
-/// A job that still has work, as matching needs it.
-struct Job {
-  std::string id;
-  wire::ManifestT manifest;  ///< checked, with defaults filled in
-  std::uint32_t frames_made = 0;
-};
-
-/// A unit that has no final verdict yet.
-struct Unit {
-  UnitId id = 0;
-  std::string job;
-  std::int32_t frame = 0;
-  std::uint32_t wanted = 2;        ///< opinions that the trust engine wants in all
-  std::set<std::string> opinions;  ///< leases whose results it counts
-  std::set<std::string> voids;     ///< leases whose results it could not use
-  std::uint32_t expiries = 0;
-  std::set<std::string> owners;       ///< who holds or held a replica that counts
-  std::set<std::string> void_owners;  ///< asked again only after everybody else
-  std::set<std::string> leases;       ///< live ones
-  Clock::TimePoint held_until{};      ///< the sibling is not offered before
-};
-
-struct Lease {
-  std::string id;
-  UnitId unit = 0;
-  std::string agent;
-  std::string owner;
-  std::uint32_t slot = 0;
-  Clock::TimePoint expires_at{};
-  Clock::TimePoint sent_at{};
-  wire::LeasePhase phase = wire::LeasePhase::fetching;
-  float progress = 0;
-  bool dirty = false;  ///< expires_at moved since it was last written
-};
-
-/// What an agent said last.
-struct Node {
-  std::string owner;
-  wire::AgentStateT state;
-  std::set<std::string> scenes;
-  Clock::TimePoint seen_at{};
-};
 
 struct EconomyOptions {
   std::chrono::milliseconds lease_initial{300'000};  ///< until the first sign of progress
@@ -65,15 +26,14 @@ struct EconomyOptions {
   std::chrono::milliseconds report_grace{600'000};   ///< reported, but no word of the verifier yet
   std::chrono::milliseconds heartbeat{30'000};
   std::chrono::milliseconds sibling_hold{
-      5'000};                       ///< upper end of the random delay of a second replica
-  std::uint32_t max_expiries = 10;  ///< a unit that loses more leases than this fails
-};
-
-struct StopOrder {
-  std::string agent;
-  std::uint32_t slot = 0;
-  std::string lease;
-  std::string reason;
+      5'000};                            ///< upper end of the random delay of a second replica
+  std::uint32_t max_expiries = 10;       ///< a unit that loses more leases than this fails
+  std::uint32_t poison_owners = 5;       ///< a unit that brings trouble to so many owners fails
+  std::uint32_t max_open_units = 4'096;  ///< of one job
+  double straggler_factor = 4;  ///< times its job's mean time: another replica is asked for
+  std::chrono::milliseconds straggler_least{60'000};  ///< but not before
+  QueueOptions queue;
+  RosterOptions roster;
 };
 
 struct HeartbeatOutcome {
@@ -81,14 +41,19 @@ struct HeartbeatOutcome {
   std::vector<StopOrder> stop;
 };
 
-struct UnitFailure {
-  UnitId unit = 0;
+struct Drained {
+  std::string agent;
   std::string reason;
 };
 
 struct Reported {
   std::vector<StopOrder> stop;
-  std::optional<UnitFailure> failed;  ///< too many results were void
+  std::optional<UnitFailure> failed;  ///< too many results were of no use
+};
+
+struct Closed {
+  std::vector<StopOrder> stop;
+  std::vector<Drained> drained;  ///< agents that failed too many units that others finished
 };
 
 struct Expired {
@@ -97,93 +62,195 @@ struct Expired {
   std::vector<UnitFailure> failed;
 };
 
-struct WantedUnits {
-  std::string job;
-  std::uint32_t first_index = 0;  ///< frames [first_index, first_index + count) of the manifest
-  std::uint32_t count = 0;
+/// What match() decided. Nothing of it may be heard of before it is written.
+struct Grants {
+  std::vector<Unit> units;  ///< new ones
+  std::vector<JobProgress> progress;
+  std::vector<Lease> leases;
 };
 
-/// The economy scheduler's memory: jobs, open units, leases, nodes, and who gets what. No I/O, no
-/// threads; everything here can be rebuilt from PostgreSQL (units, leases) and the next heartbeats
-/// (nodes). The caller writes what match() proposes before anybody hears of it, and takes it back
-/// with cancel() when that fails.
+/// For people and for metrics.
+struct EconomyCounters {
+  std::uint64_t granted = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t resent = 0;
+  std::uint64_t heartbeats = 0;
+  std::uint64_t heartbeats_refused = 0;
+  std::uint64_t speculated = 0;
+  std::uint64_t poisoned = 0;
+  std::uint64_t drained = 0;
+};
+
+/// The economy scheduler's memory: jobs, open units, leases, agents, and who gets what. No I/O, no
+/// threads; everything here can be rebuilt from PostgreSQL (jobs, units, leases) and the next
+/// heartbeats (agents). The caller writes what match() decides before anybody hears of it. When
+/// that fails it drops the job (drop_job) or everything, and loads it again.
+///
+/// A decision, a heartbeat and a verdict cost O(log n) in jobs, units, agents and leases.
 class Economy {
  public:
   /// `draw(n)` returns a uniform number below n; production passes random_below.
-  Economy(EconomyOptions options, std::function<std::uint64_t(std::uint64_t)> draw);
+  Economy(EconomyOptions options, Draw draw);
 
   /// Takes over what is known of the agents; for a rebuild of everything else.
-  void adopt_nodes(Economy& other) { nodes_ = std::move(other.nodes_); }
+  void adopt_nodes(Economy&& other);
 
-  void add_job(Job job);
-  void remove_job(const std::string& id);
-  bool has_job(const std::string& id) const { return jobs_.contains(id); }
+  void set_terms(const std::string& tenant, TenantTerms terms);
+  void add_job(Job job, Clock::TimePoint now);
+  /// Changes what a person may change while the job is live: priority, pause, times, range, frames
+  /// wanted now.
+  void change_job(Job job, Clock::TimePoint now);
+  /// The artist wants this frame's unit, which is open, before the job's others.
+  void prefer(const std::string& job, std::int32_t frame);
+  /// Forgets a job with its units and leases; who held one is to be told.
+  std::vector<StopOrder> drop_job(const std::string& id, const std::string& reason);
+  /// A job is completed: those that waited for it may run.
+  void job_completed(const std::string& id);
+  bool has_job(const std::string& id) const { return job_of_.contains(id); }
   const Job* job(const std::string& id) const;
-  void frames_made(const std::string& job, std::uint32_t count);
+  std::size_t job_count() const { return jobs_.size(); }
 
-  void add_unit(Unit unit);
+  void add_unit(StoredUnit unit);
   /// Ends a unit: its live leases are returned as stop orders and forgotten.
-  std::vector<StopOrder> close_unit(UnitId id, const std::string& reason);
+  Closed close_unit(UnitId id, bool accepted, const std::string& reason);
   const Unit* unit(UnitId id) const;
-
-  /// A lease that PostgreSQL knows (restart) or that match() proposed and the caller has written.
-  void add_lease(Lease lease);
   const Lease* lease(const std::string& id) const;
-  /// Forgets a lease that match() proposed but that could not be written.
-  void cancel(const std::string& lease);
+  std::size_t lease_count() const { return leases_.size(); }
+  std::size_t unit_count() const { return units_.size(); }
+
+  /// Ids for new units, from PostgreSQL. Without any left match() opens none.
+  void add_unit_ids(std::vector<UnitId> ids);
+  std::size_t unit_ids() const { return unit_ids_.size(); }
 
   /// Takes in an agent's state. `owner` is whose agent it is.
   HeartbeatOutcome heartbeat(const std::string& owner,
-                             wire::AgentStateT state,
+                             const wire::AgentStateT& state,
                              Clock::TimePoint now);
+  void set_standing(const std::string& agent,
+                    const std::string& owner,
+                    Standing standing,
+                    const std::string& reason);
 
-  /// How many further units free slots could take now, in job order. The caller makes them and
-  /// calls add_unit.
-  std::vector<WantedUnits> wanted_units(Clock::TimePoint now) const;
-  /// Assigns free slots to units that want replicas. The leases are in memory already when this
-  /// returns.
-  std::vector<Lease> match(Clock::TimePoint now);
+  /// Gives free seats to units that want replicas, opening new units where no open one can use the
+  /// seat; at most `limit` leases. All of it is in memory when this returns.
+  Grants match(Clock::TimePoint now, std::size_t limit = 1'000);
 
   /// The trust engine recorded a result: the lease is over. `counts`: an opinion; otherwise void.
-  Reported reported(const std::string& lease, const std::string& owner, UnitId unit, bool counts);
+  /// `rendered`: it brought an image, and not an error.
+  Reported reported(const std::string& lease,
+                    const std::string& agent,
+                    const std::string& owner,
+                    UnitId unit,
+                    bool counts,
+                    bool rendered,
+                    Clock::TimePoint now);
   /// The trust engine asks for so many opinions in all; never lowers what it asked before.
   void want(UnitId unit, std::uint32_t opinions);
 
   Expired expire(Clock::TimePoint now);
   void sent(const std::string& lease, Clock::TimePoint now);
+  /// Agents that fell silent since the last call.
+  std::vector<std::string> take_silent() { return roster_.take_silent(); }
   /// Leases whose expiry moved since the last call.
   std::vector<Lease> take_dirty();
 
   /// Why a job's open work waits for an agent, for people; empty when it does not.
   std::string waiting(const std::string& job, Clock::TimePoint now) const;
-  std::uint32_t nodes_online(Clock::TimePoint now) const;
-  std::vector<std::string> job_ids() const;
+  std::uint32_t nodes_online() const { return roster_.online(); }
+  const Roster& roster() const { return roster_; }
+  const EconomyCounters& counters() const { return counters_; }
+  const std::string& owner_name(OwnerId owner) const { return owners_.name(owner); }
+  const std::string& tenant_name(TenantId tenant) const { return tenants_.name(tenant); }
+
+  /// How jobs, seats and leases stand, by tenant and by need. Looks at all jobs.
+  struct TenantDepth {
+    std::string tenant;
+    double weight = 1;
+    double served = 0;
+    std::uint32_t leases = 0;
+    std::uint32_t jobs = 0;
+    std::uint64_t frames_waiting = 0;
+  };
+  struct NeedDepth {
+    std::string need;
+    std::uint32_t jobs = 0;
+    std::uint64_t frames_waiting = 0;
+    std::uint64_t free_seats = 0;
+  };
+  struct Depths {
+    std::vector<TenantDepth> tenants;
+    std::vector<NeedDepth> needs;
+  };
+  Depths depths();
+  /// Seconds since their grant of all live leases. Looks at all of them.
+  std::vector<double> lease_ages(Clock::TimePoint now) const;
 
  private:
-  struct Seat {
-    const std::string* agent;
-    const Node* node;
-    std::uint32_t slot;
+  using Want = std::pair<std::int32_t, UnitId>;  ///< preferred units first, then by age
+  struct OpenJob {
+    Job job;
+    JobId id = 0;
+    NeedId need = 0;
+    SceneId scene = 0;
+    TenantId tenant = 0;
+    std::uint32_t total = 0;                                 ///< frames
+    std::map<std::vector<OwnerId>, std::set<Want>> wanting;  ///< units by who is of no use to them
+    std::set<UnitId> units;
+    std::size_t leases = 0;
+    double mean_seconds = 0;  ///< from grant to report
+    std::uint32_t samples = 0;
+    std::optional<Demand> demand;  ///< as the queue knows it
   };
-  bool online(const Node& node, Clock::TimePoint now) const;
-  std::vector<Seat> free_seats(Clock::TimePoint now) const;
-  bool occupied(const std::string& agent, std::uint32_t slot) const;
-  static std::string why_not(const Job& job, const Node& node);
-  bool wants_replica(const Unit& unit, Clock::TimePoint now) const;
-  std::optional<std::size_t> choose_seat(const Unit& unit,
-                                         const Job& job,
-                                         const std::vector<Seat>& seats);
+  struct OpenUnit : Unit {
+    JobId job_id = 0;
+    std::optional<std::vector<OwnerId>> listed;  ///< its key in OpenJob::wanting
+  };
+
+  OpenJob* find_job(const std::string& id);
+  const OpenJob* find_job(const std::string& id) const;
+  OpenUnit* find_unit(UnitId id);
+  bool can_open(const OpenJob& job) const;
+  std::optional<Demand> demand_of(const OpenJob& job) const;
+  void requeue(OpenJob& job);
+  void relist(OpenUnit& unit);
+  void unlist(OpenJob& job, OpenUnit& unit);
+  void insert_lease(Lease lease);
   void forget_lease(const std::string& id);
-  void note_progress(Lease& lease, const wire::LeaseProgressT& progress, Clock::TimePoint now);
+  void lose_lease(const std::string& id, Expired& outcome);
+  void set_expiry(Lease& lease, Clock::TimePoint expires_at);
+  void note_progress(Lease& lease, const wire::LeaseProgressT& progress);
+  void note_duration(const Lease& lease);
+  void note_trouble(OpenUnit& unit, const std::string& agent, const std::string& owner);
+  std::optional<UnitFailure> poisoned(const OpenUnit& unit);
+  void advance();
+  void look_at_stragglers();
+  void look_at_straggler(const std::string& id);
+  OpenUnit* open_unit(OpenJob& job, Grants& grants);
+  static std::int32_t next_frame(OpenJob& job);
+  OpenUnit* choose_unit(OpenJob& job);
+  std::optional<Seat> choose_seat(const OpenJob& job, const OpenUnit& unit);
+  Lease make_lease(const OpenUnit& unit, Seat seat) const;
+  bool serve(const JobQueue::Pick& pick, Grants& grants);
 
   EconomyOptions options_;
-  std::function<std::uint64_t(std::uint64_t)> draw_;
-  std::vector<std::string> job_order_;
-  std::map<std::string, Job> jobs_;
-  std::map<UnitId, Unit> units_;
-  std::map<std::string, Lease> leases_;
-  std::map<std::pair<std::string, std::uint32_t>, std::string> seats_;  ///< (agent, slot) → lease
-  std::map<std::string, Node> nodes_;
+  Draw draw_;
+  Roster roster_;
+  JobQueue queue_;
+  Names owners_;
+  Names tenants_;
+  std::unordered_map<std::string, JobId> job_of_;
+  std::unordered_map<JobId, OpenJob> jobs_;
+  JobId next_job_ = 1;
+  std::unordered_map<UnitId, OpenUnit> units_;
+  std::unordered_map<std::string, Lease> leases_;
+  std::map<std::string, std::set<std::string>> waited_for_;  ///< job → jobs that wait for it
+  std::set<std::pair<Clock::TimePoint, std::string>> expiries_;
+  std::set<std::pair<Clock::TimePoint, UnitId>> held_;
+  std::set<std::pair<Clock::TimePoint, std::string>> straggler_checks_;
+  std::vector<std::string> dirty_;
+  std::vector<UnitId> unit_ids_;  ///< the next one at the end
+  Clock::TimePoint now_{};        ///< as the caller said last
+  EconomyCounters counters_;
 };
 
 }  // namespace worldshare::dispatcher

@@ -1,60 +1,77 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "dispatcher/economy/economy.h"
+#include "dispatcher/economy/leadership.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 
 namespace worldshare::dispatcher {
 
-/// What PostgreSQL holds of a unit that is not final, with its replicas.
-struct StoredUnit {
-  Unit unit;
-  std::vector<Lease> leases;
-};
-
+/// What a verdict changed.
 struct VerdictEffect {
-  std::string owner;                     ///< whose result it was
-  bool unit_closed = false;              ///< this call made the unit final
-  std::optional<std::string> job_state;  ///< "completed" or "failed" when this call ended the job
+  Result<> outcome;   ///< kNotFound for a lease that nobody was given
+  std::string agent;  ///< whose result it was
+  std::string owner;
+  bool rendered = true;  ///< the result was an image, and not an error
 };
 
-/// The dispatcher's writing side in PostgreSQL: each method is one transaction, and idempotent
-/// where a message may come twice. One thread.
+struct JobEnd {
+  std::string job;
+  std::string state;  ///< "completed" or "failed"
+};
+
+struct VerdictEffects {
+  std::vector<VerdictEffect> verdicts;  ///< as they were given
+  std::vector<JobEnd> ended;
+};
+
+/// The leader's writing side in PostgreSQL: each method is one fenced transaction over many rows,
+/// and idempotent where a message may come twice. One thread.
 class Ledger {
  public:
-  explicit Ledger(pg::Connection connection) : connection_(std::move(connection)) {}
+  explicit Ledger(pg::Connection connection)
+      : connection_(std::make_unique<pg::Connection>(std::move(connection))),
+        leadership_(*connection_) {}
 
-  /// Takes the leader's lock without waiting; false: another dispatcher leads. The lock ends with
-  /// the session, so a changed generation() means that it must be taken again.
-  Result<bool> try_lead();
-  std::uint64_t generation() const { return connection_.generation(); }
+  Leadership& leadership() { return leadership_; }
+  pg::Connection& connection() { return *connection_; }
+  std::uint64_t generation() const { return connection_->generation(); }
 
-  Result<std::vector<Job>> open_jobs();
-  Result<std::vector<StoredUnit>> open_units(const std::string& job);
-  /// The owner of an enrolled agent, nothing for a stranger or a revoked one.
-  Result<std::optional<std::string>> owner_of(const std::string& agent);
-  Result<> saw_agent(const std::string& agent, const std::string& render_class);
-
-  /// Makes the units of the next frames and returns them in order.
-  Result<std::vector<Unit>> make_units(const Job& job, const WantedUnits& wanted);
-  Result<> grant(const std::vector<Lease>& leases);
+  /// Ids for units that may be made later; those that are not used are lost.
+  Result<std::vector<UnitId>> reserve_units(std::size_t count);
+  /// Writes new units and leases. Returns the jobs that are not active any more: of these nothing
+  /// was written.
+  Result<std::set<std::string>> write(const Grants& grants);
   Result<> extend(const std::vector<Lease>& leases);
   Result<> expire(const std::vector<std::string>& leases);
 
-  Result<VerdictEffect> record_verdict(const wire::VerdictT& verdict);
-  /// The dispatcher's own word on a unit that cannot be finished.
-  Result<VerdictEffect> fail_unit(const UnitFailure& failure);
+  Result<VerdictEffects> record_verdicts(std::span<const wire::VerdictT> verdicts);
+  /// The dispatcher's own word on units that cannot be finished. Jobs that this ended.
+  Result<std::vector<JobEnd>> fail_units(const std::vector<UnitFailure>& failures);
 
  private:
-  Result<VerdictEffect> close(pg::Transaction& transaction,
-                              UnitId unit,
-                              bool accepted,
-                              const std::string& reason);
-  pg::Connection connection_;
+  struct Closing {
+    UnitId unit = 0;
+    bool accepted = false;
+    std::string reason;
+  };
+  static Result<> lock_jobs(pg::Transaction& transaction, const std::vector<std::int64_t>& units);
+  static Result<std::vector<JobEnd>> close(pg::Transaction& transaction,
+                                           const std::vector<Closing>& closings);
+  static Result<> settle_replicas(pg::Transaction& transaction,
+                                  std::span<const wire::VerdictT> verdicts);
+  static Result<> raise_wanted(pg::Transaction& transaction,
+                               std::span<const wire::VerdictT> verdicts);
+
+  std::unique_ptr<pg::Connection> connection_;
+  Leadership leadership_;
 };
 
 }  // namespace worldshare::dispatcher

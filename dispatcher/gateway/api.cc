@@ -3,7 +3,12 @@
 #include <charconv>
 #include <optional>
 
+#include "dispatcher/gateway/control.h"
+#include "dispatcher/gateway/lists.h"
+#include "dispatcher/gateway/metrics_text.h"
+#include "dispatcher/gateway/replies.h"
 #include "dispatcher/gateway/status.h"
+#include "shared/ids.h"
 #include "shared/log.h"
 #include "shared/messages/manifest.h"
 
@@ -11,57 +16,9 @@ namespace worldshare::dispatcher {
 namespace {
 
 constexpr const char* kTenant = "local";
-
-http::Reply problem(unsigned status, const std::string& title, const std::string& detail) {
-  wire::ProblemT table;
-  table.status = static_cast<std::uint16_t>(status);
-  table.title = title;
-  table.detail = messages::clean_text(detail, 1000);
-  // "field: what to do" is how checks of input speak.
-  const auto colon = detail.find(": ");
-  if (status == 400 && colon != std::string::npos && detail.find(' ') > colon)
-    table.field = detail.substr(0, colon);
-  return {status, "application/problem+json", messages::to_json(table), {}, {}};
-}
-
-http::Reply problem(const Error& error) {
-  switch (error.code) {
-    case Errc::kInvalid:
-    case Errc::kCorrupt: return problem(400, "Bad Request", error.message);
-    case Errc::kDenied: return problem(403, "Forbidden", error.message);
-    case Errc::kNotFound: return problem(404, "Not Found", error.message);
-    case Errc::kConflict: return problem(409, "Conflict", error.message);
-    default: break;
-  }
-  spdlog::warn("request failed error=\"{}\"", error.message);
-  http::Reply reply =
-      problem(503, "Service Unavailable", "the database cannot be reached; try again");
-  reply.headers["Retry-After"] = "1";
-  return reply;
-}
-
-template <class Table>
-http::Reply json(unsigned status, const Table& table) {
-  return {status, "application/json", messages::to_json(table), {}, {}};
-}
-
-/// An upload on its way into the store.
-class BlobSink final : public http::BodySink {
- public:
-  explicit BlobSink(blobs::Store::Upload upload) : upload_(std::move(upload)) {}
-  Result<> write(ByteView bytes) override { return upload_.write(bytes); }
-  http::Reply finish() override {
-    if (auto ok = upload_.commit(); !ok) return problem(ok.error());
-    return {201, "application/json", "{}", {}, {}};
-  }
-  http::Reply on_error(const Error& error) override {
-    return error.code == Errc::kInvalid ? problem(413, "Content Too Large", error.message)
-                                        : problem(error);
-  }
-
- private:
-  blobs::Store::Upload upload_;
-};
+constexpr std::chrono::milliseconds kAnswerTime{400};
+constexpr std::chrono::milliseconds kNudgeTime{2000};
+constexpr int kMostLines = 1'000;
 
 std::optional<std::uint64_t> content_length(const http::Request& head) {
   const auto field = head.headers.find("content-length");
@@ -116,12 +73,83 @@ http::Reply Api::on_request(const http::Request& request) {
   if (!authorised(request)) {
     return problem(401, "Unauthorized", "send the API token as 'Authorization: Bearer TOKEN'");
   }
-  const bool jobs = parts.size() >= 2 && parts[0] == "v1" && parts[1] == "jobs";
-  if (jobs && parts.size() == 2 && request.method == "POST") return post_job(request);
-  if (jobs && parts.size() == 3 && get) return get_job(parts[2]);
-  if (jobs && parts.size() == 5 && parts[3] == "frames" && get)
-    return get_frame(parts[2], parts[4]);
+  const bool v1 = parts.size() >= 2 && parts[0] == "v1";
+  if (get && parts.size() == 1 && parts[0] == "metrics")
+    return {200, "text/plain; version=0.0.4", metrics_text(parts_.board.read()), {}, {}};
+  if (v1 && parts[1] == "jobs") {
+    if (auto reply = on_jobs(request, parts)) return std::move(*reply);
+  }
+  if (v1 && parts[1] == "nodes") {
+    if (auto reply = on_nodes(request, parts)) return std::move(*reply);
+  }
+  if (v1 && get && parts.size() == 2 && parts[1] == "queue")
+    return json(200, queue_status(parts_.board.read()));
   return problem(404, "Not Found", "there is no " + request.method + " " + request.path);
+}
+
+std::optional<http::Reply> Api::on_jobs(const http::Request& request,
+                                        const std::vector<std::string>& parts) {
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  const bool post = request.method == "POST";
+  if (post && parts.size() == 2) return post_job(request);
+  if (get && parts.size() == 2)
+    return list([](pg::Connection& pg) { return job_list(pg, kTenant, kMostLines); });
+  if (get && parts.size() == 3) return get_job(parts[2]);
+  if (get && parts.size() == 4 && parts[3] == "units")
+    return list([&](pg::Connection& pg) { return unit_list(pg, kTenant, parts[2], kMostLines); });
+  if (post && parts.size() == 4 && parts[3] == "control") return post_control(request, parts[2]);
+  if (get && parts.size() == 5 && parts[3] == "frames") return get_frame(parts[2], parts[4]);
+  return std::nullopt;
+}
+
+std::optional<http::Reply> Api::on_nodes(const http::Request& request,
+                                         const std::vector<std::string>& parts) {
+  if (request.method == "GET" && parts.size() == 2)
+    return list([](pg::Connection& pg) { return node_list(pg, kMostLines); });
+  const bool control = parts.size() == 4 && parts[3] == "control" && request.method == "POST";
+  if (!control) return std::nullopt;
+  const auto wanted = messages::parse_json<wire::NodeControl>(request.body);
+  if (!wanted) return problem(wanted.error());
+  auto pg = pool_.borrow();
+  if (!pg) return problem(pg.error());
+  if (auto ok = control_node(**pg, parts[2], *wanted); !ok) return problem(ok.error());
+  wire::EventT event;
+  event.kind = wire::EventKind::agent_changed;
+  event.owner = parts[2];
+  nudge("nodes", event);
+  return http::Reply{200, "application/json", "{}", {}, {}};
+}
+
+template <class Query>
+http::Reply Api::list(Query query) {
+  auto pg = pool_.borrow();
+  if (!pg) return problem(pg.error());
+  const auto table = query(**pg);
+  return table ? json(200, *table) : problem(table.error());
+}
+
+http::Reply Api::post_control(const http::Request& request, const std::string& job) {
+  const auto control = messages::parse_json<wire::JobControl>(request.body);
+  if (!control) return problem(control.error());
+  auto pg = pool_.borrow();
+  if (!pg) return problem(pg.error());
+  const auto done = control_job(**pg, kTenant, job, *control);
+  if (!done) return problem(done.error());
+  wire::EventT event;
+  event.job = job;
+  const bool first = control->action == wire::ControlAction::first;
+  event.kind = first ? wire::EventKind::frame_wanted : wire::EventKind::job_changed;
+  event.frame = control->frame.value_or(0);
+  nudge(job, event);
+  return json(200, *done);
+}
+
+void Api::nudge(const std::string& about, const wire::EventT& event) {
+  const auto stored =
+      parts_.nats.publish_stored("jobs.control." + about, messages::encode(event), new_id(),
+                                 std::string("control ") + about, kNudgeTime);
+  // The economy looks at the tables by itself every few seconds.
+  if (!stored) spdlog::warn("nudge not sent about={} error=\"{}\"", about, stored.error().message);
 }
 
 http::HeadDecision Api::put_blob(const http::Request& head, const std::string& sha256) {
@@ -184,9 +212,10 @@ http::Reply Api::get_job(const std::string& id) {
   if (!pg) return problem(pg.error());
   auto status = job_status(**pg, kTenant, id);
   if (!status) return problem(status.error());
-  const auto notice = parts_.board.read();
-  if (const auto why = notice.waiting.find(id); why != notice.waiting.end())
-    status->waiting = why->second;
+  const bool live =
+      status->state == "queued" || status->state == "active" || status->state == "paused";
+  if (live && status->replicas_in_work == 0)
+    status->waiting = parts_.board.why_waiting(id, kAnswerTime);
   return json(200, *status);
 }
 
@@ -210,7 +239,7 @@ http::Reply Api::get_frame(const std::string& id, const std::string& frame) {
 http::Reply Api::health() {
   wire::HealthT health;
   health.version = WORLDSHARE_VERSION;
-  health.leader = parts_.board.read().leader;
+  health.leader = parts_.board.leads();
   health.nats = parts_.nats.connected() ? "connected" : "not connected";
   auto pg = pool_.borrow();
   const bool postgres = pg && (**pg).exec("select 1");

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "dispatcher/board.h"
 #include "dispatcher/config.h"
@@ -14,8 +16,8 @@
 
 namespace worldshare::dispatcher {
 
-/// The HTTP API: POST /v1/jobs, GET /v1/jobs/{id}, GET /v1/jobs/{id}/frames/{n}, PUT|GET
-/// /v1/blobs/{sha256}, GET /health. Errors are RFC 9457 problem documents. Thread-safe.
+/// The HTTP API of docs/protocol.md: jobs, units, frames, nodes, queue and their control, blobs,
+/// /health, /metrics. Errors are RFC 9457 problem documents. Thread-safe.
 class Api final : public http::Handler {
  public:
   struct Parts {
@@ -25,7 +27,7 @@ class Api final : public http::Handler {
     const blobs::UrlSigner& signer;
     nats::Connection& nats;
     const Clock& clock;
-    const Board& board;
+    Board& board;
   };
   explicit Api(Parts parts);
 
@@ -39,6 +41,15 @@ class Api final : public http::Handler {
   http::Reply get_job(const std::string& id);
   http::Reply get_frame(const std::string& id, const std::string& frame);
   http::Reply post_job(const http::Request& request);
+  http::Reply post_control(const http::Request& request, const std::string& job);
+  std::optional<http::Reply> on_jobs(const http::Request& request,
+                                     const std::vector<std::string>& parts);
+  std::optional<http::Reply> on_nodes(const http::Request& request,
+                                      const std::vector<std::string>& parts);
+  template <class Query>
+  http::Reply list(Query query);
+  /// Tells the economy that a row was changed.
+  void nudge(const std::string& about, const wire::EventT& event);
   http::Reply health();
 
   Parts parts_;

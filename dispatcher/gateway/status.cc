@@ -8,7 +8,7 @@ namespace worldshare::dispatcher {
 namespace {
 
 constexpr const char* kJob = R"(
-  select j.title, j.state, j.frames_total, j.frames_accepted, j.frames_failed, j.replicas,
+  select j.title, case when j.paused and j.state in ('queued', 'active') then 'paused' else j.state end, j.frames_total, j.frames_accepted, j.frames_failed, j.replicas,
          coalesce(extract(epoch from coalesce(j.finished_at, now()) - coalesce(j.started_at, j.created_at)), 0),
          (select count(*) from results r join units u on u.id = r.unit where u.job = j.id),
          (select u.reason from units u where u.job = j.id and u.state = 'failed' order by u.frame limit 1)
@@ -23,12 +23,12 @@ constexpr const char* kOwners = R"(
    where u.job = $1 group by p.owner order by p.owner)";
 
 constexpr const char* kFrame = R"(
-  select u.id, case when o.unit is not null then 'accepted' when u.state = 'failed' then 'failed' else 'queued' end,
+  select u.id, case when o.unit is not null then 'accepted' when u.state in ('failed', 'cancelled') then u.state else 'queued' end,
          coalesce(o.artifact, ''), coalesce(o.size_bytes, 0),
          coalesce(v.reason, u.reason, '')
     from units u left join outputs o on o.unit = u.id
     left join verdicts v on v.unit = u.id and v.decision in ('accepted', 'failed')
-   where u.job = $1 and u.frame = $2)";
+   where u.job = $1 and u.frame = $2 and u.state <> 'replaced')";
 
 constexpr const char* kReplicas = R"(
   select p.lease, p.owner, p.agent, coalesce(nullif(r.judged, 'pending'), p.state), coalesce(r.render_seconds, 0),

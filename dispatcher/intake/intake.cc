@@ -12,11 +12,47 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kInsertJob = R"(
-  insert into jobs (id, tenant, idempotency_key, title, manifest, scene, frames_total, replicas, max_replicas)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (tenant, idempotency_key) do nothing)";
+  insert into jobs (id, tenant, idempotency_key, title, manifest, scene, frames_total, replicas, max_replicas,
+                    frames_ordered, priority, deadline, not_before, after)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $7, $10, to_timestamp($11::bigint / 1000.0),
+          to_timestamp($12::bigint / 1000.0), $13)
+  on conflict (tenant, idempotency_key) do nothing)";
+
+// Locks the tenant, so that two submissions do not both take its last place.
+constexpr const char* kTenantLimit = "select max_jobs from tenants where id = $1 for no key update";
+constexpr const char* kTenantJobs =
+    "select count(*) from jobs where tenant = $1 and state in ('queued', 'active')";
+
+constexpr const char* kUnknownJobs = R"(
+  select x.id from unnest($1::text[]) x(id) left join jobs j on j.id = x.id and j.tenant = $2
+   where j.id is null limit 1)";
 
 constexpr const char* kEarlier =
     "select id, manifest = $3::jsonb from jobs where tenant = $1 and idempotency_key = $2";
+
+pg::Param time_param(std::uint64_t unix_ms) {
+  return unix_ms == 0 ? pg::Param(std::nullopt) : pg::Param(unix_ms);
+}
+
+/// A job that was just accepted cannot be named by an older one, so dependencies never run in a
+/// circle as long as a job names only jobs that are there.
+Result<> check_schedule(pg::Transaction& transaction,
+                        const std::string& tenant,
+                        const wire::ScheduleT& schedule) {
+  auto limit = transaction.exec(kTenantLimit, {tenant});
+  if (!limit) return std::unexpected(limit.error());
+  auto jobs = transaction.exec(kTenantJobs, {tenant});
+  if (!jobs) return std::unexpected(jobs.error());
+  if (jobs->integer(0, 0) > limit->integer(0, 0)) {
+    return fail(Errc::kConflict,
+                "tenant " + tenant + " has " + jobs->str(0, 0) +
+                    " unfinished jobs with this one, more than it may; wait or cancel some");
+  }
+  auto unknown = transaction.exec(kUnknownJobs, {pg::array(schedule.after), tenant});
+  if (!unknown) return std::unexpected(unknown.error());
+  if (unknown->empty()) return {};
+  return fail(Errc::kInvalid, "schedule.after: there is no job " + unknown->str(0, 0));
+}
 
 Result<Accepted> insert(pg::Connection& pg,
                         const std::string& tenant,
@@ -24,6 +60,7 @@ Result<Accepted> insert(pg::Connection& pg,
                         const std::string& key) {
   auto transaction = pg::Transaction::begin(pg);
   if (!transaction) return std::unexpected(transaction.error());
+  const wire::ScheduleT& schedule = *manifest.schedule;
   const std::string json = messages::to_json(manifest);
   const auto frames = messages::frame_count(manifest);
   Accepted accepted{new_id(), frames, true};
@@ -40,7 +77,9 @@ Result<Accepted> insert(pg::Connection& pg,
   if (rows) {
     rows = transaction->exec(
         kInsertJob, {accepted.job, tenant, key_param, manifest.title, json, manifest.scene->sha256,
-                     frames, int{manifest.policy->replicas}, int{manifest.policy->max_replicas}});
+                     frames, int{manifest.policy->replicas}, int{manifest.policy->max_replicas},
+                     int{schedule.priority}, time_param(schedule.deadline_ms),
+                     time_param(schedule.not_before_ms), pg::array(schedule.after)});
   }
   if (!rows) return std::unexpected(rows.error());
   if (rows->affected() == 0) {
@@ -52,6 +91,8 @@ Result<Accepted> insert(pg::Connection& pg,
     }
     return Accepted{earlier->str(0, 0), frames, false};
   }
+  if (auto ok = check_schedule(*transaction, tenant, schedule); !ok)
+    return std::unexpected(ok.error());
   if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
   return accepted;
 }

@@ -20,7 +20,8 @@ constexpr const char* kSceneOf = R"(
     join scenes s on s.sha256 = j.scene where p.lease = $1 and p.agent = $2 and p.state = 'leased')";
 
 constexpr const char* kOwner =
-    "select a.owner from agents a join credentials c on c.agent = a.id where a.id = $1 and "
+    "select a.owner, a.standing, a.standing_reason from agents a join credentials c on c.agent = "
+    "a.id where a.id = $1 and "
     "c.revoked_at is null";
 
 template <class Reply>
@@ -91,6 +92,8 @@ Bytes RpcService::hello(const std::string& agent) {
   }
   wire::HelloReplyT reply;
   reply.owner = rows->str(0, 0);
+  if (rows->text(0, 1) != "enabled")
+    reply.notice = "this agent is " + rows->str(0, 1) + ": " + rows->str(0, 2);
   reply.heartbeat_ms = static_cast<std::uint32_t>(config_.economy.heartbeat.count());
   return messages::encode(reply);
 }

@@ -4,10 +4,13 @@
 #include <cmath>
 
 #include "shared/crypto.h"
+#include "shared/ids.h"
 #include "shared/messages/shard.h"
 
 namespace worldshare::messages {
 namespace {
+
+constexpr std::uint64_t kLatestMs = 4'102'444'800'000;  // the year 2100
 
 std::unexpected<Error> wrong(const std::string& field, const std::string& what) {
   return fail(Errc::kInvalid, field + ": " + what);
@@ -149,6 +152,25 @@ Result<> check_sharding(const wire::ShardingT* sharding) {
   return {};
 }
 
+Result<> check_schedule(const wire::ScheduleT* schedule) {
+  if (schedule == nullptr) return {};
+  if (schedule->priority > 100) return wrong("schedule.priority", "must be 0 to 100");
+  const std::pair<const char*, std::uint64_t> times[] = {
+      {"schedule.deadline_ms", schedule->deadline_ms},
+      {"schedule.not_before_ms", schedule->not_before_ms}};
+  for (const auto& [name, time] : times) {
+    if (time > kLatestMs) return wrong(name, "must be a unix time in milliseconds, before 2100");
+  }
+  if (schedule->deadline_ms > 0 && schedule->deadline_ms <= schedule->not_before_ms)
+    return wrong("schedule.deadline_ms", "must be later than schedule.not_before_ms");
+  if (schedule->after.size() > 32) return wrong("schedule.after", "at most 32 jobs");
+  for (const auto& job : schedule->after) {
+    if (!is_id(job))
+      return wrong("schedule.after", "must be ids of jobs, as their submission told");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimits& limits) {
@@ -164,6 +186,7 @@ Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimi
   if (!manifest->policy) manifest->policy = std::make_unique<wire::PolicyT>();
   if (!manifest->estimate) manifest->estimate = std::make_unique<wire::EstimateT>();
   if (!manifest->sharding) manifest->sharding = std::make_unique<wire::ShardingT>();
+  if (!manifest->schedule) manifest->schedule = std::make_unique<wire::ScheduleT>();
   if (manifest->title.empty()) manifest->title = manifest->scene->name;
   return manifest;
 }
@@ -179,7 +202,8 @@ Result<> check(const wire::ManifestT& manifest, const ManifestLimits& limits) {
   if (auto ok = check_requirements(manifest.requirements.get()); !ok) return ok;
   if (auto ok = check_policy(manifest.policy.get()); !ok) return ok;
   if (auto ok = check_estimate(manifest.estimate.get()); !ok) return ok;
-  return check_sharding(manifest.sharding.get());
+  if (auto ok = check_sharding(manifest.sharding.get()); !ok) return ok;
+  return check_schedule(manifest.schedule.get());
 }
 
 std::uint32_t frame_count(const wire::ManifestT& manifest) {

@@ -13,6 +13,7 @@
 #include "shared/nats/connection.h"
 #include "shared/nats/provision.h"
 #include "shared/nats/pull_consumer.h"
+#include "shared/nats/background_publisher.h"
 #include "tests/support/nats_server.h"
 
 namespace worldshare::nats {
@@ -56,6 +57,27 @@ class Nats : public ::testing::Test {
 };
 
 std::unique_ptr<NatsServer> Nats::server;
+
+TEST_F(Nats, PublishesAreStoredWithoutWaitingAndCountedByTheirAnswers) {
+  const auto connection = connect();
+  auto publisher = BackgroundPublisher::open(*connection, 500ms);
+  ASSERT_TRUE(publisher);
+  const auto settled = [&] {
+    for (int i = 0; i < 500 && (*publisher)->counts().pending > 0; ++i)
+      std::this_thread::sleep_for(10ms);
+    return (*publisher)->counts();
+  };
+  for (int i = 0; i < 2000; ++i) {
+    const std::string id = new_id();
+    ASSERT_TRUE(
+        (*publisher)->publish("work.stored." + std::to_string(i % 7), as_bytes(id), id, ""));
+  }
+  EXPECT_EQ(settled().stored, 2000U);
+  ASSERT_TRUE((*publisher)->publish("nostream.x", {}, "id", ""));
+  const auto counts = settled();
+  EXPECT_EQ(counts.refused, 1U) << "no stream takes it";
+  EXPECT_EQ(counts.pending + counts.unanswered, 0U);
+}
 
 TEST_F(Nats, RequestAndReply) {
   auto service = connect();

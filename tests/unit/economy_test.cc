@@ -1,90 +1,9 @@
-#include "dispatcher/economy/economy.h"
-
-#include <gtest/gtest.h>
-
-#include "shared/messages/manifest.h"
+#include "tests/unit/economy_fixture.h"
 
 namespace worldshare::dispatcher {
 namespace {
 
 using namespace std::chrono_literals;
-
-wire::ManifestT manifest(int last, unsigned replicas = 2, unsigned max_replicas = 3) {
-  const std::string json =
-      R"({"scene": {"sha256": ")" + std::string(64, 'a') +
-      R"(", "size_bytes": 9, "name": "a.blend"}, "frames": {"first": 1, "last": )" +
-      std::to_string(last) + R"(}, "output": {"width": 8, "height": 8},)" +
-      R"("policy": {"replicas": )" + std::to_string(replicas) + R"(, "max_replicas": )" +
-      std::to_string(max_replicas) + R"(}, "requirements": {"blender": "3.4"}})";
-  return std::move(*messages::parse_manifest(json));
-}
-
-class EconomyTest : public testing::Test {
- protected:
-  EconomyTest() {
-    options_.sibling_hold = 0ms;
-    options_.heartbeat = 1000ms;
-    economy_ = Economy(options_, [this](std::uint64_t bound) { return draws_++ % bound; });
-  }
-
-  void add_job(const std::string& id, int last, unsigned replicas = 2) {
-    Job job;
-    job.id = id;
-    job.manifest = manifest(last, replicas);
-    economy_.add_job(std::move(job));
-  }
-
-  wire::AgentStateT state(const std::string& agent,
-                          std::vector<std::uint32_t> free,
-                          std::vector<std::pair<std::string, wire::LeasePhase>> leases = {},
-                          float progress = 0) {
-    wire::AgentStateT out;
-    out.agent = agent;
-    out.sequence = ++sequence_;
-    out.started_ms = 1;
-    out.capabilities = std::make_unique<wire::CapabilitiesT>();
-    out.capabilities->blender = "3.4.1";
-    out.capabilities->engines = {wire::Engine::cycles};
-    out.capabilities->memory_bytes = 1U << 30;
-    out.free_slots = std::move(free);
-    for (const auto& [lease, phase] : leases) {
-      auto held = std::make_unique<wire::LeaseProgressT>();
-      held->lease = lease;
-      held->phase = phase;
-      held->progress = progress;
-      out.leases.push_back(std::move(held));
-    }
-    return out;
-  }
-
-  HeartbeatOutcome idle(int n) {
-    return economy_.heartbeat("owner" + std::to_string(n), state("agent" + std::to_string(n), {0}),
-                              now_);
-  }
-
-  /// What the dispatcher does between the economy's proposals: gives ids to new units.
-  std::vector<Lease> dispatch() {
-    for (const auto& wanted : economy_.wanted_units(now_)) {
-      for (std::uint32_t i = 0; i < wanted.count; ++i) {
-        Unit unit;
-        unit.id = ++units_;
-        unit.job = wanted.job;
-        unit.frame = static_cast<std::int32_t>(wanted.first_index + i + 1);
-        unit.wanted = economy_.job(wanted.job)->manifest.policy->replicas;
-        economy_.add_unit(std::move(unit));
-      }
-      economy_.frames_made(wanted.job, wanted.count);
-    }
-    return economy_.match(now_);
-  }
-
-  EconomyOptions options_;
-  std::uint64_t draws_ = 0;
-  std::uint64_t sequence_ = 0;
-  UnitId units_ = 0;
-  Clock::TimePoint now_ = from_unix_ms(1'000'000);
-  Economy economy_{options_, [](std::uint64_t) { return 0; }};
-};
 
 TEST_F(EconomyTest, ReplicasOfAUnitGoToDifferentOwners) {
   add_job("j", 10);
@@ -102,7 +21,7 @@ TEST_F(EconomyTest, TwoAgentsOfOneOwnerNeverShareAUnit) {
   EXPECT_EQ(dispatch().size(), 1U);
   EXPECT_TRUE(dispatch().empty());
   const auto lease = economy_.unit(1)->leases;
-  economy_.reported(*lease.begin(), "same", 1, true);
+  economy_.reported(*lease.begin(), "agent1", "same", 1, true, true, now_);
   idle(1);
   EXPECT_EQ(economy_.waiting("j", now_), "");
 }
@@ -112,8 +31,9 @@ TEST_F(EconomyTest, UnitsAreMadeForFreeSlotsOnly) {
   idle(1);
   idle(2);
   dispatch();
-  EXPECT_EQ(economy_.job("j")->frames_made, 2U);
-  EXPECT_TRUE(economy_.wanted_units(now_).empty());
+  EXPECT_EQ(economy_.job("j")->position, 1U) << "two replicas of the first frame";
+  EXPECT_EQ(economy_.unit_count(), 1U);
+  EXPECT_TRUE(dispatch().empty());
 }
 
 TEST_F(EconomyTest, AnOpenUnitIsFinishedBeforeANewOneIsOpened) {
@@ -125,16 +45,6 @@ TEST_F(EconomyTest, AnOpenUnitIsFinishedBeforeANewOneIsOpened) {
   const auto second = dispatch();
   ASSERT_EQ(second.size(), 1U);
   EXPECT_EQ(second[0].unit, first[0].unit);
-}
-
-TEST_F(EconomyTest, AProposedLeaseThatCouldNotBeWrittenIsTakenBack) {
-  add_job("j", 1);
-  idle(1);
-  const auto leases = dispatch();
-  ASSERT_EQ(leases.size(), 1U);
-  economy_.cancel(leases[0].id);
-  EXPECT_EQ(economy_.lease(leases[0].id), nullptr);
-  EXPECT_EQ(dispatch().size(), 1U);
 }
 
 TEST_F(EconomyTest, ALeaseThatTheAgentDoesNotListIsSentAgain) {
@@ -157,7 +67,7 @@ TEST_F(EconomyTest, AStrangersLeaseIsStopped) {
 TEST_F(EconomyTest, OnlyProgressExtendsALease) {
   add_job("j", 1);
   options_.lease_initial = options_.lease_extend = 10'000ms;
-  economy_ = Economy(options_, [](std::uint64_t) { return 0; });
+  restart();
   add_job("j", 1);
   idle(1);
   const std::string lease = dispatch().at(0).id;
@@ -213,8 +123,8 @@ TEST_F(EconomyTest, ARepeatedVerdictIsCountedOnce) {
   add_job("j", 1);
   idle(1);
   const auto lease = dispatch().at(0);
-  economy_.reported(lease.id, "owner1", lease.unit, true);
-  economy_.reported(lease.id, "owner1", lease.unit, true);
+  report(lease);
+  report(lease);
   EXPECT_EQ(economy_.unit(lease.unit)->opinions.size(), 1U);
   idle(2);
   EXPECT_EQ(dispatch().size(), 1U);
@@ -223,7 +133,7 @@ TEST_F(EconomyTest, ARepeatedVerdictIsCountedOnce) {
 TEST_F(EconomyTest, DisagreementAsksOneMoreOwner) {
   add_job("j", 1);
   for (int n : {1, 2}) idle(n);
-  for (const auto& lease : dispatch()) economy_.reported(lease.id, lease.owner, lease.unit, true);
+  for (const auto& lease : dispatch()) report(lease);
   for (int n : {1, 2}) idle(n);
   economy_.want(1, 3);
   EXPECT_TRUE(dispatch().empty());
@@ -239,7 +149,7 @@ TEST_F(EconomyTest, AVoidResultIsReplacedByAnotherOwnerFirst) {
   add_job("j", 1, 1);
   idle(1);
   const auto lease = dispatch().at(0);
-  economy_.reported(lease.id, lease.owner, lease.unit, false);
+  report(lease, false);
   idle(1);
   idle(2);
   const auto again = dispatch();
@@ -255,7 +165,7 @@ TEST_F(EconomyTest, ALateResultEndsTheSameOwnersNewerLease) {
   economy_.expire(now_);
   idle(1);
   const auto fresh = dispatch().at(0);
-  const auto reported = economy_.reported(old.id, "owner1", old.unit, true);
+  const auto reported = report(old);
   ASSERT_EQ(reported.stop.size(), 1U);
   EXPECT_EQ(reported.stop[0].lease, fresh.id);
 }
@@ -264,16 +174,14 @@ TEST_F(EconomyTest, AClosedUnitStopsItsOtherAgents) {
   add_job("j", 1);
   for (int n : {1, 2}) idle(n);
   const auto leases = dispatch();
-  EXPECT_EQ(economy_.close_unit(leases[0].unit, "finished").size(), 2U);
+  EXPECT_EQ(economy_.close_unit(leases[0].unit, true, "finished").stop.size(), 2U);
   EXPECT_EQ(economy_.lease(leases[0].id), nullptr);
 }
 
 TEST_F(EconomyTest, AnAgentThatCannotRenderTheSceneIsNotAsked) {
-  Job job;
-  job.id = "j";
-  job.manifest = manifest(1);
+  Job job = make_job("j", 1);
   job.manifest.requirements->blender = "4.2";
-  economy_.add_job(std::move(job));
+  economy_.add_job(std::move(job), now_);
   idle(1);
   EXPECT_TRUE(dispatch().empty());
   EXPECT_EQ(economy_.waiting("j", now_), "the scene needs Blender 4.2, the agent has 3.4.1");
@@ -295,7 +203,9 @@ TEST_F(EconomyTest, AMillionFreeSlotsAreNotBelieved) {
   std::vector<std::uint32_t> slots(100'000);
   for (std::uint32_t i = 0; i < slots.size(); ++i) slots[i] = i;
   economy_.heartbeat("owner1", state("agent1", slots), now_);
-  EXPECT_LE(dispatch().size(), 64U);
+  const auto leases = dispatch();
+  EXPECT_FALSE(leases.empty());
+  EXPECT_LE(leases.size(), 64U);
 }
 
 }  // namespace

@@ -1,0 +1,218 @@
+#include "dispatcher/dispatcher.h"
+#include "shared/log.h"
+
+// What news does to the economy.
+
+namespace worldshare::dispatcher {
+namespace {
+
+bool is_final(const wire::VerdictT& verdict) {
+  return verdict.decision == wire::Decision::accepted || verdict.decision == wire::Decision::failed;
+}
+
+}  // namespace
+
+Result<> Dispatcher::digest(std::deque<Notice> notices) {
+  std::unordered_map<std::string, wire::AgentStateT> states;
+  std::vector<VerdictNotice> verdicts;
+  std::vector<ControlNotice> control;
+  for (auto& notice : notices) {
+    if (auto* state = std::get_if<wire::AgentStateT>(&notice.news)) {
+      const std::string agent = state->agent;
+      states.insert_or_assign(agent, std::move(*state));  // the newest says all
+    } else if (auto* verdict = std::get_if<VerdictNotice>(&notice.news)) {
+      verdicts.push_back(std::move(*verdict));
+    } else {
+      control.push_back(std::move(std::get<ControlNotice>(notice.news)));
+    }
+  }
+  Result<> outcome = take_control(control);
+  if (outcome) outcome = take_verdicts(verdicts);
+  if (outcome) outcome = take_states(std::move(states));
+  return outcome;
+}
+
+Result<> Dispatcher::take_control(std::vector<ControlNotice>& notices) {
+  std::vector<std::string> jobs;
+  std::vector<std::string> agents;
+  for (const auto& notice : notices) {
+    for (const auto& event : notice.events) {
+      if (!event.job.empty()) jobs.push_back(event.job);
+      if (event.job.empty() && !event.owner.empty()) agents.push_back(event.owner);
+    }
+  }
+  Result<> outcome = load_jobs(jobs);
+  if (outcome && !agents.empty()) outcome = know_agents(agents);
+  for (const auto& notice : notices) {
+    for (const auto& event : notice.events) {
+      if (event.kind == wire::EventKind::frame_wanted) economy_.prefer(event.job, event.frame);
+    }
+    notice.done->set_value(Answers(notice.events.size(), outcome));
+  }
+  return outcome;
+}
+
+Result<> Dispatcher::take_verdicts(std::vector<VerdictNotice>& notices) {
+  std::vector<wire::VerdictT> all;
+  for (auto& notice : notices) {
+    for (auto& verdict : notice.verdicts) all.push_back(std::move(verdict));
+  }
+  if (all.empty()) return {};
+  auto effects = record(all);
+  Answers answers;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    answers.push_back(effects ? effects->verdicts[i].outcome : std::unexpected(effects.error()));
+  auto answer = answers.begin();
+  for (auto& notice : notices) {
+    const auto end = answer + static_cast<std::ptrdiff_t>(notice.verdicts.size());
+    notice.done->set_value(Answers(answer, end));
+    answer = end;
+  }
+  if (!effects) return std::unexpected(effects.error());
+  return apply(all, std::move(*effects));
+}
+
+Result<VerdictEffects> Dispatcher::record(const std::vector<wire::VerdictT>& verdicts) {
+  auto effects = ledger_.record_verdicts(verdicts);
+  if (effects || is_retryable(effects.error().code)) return effects;
+  // What this program cannot digest must not stop the others; the feeder has it on record.
+  VerdictEffects all;
+  for (const auto& verdict : verdicts) {
+    auto one = ledger_.record_verdicts({&verdict, 1});
+    if (!one && is_retryable(one.error().code)) return one;
+    if (!one) {
+      all.verdicts.emplace_back().outcome = std::unexpected(one.error());
+      continue;
+    }
+    all.verdicts.push_back(std::move(one->verdicts.front()));
+    std::ranges::move(one->ended, std::back_inserter(all.ended));
+  }
+  return all;
+}
+
+Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictEffects effects) {
+  const auto now = parts_.clock.now();
+  std::vector<UnitFailure> failures;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    const auto& verdict = verdicts[i];
+    const auto& effect = effects.verdicts[i];
+    if (!effect.outcome) continue;
+    ++verdicts_;
+    const auto unit = static_cast<UnitId>(verdict.unit);
+    const Reported reported = economy_.reported(verdict.lease, effect.agent, effect.owner, unit,
+                                                verdict.counts, effect.rendered, now);
+    outgoing_.stop(reported.stop);
+    if (is_final(verdict)) {
+      close(verdict);
+    } else if (verdict.decision == wire::Decision::more_replicas && verdict.counts) {
+      economy_.want(unit, std::uint32_t{verdict.opinions} + verdict.replicas_needed);
+    }
+    if (reported.failed && !is_final(verdict)) failures.push_back(*reported.failed);
+  }
+  finish_jobs(effects.ended);
+  for (const auto& drained : std::exchange(drained_, {})) {
+    spdlog::warn("agent is drained agent={} reason=\"{}\"", drained.agent, drained.reason);
+    if (auto ok = drain_agent(ledger_.leadership(), drained.agent, drained.reason); !ok) return ok;
+  }
+  return fail_units(failures);
+}
+
+void Dispatcher::close(const wire::VerdictT& verdict) {
+  const auto id = static_cast<UnitId>(verdict.unit);
+  const Unit* unit = economy_.unit(id);
+  if (unit == nullptr) return;
+  const bool accepted = verdict.decision == wire::Decision::accepted;
+  ++(accepted ? units_accepted_ : units_failed_);
+  if (!accepted) {
+    spdlog::warn("frame failed job={} frame={} reason=\"{}\"", unit->job, unit->shard.frame,
+                 verdict.reason);
+  }
+  Closed closed = economy_.close_unit(id, accepted, "the frame is finished");
+  outgoing_.stop(closed.stop);
+  std::ranges::move(closed.drained, std::back_inserter(drained_));
+}
+
+Result<> Dispatcher::fail_units(const std::vector<UnitFailure>& failures) {
+  if (failures.empty()) return {};
+  const auto ended = ledger_.fail_units(failures);
+  if (!ended) return std::unexpected(ended.error());
+  for (const auto& failure : failures) {
+    const Unit* unit = economy_.unit(failure.unit);
+    if (unit == nullptr) continue;
+    ++units_failed_;
+    spdlog::warn("frame failed job={} frame={} reason=\"{}\"", unit->job, unit->shard.frame,
+                 failure.reason);
+    outgoing_.event(wire::EventKind::frame_failed, unit->job, unit->shard.frame, "",
+                    failure.reason);
+    outgoing_.stop(economy_.close_unit(failure.unit, false, "the frame has failed").stop);
+  }
+  finish_jobs(*ended);
+  return {};
+}
+
+void Dispatcher::finish_jobs(const std::vector<JobEnd>& ended) {
+  for (const auto& [job, state] : ended) {
+    const bool complete = state == "completed";
+    spdlog::info("job ended job={} state={}", job, state);
+    outgoing_.event(complete ? wire::EventKind::job_completed : wire::EventKind::job_failed, job, 0,
+                    "", state);
+    outgoing_.stop(economy_.drop_job(job, "the job has ended"));
+    if (complete) economy_.job_completed(job);
+  }
+}
+
+Result<> Dispatcher::know_agents(const std::vector<std::string>& agents) {
+  if (agents.empty()) return {};
+  auto rows = agents_by_id(ledger_.connection(), agents);
+  if (!rows) return std::unexpected(rows.error());
+  for (const auto& agent : agents) {
+    const auto row = rows->find(agent);
+    if (row == rows->end()) {
+      agents_.erase(agent);
+      continue;
+    }
+    economy_.set_standing(agent, row->second.owner, row->second.standing, row->second.reason);
+    agents_[agent] = std::move(row->second);
+  }
+  return {};
+}
+
+/// What an agent tells of itself is written once for each of its runs.
+void Dispatcher::note_run(const std::string& owner, const wire::AgentStateT& state) {
+  const auto node = economy_.roster().find(state.agent);
+  if (node) {
+    const Node& known = economy_.roster().node(*node);
+    if (known.online && known.started_ms == state.started_ms) return;
+  }
+  const auto can = state.capabilities ? *state.capabilities : wire::CapabilitiesT{};
+  spdlog::info("agent is heard owner={} agent={} class={}", owner, state.agent,
+               messages::clean_text(can.render_class, 100));
+  facts_[state.agent] = {state.agent, can, state.slots};
+}
+
+Result<> Dispatcher::take_states(std::unordered_map<std::string, wire::AgentStateT> states) {
+  std::vector<std::string> strangers;
+  for (const auto& [agent, state] : states) {
+    if (!agents_.contains(agent)) strangers.push_back(agent);
+  }
+  if (auto ok = know_agents(strangers); !ok) return ok;
+  const auto now = parts_.clock.now();
+  for (const auto& [agent, state] : states) {
+    const auto known = agents_.find(agent);
+    if (known == agents_.end()) continue;  // may be enrolled a moment later
+    note_run(known->second.owner, state);
+    outgoing_.show(known->second.owner, state);
+    const HeartbeatOutcome outcome = economy_.heartbeat(known->second.owner, state, now);
+    for (const auto& id : outcome.resend) {
+      const Lease* lease = economy_.lease(id);
+      const Unit* unit = economy_.unit(lease->unit);
+      if (unit == nullptr) continue;
+      outgoing_.assign(*lease, unit->shard, *economy_.job(unit->job));
+      economy_.sent(id, now);
+    }
+    outgoing_.stop(outcome.stop);
+  }
+  return {};
+}
+
+}  // namespace worldshare::dispatcher

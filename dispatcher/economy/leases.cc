@@ -1,0 +1,277 @@
+#include <algorithm>
+#include <cmath>
+
+#include "dispatcher/economy/economy.h"
+
+// Leases from their grant to their end, and what heartbeats tell of them.
+
+namespace worldshare::dispatcher {
+namespace {
+
+constexpr std::size_t kMaxStops = 64;  ///< that one heartbeat may cause
+constexpr std::uint32_t kFewSamples = 3;
+
+void insert(std::vector<OwnerId>& owners, OwnerId owner) {
+  const auto place = std::ranges::lower_bound(owners, owner);
+  if (place == owners.end() || *place != owner) owners.insert(place, owner);
+}
+
+using Leases = std::unordered_map<std::string, Lease>;
+
+/// A replica of the owner came to nothing: another may be given, unless one counts or is in work.
+void release_owner(Unit& unit, OwnerId id, const std::string& owner, const Leases& leases) {
+  const bool in_work = std::ranges::any_of(
+      unit.leases, [&](const auto& lease) { return leases.at(lease).owner == owner; });
+  if (in_work || std::ranges::binary_search(unit.opinion_owners, id)) return;
+  std::erase(unit.owners, id);
+}
+
+}  // namespace
+
+const Lease* Economy::lease(const std::string& id) const {
+  const auto found = leases_.find(id);
+  return found == leases_.end() ? nullptr : &found->second;
+}
+
+void Economy::insert_lease(Lease lease) {
+  OpenUnit* unit = find_unit(lease.unit);
+  if (unit == nullptr || leases_.contains(lease.id)) return;
+  const OwnerId owner = owners_.number(lease.owner);
+  unit->leases.insert(lease.id);
+  insert(unit->owners, owner);
+  OpenJob& job = jobs_.at(unit->job_id);
+  ++job.leases;
+  roster_.occupy(roster_.enter(lease.agent, owner), lease.slot, lease.id);
+  expiries_.insert({lease.expires_at, lease.id});
+  straggler_checks_.insert({now_ + options_.straggler_least, lease.id});
+  const std::string id = lease.id;
+  leases_.emplace(id, std::move(lease));
+}
+
+void Economy::forget_lease(const std::string& id) {
+  const auto found = leases_.find(id);
+  if (found == leases_.end()) return;
+  const Lease lease = std::move(found->second);
+  leases_.erase(found);
+  expiries_.erase({lease.expires_at, id});
+  if (const auto node = roster_.find(lease.agent)) roster_.release(*node, lease.slot, id);
+  OpenUnit* unit = find_unit(lease.unit);
+  if (unit == nullptr) return;
+  unit->leases.erase(id);
+  if (lease.straggling) --unit->stragglers;
+  OpenJob& job = jobs_.at(unit->job_id);
+  --job.leases;
+  queue_.in_work(job.tenant, -1);
+}
+
+void Economy::set_expiry(Lease& lease, Clock::TimePoint expires_at) {
+  if (expires_at <= lease.expires_at) return;
+  expiries_.erase({lease.expires_at, lease.id});
+  lease.expires_at = expires_at;
+  expiries_.insert({lease.expires_at, lease.id});
+  if (!std::exchange(lease.dirty, true)) dirty_.push_back(lease.id);
+}
+
+void Economy::note_progress(Lease& lease, const wire::LeaseProgressT& progress) {
+  const float value =
+      std::isfinite(progress.progress) ? std::clamp(progress.progress, 0.0F, 1.0F) : 0.0F;
+  if (progress.phase > wire::LeasePhase::MAX) return;
+  const bool advanced =
+      progress.phase > lease.phase || (progress.phase == lease.phase && value > lease.progress);
+  if (!advanced) return;
+  const bool reported = progress.phase == wire::LeasePhase::reported;
+  // Scene loading tells nothing for a while: the initial time is not cut by an early sign of life.
+  set_expiry(lease, now_ + (reported ? options_.report_grace : options_.lease_extend));
+  lease.phase = progress.phase;
+  lease.progress = value;
+  if (!reported) return;
+  if (const auto node = roster_.find(lease.agent)) roster_.vacate(*node, lease.slot, lease.id);
+}
+
+HeartbeatOutcome Economy::heartbeat(const std::string& owner,
+                                    const wire::AgentStateT& state,
+                                    Clock::TimePoint now) {
+  HeartbeatOutcome outcome;
+  now_ = now;
+  const NodeId id = roster_.enter(state.agent, owners_.number(owner));
+  ++counters_.heartbeats;
+  if (!roster_.admits(id, state, now)) {
+    ++counters_.heartbeats_refused;
+    return outcome;
+  }
+  std::set<std::string_view> listed;
+  for (const auto& held : state.leases) {
+    if (!held || listed.size() >= kMaxStops * 2) continue;
+    listed.insert(held->lease);
+    const auto found = leases_.find(held->lease);
+    if (found != leases_.end() && found->second.agent == state.agent) {
+      note_progress(found->second, *held);
+    } else if (held->phase != wire::LeasePhase::reported && outcome.stop.size() < kMaxStops) {
+      outcome.stop.push_back({state.agent, held->slot, held->lease, "the lease has ended"});
+    }
+  }
+  const auto resend_after = std::min(options_.heartbeat * 2, std::chrono::milliseconds(10'000));
+  for (const auto& [slot, held] : roster_.node(id).held) {
+    const Lease& lease = leases_.at(held);
+    const bool known = listed.contains(held) || lease.phase == wire::LeasePhase::reported;
+    if (!known && now - lease.sent_at >= resend_after) outcome.resend.push_back(held);
+  }
+  counters_.resent += outcome.resend.size();
+  roster_.hear(id, state, now);
+  return outcome;
+}
+
+void Economy::note_duration(const Lease& lease) {
+  const OpenUnit* unit = find_unit(lease.unit);
+  if (unit == nullptr || lease.granted_at == Clock::TimePoint{}) return;
+  OpenJob& job = jobs_.at(unit->job_id);
+  const double seconds = std::chrono::duration<double>(now_ - lease.granted_at).count();
+  job.samples = std::min(job.samples + 1, 20U);
+  job.mean_seconds += (std::max(0.0, seconds) - job.mean_seconds) / job.samples;
+}
+
+void Economy::note_trouble(OpenUnit& unit, const std::string& agent, const std::string& owner) {
+  insert(unit.troubled, owners_.number(owner));
+  if (!agent.empty()) unit.troubled_agents.insert(agent);
+}
+
+std::optional<UnitFailure> Economy::poisoned(const OpenUnit& unit) {
+  if (unit.troubled.size() < options_.poison_owners || !unit.opinions.empty()) return std::nullopt;
+  ++counters_.poisoned;
+  return UnitFailure{unit.id,
+                     std::to_string(unit.troubled.size()) +
+                         " volunteers lost it or could not render it; their logs say more"};
+}
+
+Reported Economy::reported(const std::string& lease_id,
+                           const std::string& agent,
+                           const std::string& owner,
+                           UnitId unit_id,
+                           bool counts,
+                           bool rendered,
+                           Clock::TimePoint now) {
+  Reported outcome;
+  now_ = now;
+  if (const Lease* live = lease(lease_id)) note_duration(*live);
+  forget_lease(lease_id);
+  OpenUnit* unit = find_unit(unit_id);
+  const auto node = roster_.find(agent);
+  const bool is_new =
+      unit != nullptr && !unit->opinions.contains(lease_id) && !unit->voids.contains(lease_id);
+  if (is_new && counts && rendered && node) roster_.note_finished(*node);
+  if (unit == nullptr) return outcome;
+  if (!rendered || !counts) note_trouble(*unit, agent, owner);
+  const OwnerId owner_id = owners_.number(owner);
+  if (counts) {
+    unit->opinions.insert(lease_id);
+    insert(unit->owners, owner_id);
+    insert(unit->opinion_owners, owner_id);
+    // A late result of an expired lease: the same owner's newer lease could add nothing.
+    const std::set<std::string> leases = unit->leases;
+    for (const auto& other : leases) {
+      const Lease& live = leases_.at(other);
+      if (live.owner != owner) continue;
+      outcome.stop.push_back({live.agent, live.slot, other, "an earlier result of yours arrived"});
+      forget_lease(other);
+    }
+  } else {
+    unit->voids.insert(lease_id);
+    release_owner(*unit, owner_id, owner, leases_);
+    insert(unit->void_owners, owner_id);
+    const auto limit = jobs_.at(unit->job_id).job.manifest.policy->max_replicas;
+    outcome.failed = poisoned(*unit);
+    if (unit->voids.size() > limit) {
+      outcome.failed =
+          UnitFailure{unit_id, std::to_string(unit->voids.size()) +
+                                   " results could not be used as images of this frame"};
+    }
+  }
+  relist(*unit);
+  return outcome;
+}
+
+void Economy::want(UnitId id, std::uint32_t opinions) {
+  OpenUnit* unit = find_unit(id);
+  if (unit == nullptr || unit->wanted >= opinions) return;
+  unit->wanted = opinions;
+  unit->held_until = {};
+  relist(*unit);
+}
+
+void Economy::lose_lease(const std::string& id, Expired& outcome) {
+  const Lease lease = leases_.at(id);
+  outcome.leases.push_back(id);
+  outcome.stop.push_back({lease.agent, lease.slot, id, "no progress within the lease's time"});
+  forget_lease(id);
+  ++counters_.expired;
+  OpenUnit* unit = find_unit(lease.unit);
+  if (unit == nullptr) return;
+  release_owner(*unit, owners_.number(lease.owner), lease.owner, leases_);
+  // Machines come and go: a lost lease speaks against the unit only.
+  note_trouble(*unit, "", lease.owner);
+  relist(*unit);
+  if (++unit->expiries > options_.max_expiries) {
+    outcome.failed.push_back(
+        {lease.unit, std::to_string(unit->expiries) + " leases ran out without a result"});
+  } else if (auto poison = poisoned(*unit)) {
+    outcome.failed.push_back(std::move(*poison));
+  }
+}
+
+Expired Economy::expire(Clock::TimePoint now) {
+  Expired outcome;
+  now_ = now;
+  while (!expiries_.empty() && expiries_.begin()->first <= now) {
+    const std::string id = expiries_.begin()->second;
+    lose_lease(id, outcome);
+  }
+  return outcome;
+}
+
+void Economy::look_at_straggler(const std::string& id) {
+  const auto found = leases_.find(id);
+  if (found == leases_.end()) return;
+  Lease& lease = found->second;
+  OpenUnit* unit = find_unit(lease.unit);
+  if (unit == nullptr || lease.straggling || lease.phase == wire::LeasePhase::reported) return;
+  const OpenJob& job = jobs_.at(unit->job_id);
+  const auto usual = std::chrono::duration<double>(job.mean_seconds * options_.straggler_factor);
+  const auto late_at =
+      lease.granted_at + std::max(options_.straggler_least,
+                                  std::chrono::duration_cast<std::chrono::milliseconds>(usual));
+  if (job.samples < kFewSamples || late_at > now_) {
+    straggler_checks_.insert({std::max(late_at, now_ + options_.straggler_least), id});
+    return;
+  }
+  // One further replica of a unit is enough.
+  if (unit->stragglers > 0) return;
+  lease.straggling = true;
+  ++unit->stragglers;
+  ++counters_.speculated;
+  relist(*unit);
+}
+
+void Economy::look_at_stragglers() {
+  while (!straggler_checks_.empty() && straggler_checks_.begin()->first <= now_) {
+    const std::string id = straggler_checks_.begin()->second;
+    straggler_checks_.erase(straggler_checks_.begin());
+    look_at_straggler(id);
+  }
+}
+
+void Economy::sent(const std::string& lease, Clock::TimePoint now) {
+  if (const auto found = leases_.find(lease); found != leases_.end()) found->second.sent_at = now;
+}
+
+std::vector<Lease> Economy::take_dirty() {
+  std::vector<Lease> out;
+  for (const auto& id : std::exchange(dirty_, {})) {
+    const auto found = leases_.find(id);
+    if (found == leases_.end()) continue;
+    found->second.dirty = false;
+    out.push_back(found->second);
+  }
+  return out;
+}
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,153 @@
+#include <algorithm>
+
+#include "dispatcher/economy/economy.h"
+#include "dispatcher/economy/frame_order.h"
+#include "shared/ids.h"
+#include "shared/messages/manifest.h"
+
+// Who gets what.
+
+namespace worldshare::dispatcher {
+namespace {
+
+std::vector<OwnerId> united(const std::vector<OwnerId>& a, const std::vector<OwnerId>& b) {
+  std::vector<OwnerId> all;
+  std::ranges::set_union(a, b, std::back_inserter(all));
+  return all;
+}
+
+}  // namespace
+
+void Economy::advance() {
+  roster_.mark_silent(now_);
+  look_at_stragglers();
+  while (!held_.empty() && held_.begin()->first <= now_) {
+    const UnitId id = held_.begin()->second;
+    held_.erase(held_.begin());
+    if (OpenUnit* unit = find_unit(id)) relist(*unit);
+  }
+}
+
+std::int32_t Economy::next_frame(OpenJob& open) {
+  Job& job = open.job;
+  if (!job.first.empty()) {
+    const std::int32_t frame = job.first.front();
+    job.first.erase(job.first.begin());
+    job.early.insert(frame);
+    return frame;
+  }
+  return messages::frame_number(job.manifest, frame_at(job.position++, job.ordered));
+}
+
+Economy::OpenUnit* Economy::open_unit(OpenJob& open, Grants& grants) {
+  Job& job = open.job;
+  const auto skip_early = [&] {
+    while (job.position < open.total &&
+           job.early.erase(
+               messages::frame_number(job.manifest, frame_at(job.position, job.ordered))) > 0) {
+      ++job.position;
+    }
+  };
+  if (job.first.empty()) skip_early();
+  const bool has_frame = !job.first.empty() || job.position < open.total;
+  if (!has_frame || unit_ids_.empty()) return nullptr;
+  if (grants.progress.empty() || grants.progress.back().job != job.id) {
+    const auto known = std::ranges::find(grants.progress, job.id, &JobProgress::job);
+    if (known == grants.progress.end()) {
+      grants.progress.push_back({job.id, 0, {}, {}});
+    } else {
+      std::iter_swap(known, grants.progress.end() - 1);
+    }
+  }
+  const bool asked_for = !job.first.empty();
+  OpenUnit unit;
+  unit.id = unit_ids_.back();
+  unit_ids_.pop_back();
+  unit.job = job.id;
+  unit.job_id = open.id;
+  unit.preferred = asked_for;
+  unit.shard.frame = next_frame(open);
+  unit.wanted = job.manifest.policy->replicas;
+  JobProgress& progress = grants.progress.back();
+  progress.position = job.position;
+  progress.made.push_back(unit.shard.frame);
+  progress.early.assign(job.early.begin(), job.early.end());
+  open.units.insert(unit.id);
+  grants.units.push_back(unit);
+  return &units_.emplace(unit.id, std::move(unit)).first->second;
+}
+
+Economy::OpenUnit* Economy::choose_unit(OpenJob& job) {
+  const auto classes = roster_.book().able(job.need);
+  std::optional<Want> best;
+  for (const auto& [owners, units] : job.wanting) {
+    if (best && *best < *units.begin()) continue;
+    if (roster_.seats().any(classes, owners)) best = *units.begin();
+  }
+  return best ? find_unit(best->second) : nullptr;
+}
+
+std::optional<Seat> Economy::choose_seat(const OpenJob& job, const OpenUnit& unit) {
+  const auto classes = roster_.book().able(job.need);
+  const SeatIndex& seats = roster_.seats();
+  // Best first: has the scene and gave no void result here; then without the scene; then the void
+  // owners.
+  const auto useless = united(unit.owners, unit.void_owners);
+  auto seat = seats.draw(classes, job.scene, useless, draw_);
+  if (!seat) seat = seats.draw(classes, std::nullopt, useless, draw_);
+  if (!seat) seat = seats.draw(classes, std::nullopt, unit.owners, draw_);
+  return seat;
+}
+
+Lease Economy::make_lease(const OpenUnit& unit, Seat seat) const {
+  const Node& node = roster_.node(seat.node);
+  Lease lease;
+  lease.id = new_id();
+  lease.unit = unit.id;
+  lease.job = unit.job;
+  lease.agent = node.agent;
+  lease.owner = owners_.name(node.owner);
+  lease.slot = seat.slot;
+  lease.granted_at = now_;
+  lease.sent_at = now_;
+  lease.expires_at = now_ + options_.lease_initial;
+  return lease;
+}
+
+/// False when it could not: there are no ids for new units.
+bool Economy::serve(const JobQueue::Pick& pick, Grants& grants) {
+  OpenJob& job = jobs_.at(pick.job);
+  OpenUnit* unit = job.job.first.empty() ? choose_unit(job) : nullptr;
+  if (unit == nullptr) unit = open_unit(job, grants);
+  const auto seat = unit == nullptr ? std::nullopt : choose_seat(job, *unit);
+  if (!seat) {
+    // A range that ends with frames made early has nothing more to open.
+    requeue(job);
+    return unit == nullptr && !unit_ids_.empty();
+  }
+  queue_.charge(pick);
+  Lease lease = make_lease(*unit, *seat);
+  grants.leases.push_back(lease);
+  ++counters_.granted;
+  insert_lease(std::move(lease));
+  const auto hold = static_cast<std::uint64_t>(options_.sibling_hold.count());
+  if (hold > 0) unit->held_until = now_ + std::chrono::milliseconds(draw_(hold + 1));
+  relist(*unit);
+  return true;
+}
+
+Grants Economy::match(Clock::TimePoint now, std::size_t limit) {
+  Grants grants;
+  now_ = now;
+  advance();
+  const auto servable = [this](const Demand& demand) {
+    return roster_.seats().any(roster_.book().able(demand.need), demand.excluded);
+  };
+  while (grants.leases.size() < limit && roster_.seats().size() > 0) {
+    const auto pick = queue_.pick(now, servable);
+    if (!pick || !serve(*pick, grants)) break;
+  }
+  return grants;
+}
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,258 @@
+#include "dispatcher/economy/roster.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace worldshare::dispatcher {
+namespace {
+
+constexpr std::uint32_t kRecordLimit = 64;
+
+std::uint64_t bit(std::uint32_t slot) { return std::uint64_t{1} << slot; }
+
+std::uint64_t mask_of(const std::vector<std::uint32_t>& slots) {
+  std::uint64_t mask = 0;
+  for (const std::uint32_t slot : slots) {
+    if (slot < Roster::kMaxSlots) mask |= bit(slot);
+  }
+  return mask;
+}
+
+void fade(Record& record) {
+  if (record.finished + record.faults < kRecordLimit) return;
+  record.finished /= 2;
+  record.faults /= 2;
+}
+
+}  // namespace
+
+NodeId Roster::enter(const std::string& agent, OwnerId owner) {
+  const auto [entry, is_new] = node_of_.try_emplace(agent, static_cast<NodeId>(nodes_.size()));
+  if (is_new) {
+    nodes_.emplace_back();
+    nodes_.back().agent = agent;
+    nodes_.back().owner = owner;
+    nodes_.back().allowance = options_.heartbeats_per_second;
+  }
+  Node& node = nodes_[entry->second];
+  if (node.owner != owner) {
+    withdraw(node, entry->second);
+    if (node.online) count_owner(node, -1);
+    node.owner = owner;
+    if (node.online) count_owner(node, 1);
+    offer(entry->second);
+  }
+  return entry->second;
+}
+
+std::optional<NodeId> Roster::find(const std::string& agent) const {
+  const auto found = node_of_.find(agent);
+  return found == node_of_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool Roster::admits(NodeId id, const wire::AgentStateT& state, Clock::TimePoint now) {
+  Node& node = nodes_[id];
+  // An older message of the same run that was overtaken tells nothing new.
+  const bool heard = node.seen_at != Clock::TimePoint{};
+  if (heard && node.started_ms == state.started_ms && state.sequence <= node.sequence) return false;
+  const double rate = options_.heartbeats_per_second;
+  const double rest = std::chrono::duration<double>(now - node.seen_at).count();
+  if (heard) node.allowance = std::min(rate, node.allowance + std::clamp(rest, 0.0, 1.0) * rate);
+  if (node.allowance < 1) return false;
+  node.allowance -= 1;
+  return true;
+}
+
+std::vector<SceneId> Roster::known_scenes(const std::vector<std::string>& scenes) const {
+  std::vector<SceneId> known;
+  for (std::size_t i = 0; i < std::min(scenes.size(), kMaxScenes); ++i) {
+    const auto found = scenes_.find(scenes[i]);
+    if (found != scenes_.end()) known.push_back(found->second.first);
+  }
+  std::ranges::sort(known);
+  known.erase(std::ranges::unique(known).begin(), known.end());
+  return known;
+}
+
+void Roster::set_capability(Node& node, NodeId id, const wire::AgentStateT& state) {
+  auto fresh = book_.enter(state.capabilities ? *state.capabilities : wire::CapabilitiesT{});
+  if (fresh != node.capability) {
+    withdraw(node, id);
+    if (node.online) count_owner(node, -1);
+    std::swap(node.capability, fresh);
+    if (node.online) count_owner(node, 1);
+  }
+  if (fresh) book_.leave(*fresh);
+}
+
+void Roster::hear(NodeId id, const wire::AgentStateT& state, Clock::TimePoint now) {
+  Node& node = nodes_[id];
+  set_capability(node, id, state);
+  set_presence(id, true, now);
+  if (auto scenes = known_scenes(state.scenes); scenes != node.scenes) {
+    withdraw(node, id);
+    node.scenes = std::move(scenes);
+  }
+  node.started_ms = state.started_ms;
+  node.sequence = state.sequence;
+  node.draining = state.draining;
+  node.slots = std::min(state.slots, kMaxSlots);
+  node.free_slots = mask_of(state.free_slots);
+  offer(id);
+}
+
+void Roster::count_owner(const Node& node, int change) {
+  if (!node.capability) return;
+  auto& owners = owners_[*node.capability];
+  auto& count = owners[node.owner];
+  count = static_cast<std::uint32_t>(static_cast<int>(count) + change);
+  if (count > 0) return;
+  owners.erase(node.owner);
+  if (owners.empty()) owners_.erase(*node.capability);
+}
+
+void Roster::set_presence(NodeId id, bool online, Clock::TimePoint now) {
+  Node& node = nodes_[id];
+  if (node.online) presence_.erase({node.seen_at, id});
+  if (online != node.online) {
+    node.online = online;
+    count_owner(node, online ? 1 : -1);
+  }
+  if (!online) return;
+  node.seen_at = now;
+  presence_.insert({now, id});
+}
+
+void Roster::mark_silent(Clock::TimePoint now) {
+  while (!presence_.empty() && now - presence_.begin()->first > options_.silence) {
+    const NodeId id = presence_.begin()->second;
+    set_presence(id, false, now);
+    silent_.push_back(nodes_[id].agent);
+    offer(id);
+  }
+}
+
+std::uint32_t Roster::quota(const Node& node) const {
+  const Record& record = node.record;
+  const std::int64_t earned = std::int64_t{options_.first_quota} +
+                              2 * std::int64_t{record.finished} - 2 * std::int64_t{record.faults};
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(earned, 1, kMaxSlots));
+}
+
+std::uint64_t Roster::wanted_seats(const Node& node) const {
+  if (!node.online || node.draining || node.standing != Standing::kEnabled || !node.capability)
+    return 0;
+  std::uint64_t free = node.free_slots & ~node.occupied;
+  const auto in_work = static_cast<std::uint32_t>(std::popcount(node.occupied));
+  const std::uint32_t limit = quota(node);
+  std::uint64_t seats = 0;
+  for (std::uint32_t i = in_work; i < limit && free != 0; ++i) {
+    seats |= free & (~free + 1);
+    free &= free - 1;
+  }
+  return seats;
+}
+
+void Roster::offer(NodeId id) {
+  Node& node = nodes_[id];
+  const std::uint64_t wanted = wanted_seats(node);
+  std::uint64_t changes = wanted ^ node.offered;
+  for (; changes != 0; changes &= changes - 1) {
+    const auto slot = static_cast<std::uint32_t>(std::countr_zero(changes));
+    if ((wanted & bit(slot)) != 0) {
+      seats_.put({id, slot}, node.owner, *node.capability, node.scenes);
+    } else {
+      seats_.take({id, slot});
+    }
+  }
+  node.offered = wanted;
+}
+
+void Roster::withdraw(Node& node, NodeId id) {
+  for (; node.offered != 0; node.offered &= node.offered - 1)
+    seats_.take({id, static_cast<std::uint32_t>(std::countr_zero(node.offered))});
+}
+
+void Roster::occupy(NodeId id, std::uint32_t slot, const std::string& lease) {
+  Node& node = nodes_[id];
+  std::erase_if(node.held, [&](const auto& entry) { return entry.first == slot; });
+  node.held.emplace_back(slot, lease);
+  if (slot < kMaxSlots) node.occupied |= bit(slot);
+  offer(id);
+}
+
+void Roster::vacate(NodeId id, std::uint32_t slot, const std::string& lease) {
+  Node& node = nodes_[id];
+  if (std::ranges::find(node.held, std::pair(slot, lease)) == node.held.end()) return;
+  if (slot < kMaxSlots) node.occupied &= ~bit(slot);
+  offer(id);
+}
+
+void Roster::release(NodeId id, std::uint32_t slot, const std::string& lease) {
+  Node& node = nodes_[id];
+  if (std::erase(node.held, std::pair(slot, lease)) == 0) return;
+  if (slot < kMaxSlots) node.occupied &= ~bit(slot);
+  offer(id);
+}
+
+void Roster::reset() {
+  scenes_.clear();
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    withdraw(nodes_[id], id);
+    nodes_[id].held.clear();
+    nodes_[id].scenes.clear();
+    nodes_[id].occupied = 0;
+    offer(id);
+  }
+}
+
+void Roster::set_standing(NodeId id, Standing standing, const std::string& reason) {
+  Node& node = nodes_[id];
+  if (standing == Standing::kEnabled && node.standing != standing) node.record = {};
+  node.standing = standing;
+  node.reason = reason;
+  offer(id);
+}
+
+void Roster::note_finished(NodeId id) {
+  fade(nodes_[id].record);
+  ++nodes_[id].record.finished;
+  offer(id);
+}
+
+bool Roster::note_fault(NodeId id) {
+  Node& node = nodes_[id];
+  fade(node.record);
+  const Record& record = node.record;
+  ++node.record.faults;
+  const bool drain = node.standing == Standing::kEnabled &&
+                     record.faults >= options_.drain_faults && record.faults >= record.finished;
+  if (drain) {
+    set_standing(id, Standing::kDrained,
+                 std::to_string(record.faults) +
+                     " units failed on this agent and were finished by " + "others; it finished " +
+                     std::to_string(record.finished) + " in that time");
+  }
+  offer(id);
+  return drain;
+}
+
+SceneId Roster::add_scene(const std::string& sha256) {
+  const auto [entry, is_new] = scenes_.try_emplace(sha256, next_scene_, 0);
+  if (is_new) ++next_scene_;
+  ++entry->second.second;
+  return entry->second.first;
+}
+
+void Roster::drop_scene(const std::string& sha256) {
+  const auto found = scenes_.find(sha256);
+  if (found != scenes_.end() && --found->second.second == 0) scenes_.erase(found);
+}
+
+const std::map<OwnerId, std::uint32_t>& Roster::owners(ClassId capability) const {
+  static const std::map<OwnerId, std::uint32_t> nobody;
+  const auto found = owners_.find(capability);
+  return found == owners_.end() ? nobody : found->second;
+}
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dispatcher/economy/capability_book.h"
+#include "dispatcher/economy/seat_index.h"
+#include "shared/clock.h"
+#include "shared/messages/messages.h"
+
+namespace worldshare::dispatcher {
+
+/// Whether an agent is given work. `drained`: the dispatcher's own judgement; `disabled`: a
+/// person's.
+enum class Standing : std::uint8_t { kEnabled, kDrained, kDisabled };
+
+/// What an agent has done lately; halved when it grows, so that the past fades.
+struct Record {
+  std::uint32_t finished = 0;
+  std::uint32_t faults = 0;  ///< units that it failed and others finished
+};
+
+/// What an agent said last, and what is known of it.
+struct Node {
+  std::string agent;
+  OwnerId owner = 0;
+  std::optional<ClassId> capability;
+  std::uint64_t free_slots = 0;  ///< one bit each, as the agent says
+  std::uint64_t occupied = 0;    ///< slots with a lease that is not reported yet
+  std::uint64_t offered = 0;     ///< slots in the seat index
+  std::vector<std::pair<std::uint32_t, std::string>>
+      held;                     ///< slot, lease; the latest of each slot
+  std::vector<SceneId> scenes;  ///< sorted; those in its cache that jobs need
+  std::uint64_t started_ms = 0;
+  std::uint64_t sequence = 0;
+  std::uint32_t slots = 0;
+  Clock::TimePoint seen_at{};
+  bool draining = false;
+  bool online = false;
+  Standing standing = Standing::kEnabled;
+  std::string reason;  ///< for its standing
+  Record record;
+  double allowance = 0;  ///< heartbeats that it may send at once
+};
+
+struct RosterOptions {
+  std::chrono::milliseconds silence{92'000};  ///< without a heartbeat it counts as gone
+  double heartbeats_per_second = 50;          ///< beyond which they are not read
+  std::uint32_t first_quota = 8;              ///< leases at once of an agent without a record
+  std::uint32_t drain_faults = 3;             ///< that drain it when it finished no more units
+};
+
+/// The agents and their free seats. Nothing that an agent says costs more than its bounded size; no
+/// call looks at all agents.
+class Roster {
+ public:
+  static constexpr std::uint32_t kMaxSlots = 64;
+  static constexpr std::size_t kMaxScenes = 64;
+
+  explicit Roster(RosterOptions options = {}) : options_(options) {}
+
+  NodeId enter(const std::string& agent, OwnerId owner);
+  std::optional<NodeId> find(const std::string& agent) const;
+  const Node& node(NodeId id) const { return nodes_[id]; }
+
+  /// Whether the agent's next heartbeat is read; false in a flood, and for one that was overtaken.
+  bool admits(NodeId id, const wire::AgentStateT& state, Clock::TimePoint now);
+  void hear(NodeId id, const wire::AgentStateT& state, Clock::TimePoint now);
+  /// Withdraws who has been silent for too long; their leases stay.
+  void mark_silent(Clock::TimePoint now);
+  /// Whom mark_silent() found since the last call.
+  std::vector<std::string> take_silent() { return std::exchange(silent_, {}); }
+
+  void occupy(NodeId id, std::uint32_t slot, const std::string& lease);
+  /// The lease's work is done, the slot may take another although the lease still counts.
+  void vacate(NodeId id, std::uint32_t slot, const std::string& lease);
+  void release(NodeId id, std::uint32_t slot, const std::string& lease);
+  /// Forgets all leases and scenes, for a rebuild.
+  void reset();
+
+  void set_standing(NodeId id, Standing standing, const std::string& reason);
+  void note_finished(NodeId id);
+  /// True when this drained the agent.
+  bool note_fault(NodeId id);
+
+  SceneId add_scene(const std::string& sha256);
+  void drop_scene(const std::string& sha256);
+
+  CapabilityBook& book() { return book_; }
+  const CapabilityBook& book() const { return book_; }
+  const SeatIndex& seats() const { return seats_; }
+  std::uint32_t online() const { return static_cast<std::uint32_t>(presence_.size()); }
+  /// Owners with agents of that class that are there, and how many.
+  const std::map<OwnerId, std::uint32_t>& owners(ClassId capability) const;
+  std::size_t size() const { return nodes_.size(); }
+
+ private:
+  void offer(NodeId id);
+  void withdraw(Node& node, NodeId id);
+  std::uint64_t wanted_seats(const Node& node) const;
+  std::uint32_t quota(const Node& node) const;
+  void set_presence(NodeId id, bool online, Clock::TimePoint now);
+  void count_owner(const Node& node, int change);
+  void set_capability(Node& node, NodeId id, const wire::AgentStateT& state);
+  std::vector<SceneId> known_scenes(const std::vector<std::string>& scenes) const;
+
+  RosterOptions options_;
+  CapabilityBook book_;
+  SeatIndex seats_;
+  std::vector<Node> nodes_;
+  std::unordered_map<std::string, NodeId> node_of_;
+  std::set<std::pair<Clock::TimePoint, NodeId>> presence_;  ///< who is there, by last heartbeat
+  std::map<ClassId, std::map<OwnerId, std::uint32_t>> owners_;
+  std::unordered_map<std::string, std::pair<SceneId, std::size_t>> scenes_;  ///< id, jobs
+  SceneId next_scene_ = 0;
+  std::vector<std::string> silent_;
+};
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dispatcher/economy/names.h"
+#include "dispatcher/economy/shard.h"
+#include "shared/clock.h"
+#include "shared/messages/messages.h"
+
+namespace worldshare::dispatcher {
+
+using UnitId = std::int64_t;
+
+struct Lease {
+  std::string id;
+  UnitId unit = 0;
+  std::string job;
+  std::string agent;
+  std::string owner;
+  std::uint32_t slot = 0;
+  Clock::TimePoint granted_at{};
+  Clock::TimePoint expires_at{};
+  Clock::TimePoint sent_at{};
+  wire::LeasePhase phase = wire::LeasePhase::fetching;
+  float progress = 0;
+  bool dirty = false;       ///< expires_at moved since it was last written
+  bool straggling = false;  ///< far beyond its job's time: another replica was asked for
+};
+
+/// A unit that has no final verdict yet.
+struct Unit {
+  UnitId id = 0;
+  std::string job;
+  Shard shard;
+  std::uint32_t wanted = 2;        ///< opinions that the trust engine wants in all
+  std::set<std::string> opinions;  ///< leases whose results it counts
+  std::set<std::string> voids;     ///< leases whose results it could not use
+  std::set<std::string> leases;    ///< live ones
+  std::uint32_t stragglers = 0;    ///< of these
+  std::uint32_t expiries = 0;
+  std::vector<OwnerId> opinion_owners;  ///< sorted; whose results it counts
+  std::vector<OwnerId> owners;          ///< sorted; who holds or held a replica that counts
+  std::vector<OwnerId> void_owners;     ///< sorted; asked again only after everybody else
+  std::vector<OwnerId> troubled;        ///< sorted; who lost a lease or reported nothing of use
+  std::set<std::string> troubled_agents;
+  bool preferred = false;         ///< the artist asked for it now
+  Clock::TimePoint held_until{};  ///< the sibling is not offered before
+};
+
+/// A unit as PostgreSQL knows it.
+struct StoredUnit {
+  struct Report {
+    std::string lease;
+    std::string owner;
+    bool counts = true;
+  };
+  UnitId id = 0;
+  std::string job;
+  Shard shard;
+  std::uint32_t wanted = 2;
+  std::uint32_t expiries = 0;
+  std::vector<Report> reports;
+  std::vector<Lease> leases;
+};
+
+struct StopOrder {
+  std::string agent;
+  std::uint32_t slot = 0;
+  std::string lease;
+  std::string reason;
+};
+
+struct UnitFailure {
+  UnitId unit = 0;
+  std::string reason;
+};
+
+}  // namespace worldshare::dispatcher

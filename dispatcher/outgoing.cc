@@ -1,0 +1,95 @@
+#include "dispatcher/outgoing.h"
+
+#include <fmt/format.h>
+
+#include "shared/log.h"
+#include "shared/messages/ticket.h"
+
+namespace worldshare::dispatcher {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 5000ms;
+constexpr auto kShowEvery = 5s;
+
+std::string mailbox(const std::string& agent, std::uint32_t slot) {
+  return "work." + agent + "." + std::to_string(slot);
+}
+
+}  // namespace
+
+Result<Outgoing> Outgoing::open(const Parts& parts) {
+  auto mailboxes = nats::BackgroundPublisher::open(parts.nats, kPatience);
+  if (!mailboxes) return std::unexpected(mailboxes.error());
+  return Outgoing(parts, std::move(*mailboxes));
+}
+
+bool Outgoing::assign(const Lease& lease, const Shard& shard, const Job& job) {
+  const wire::ManifestT& manifest = job.manifest;
+  wire::AssignmentT assignment;
+  assignment.lease = lease.id;
+  assignment.ticket = messages::sign_ticket(
+      parts_.key, {lease.id, lease.agent, manifest.scene->sha256, {shard.frame}});
+  assignment.scene = std::make_unique<wire::SceneRefT>(*manifest.scene);
+  assignment.scene_url =
+      parts_.signer.sign(blobs::Access::kGet, manifest.scene->sha256, manifest.scene->size_bytes,
+                         parts_.clock.now() + parts_.config.url_lifetime);
+  assignment.frame = shard.frame;
+  assignment.output = std::make_unique<wire::OutputT>(*manifest.output);
+  assignment.engine = manifest.requirements->engine;
+  assignment.time_limit_seconds = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(parts_.config.time_limit).count());
+  wire::WorkT work;
+  work.body.Set(std::move(assignment));
+  const auto sent = mailboxes_->publish(mailbox(lease.agent, lease.slot), messages::encode(work),
+                                        lease.id, "lease " + lease.id);
+  if (!sent)
+    spdlog::warn("assignment not sent lease={} error=\"{}\"", lease.id, sent.error().message);
+  return sent.has_value();
+}
+
+void Outgoing::stop(const std::vector<StopOrder>& orders) {
+  for (const auto& order : orders) {
+    wire::StopT stop;
+    stop.lease = order.lease;
+    stop.reason = order.reason;
+    wire::WorkT work;
+    work.body.Set(std::move(stop));
+    const auto sent = parts_.nats.publish(mailbox(order.agent, order.slot), messages::encode(work),
+                                          {{"Summary", "stop " + order.lease}});
+    if (!sent)
+      spdlog::warn("stop not sent lease={} error=\"{}\"", order.lease, sent.error().message);
+  }
+}
+
+void Outgoing::event(wire::EventKind kind,
+                     const std::string& job,
+                     std::int32_t frame,
+                     const std::string& owner,
+                     const std::string& message) {
+  wire::EventT event;
+  event.job = job;
+  event.kind = kind;
+  event.time_ms = unix_ms(parts_.clock.now());
+  event.frame = frame;
+  event.owner = owner;
+  event.message = message;
+  const std::string name = wire::EnumNameEventKind(kind);
+  (void)parts_.nats.publish(
+      "events." + job + "." + name, messages::encode(event),
+      {{"Summary", fmt::format("{} frame {} {} {}", name, frame, owner, message)}});
+}
+
+void Outgoing::show(const std::string& owner, const wire::AgentStateT& state) {
+  const auto now = parts_.clock.now();
+  auto& last = shown_[state.agent];
+  if (now - last < kShowEvery) return;
+  last = now;
+  const std::string text = fmt::format(
+      R"({{"owner": "{}", "slots": {}, "free": {}, "leases": {}, "scenes": {}}})", owner,
+      state.slots, state.free_slots.size(), state.leases.size(), state.scenes.size());
+  (void)parts_.nats.publish("$KV.agents." + state.agent, as_bytes(text));
+}
+
+}  // namespace worldshare::dispatcher

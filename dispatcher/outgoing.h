@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dispatcher/config.h"
+#include "dispatcher/economy/job.h"
+#include "dispatcher/economy/unit.h"
+#include "shared/blobs/signed_url.h"
+#include "shared/clock.h"
+#include "shared/crypto.h"
+#include "shared/nats/connection.h"
+#include "shared/nats/background_publisher.h"
+
+namespace worldshare::dispatcher {
+
+/// What the economy says to agents and people. Nothing here waits for an answer: an assignment or a
+/// stop that is lost is said again after the agent's next heartbeat, an event is news and not
+/// truth. One thread.
+class Outgoing {
+ public:
+  struct Parts {
+    const Config& config;
+    const NKey& key;  ///< signs tickets
+    nats::Connection& nats;
+    const blobs::UrlSigner& signer;
+    const Clock& clock;
+  };
+  static Result<Outgoing> open(const Parts& parts);
+
+  /// Into the slot's mailbox. False when the broker cannot be reached.
+  bool assign(const Lease& lease, const Shard& shard, const Job& job);
+  void stop(const std::vector<StopOrder>& orders);
+  void event(wire::EventKind kind,
+             const std::string& job,
+             std::int32_t frame,
+             const std::string& owner,
+             const std::string& message);
+  /// For `nats kv watch agents`; every few seconds of each agent.
+  void show(const std::string& owner, const wire::AgentStateT& state);
+  nats::BackgroundPublisher::Counts counts() const { return mailboxes_->counts(); }
+
+ private:
+  Outgoing(const Parts& parts, std::unique_ptr<nats::BackgroundPublisher> mailboxes)
+      : parts_(parts), mailboxes_(std::move(mailboxes)) {}
+  Parts parts_;
+  std::unique_ptr<nats::BackgroundPublisher> mailboxes_;
+  std::unordered_map<std::string, Clock::TimePoint> shown_;
+};
+
+}  // namespace worldshare::dispatcher
