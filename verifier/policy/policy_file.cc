@@ -104,7 +104,7 @@ Result<> all_set(const std::set<std::string>& set, const std::string& where) {
 Result<Policies> read_root(const YAML::Node& root, const std::string& file) {
   if (!root.IsMap()) return fail(Errc::kInvalid, file + ":1: 'common' and 'policies' expected");
   for (const auto& entry : root) {
-    const std::string key = entry.first.as<std::string>();
+    const auto key = entry.first.as<std::string>();
     if (key == "common" || key == "policies") continue;
     return fail(Errc::kInvalid,
                 fmt::format("{}:{}: unknown key '{}'; 'common' and 'policies' are known", file,
@@ -123,7 +123,7 @@ Result<Policies> read_root(const YAML::Node& root, const std::string& file) {
     return fail(Errc::kInvalid, file + ": 'policies' is missing");
   }
   for (const auto& entry : policies) {
-    const std::string name = entry.first.as<std::string>();
+    const auto name = entry.first.as<std::string>();
     const std::string where = fmt::format("{}:{}: {}", file, entry.first.Mark().line + 1, name);
     if (out.contains(name)) return fail(Errc::kInvalid, where + " is given twice");
     Parameters parameters = common;
