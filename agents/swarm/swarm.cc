@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "agents/swarm/synthetic_agent.h"
@@ -17,6 +18,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kTick = 20ms;
 constexpr auto kReport = 1s;
+/// How long work may take to be finished at the end.
+constexpr auto kDrainTime = 30s;
 constexpr unsigned kUploaders = 4;
 
 /// A socket each, and some for the rest of the program.
@@ -82,6 +85,13 @@ class Swarm {
         report();
         next_report += kReport;
       }
+      context_.restart();
+      context_.run_for(kTick);
+    }
+    for (auto& agent : agents_) agent->drain();
+    const auto patience = std::chrono::steady_clock::now() + kDrainTime;
+    const auto idle = [](const auto& agent) { return agent->idle(); };
+    while (!std::ranges::all_of(agents_, idle) && std::chrono::steady_clock::now() < patience) {
       context_.restart();
       context_.run_for(kTick);
     }

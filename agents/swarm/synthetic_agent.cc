@@ -51,9 +51,20 @@ void SyntheticAgent::start() {
   connect();
 }
 
+void SyntheticAgent::drain() {
+  draining_ = true;
+  if (link_ && book_) heartbeat();
+}
+
+bool SyntheticAgent::idle() const {
+  return std::ranges::none_of(
+      working_, [](const UnitPtr& unit) { return unit && unit->plan.deed != Deed::kHang; });
+}
+
 void SyntheticAgent::leave() {
   leaving_ = true;
-  if (link_ && book_) heartbeat(true);
+  draining_ = true;
+  if (link_ && book_) heartbeat();
   drop_everything();
 }
 
@@ -160,7 +171,7 @@ void SyntheticAgent::on_hello(const Delivery& reply) {
   return_.cancel();
   ++services_.tally.hellos;
   if (hello->heartbeat_ms > 0) every_ = milliseconds(hello->heartbeat_ms);
-  heartbeat(false);
+  heartbeat();
 }
 
 void SyntheticAgent::on_mailbox(std::string_view subject, ByteView data) {
@@ -180,17 +191,16 @@ void SyntheticAgent::on_mailbox(std::string_view subject, ByteView data) {
   }
 }
 
-void SyntheticAgent::heartbeat(bool draining) {
+void SyntheticAgent::heartbeat() {
   heartbeat_is_due_ = false;
   last_heartbeat_ = steady_clock::now();
   ++services_.tally.heartbeats;
-  const wire::AgentStateT now = state(draining);
+  const wire::AgentStateT now = state();
   for (const std::uint32_t slot : now.free_slots) {
     // A slot that never worked waits for work, not for the dispatcher.
     if (told_free_[slot] == steady_clock::time_point::max()) told_free_[slot] = last_heartbeat_;
   }
   link_->publish("hb." + member_.key.public_key(), {}, messages::encode(now));
-  if (draining) return;
   next_heartbeat_ = steady_clock::time_point::max();
   heartbeat_within(every_);
 }
@@ -198,7 +208,7 @@ void SyntheticAgent::heartbeat(bool draining) {
 void SyntheticAgent::heartbeat_soon() {
   if (std::exchange(heartbeat_is_due_, true)) return;
   boost::asio::post(services_.context, [this] {
-    if (heartbeat_is_due_ && link_ && book_) heartbeat(false);
+    if (heartbeat_is_due_ && link_ && book_) heartbeat();
   });
 }
 
@@ -208,19 +218,19 @@ void SyntheticAgent::heartbeat_within(milliseconds time) {
   next_heartbeat_ = at;
   clock_.expires_at(at);
   clock_.async_wait([this](boost::system::error_code cancelled) {
-    if (!cancelled && link_ && book_) heartbeat(false);
+    if (!cancelled && link_ && book_) heartbeat();
   });
 }
 
-wire::AgentStateT SyntheticAgent::state(bool draining) {
+wire::AgentStateT SyntheticAgent::state() {
   wire::AgentStateT out;
   out.agent = member_.key.public_key();
   out.sequence = ++sequence_;
   out.started_ms = started_ms_;
   out.capabilities = std::make_unique<wire::CapabilitiesT>(services_.capabilities);
   out.slots = services_.slots;
-  out.draining = draining;
-  if (!draining) out.free_slots = book_->free_slots();
+  out.draining = draining_;
+  if (!draining_) out.free_slots = book_->free_slots();
   auto leases = book_->leases();
   const auto over =
       std::ranges::find(leases, wire::LeasePhase::reported, &wire::LeaseProgressT::phase);

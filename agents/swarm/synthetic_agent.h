@@ -47,6 +47,9 @@ class SyntheticAgent {
 
   /// Connects, and again whenever the connection ends.
   void start();
+  /// Takes nothing new; what is in work is finished.
+  void drain();
+  bool idle() const;
   /// Says that it leaves, and ends.
   void leave();
   /// Its machine is switched off and comes back after `away`: no farewell, all leases forgotten.
@@ -63,7 +66,8 @@ class SyntheticAgent {
     wire::ArtifactT artifact;
     boost::asio::steady_timer timer;  ///< the render, then each answer that is waited for
     unsigned tries = 0;
-    std::uint64_t step = 0;  ///< grows with each; an older one's answer or alarm is void
+    std::uint64_t stage = 0;  ///< grows when an answer moves the unit on; later ones are void
+    std::uint64_t step = 0;   ///< grows with each; an older one's alarm is void
     std::chrono::steady_clock::time_point asked{};
   };
   using UnitPtr = std::shared_ptr<Unit>;
@@ -79,11 +83,11 @@ class SyntheticAgent {
   void on_mailbox(std::string_view subject, ByteView data);
   void request(const std::string& verb, ByteView data, Reply reply);
   std::string new_inbox(Reply reply);
-  void heartbeat(bool draining);
+  void heartbeat();
   /// At once, together with what else this turn of the loop brings.
   void heartbeat_soon();
   void heartbeat_within(std::chrono::milliseconds time);
-  wire::AgentStateT state(bool draining);
+  wire::AgentStateT state();
 
   // A unit's steps: synthetic_unit.cc.
   void begin(std::uint32_t slot, wire::AssignmentT assignment);
@@ -96,12 +100,15 @@ class SyntheticAgent {
   void send_result(const Unit& unit, const std::string& message_id, Reply reply);
   void end(const UnitPtr& unit, bool reported);
   wire::ResultT result_of(const Unit& unit) const;
-  bool is_current(const UnitPtr& unit, std::uint64_t step) const;
+  bool is_working(const UnitPtr& unit) const;
   /// Begins a step of the unit: runs `overdue` unless it moves on within the time.
-  std::uint64_t await(const UnitPtr& unit,
-                      std::chrono::microseconds time,
-                      void (SyntheticAgent::*overdue)(const UnitPtr&));
+  void await(const UnitPtr& unit,
+             std::chrono::microseconds time,
+             void (SyntheticAgent::*overdue)(const UnitPtr&));
+  /// `next`, for the first answer to this stage of the unit, however often it was asked for.
+  Reply answer(const UnitPtr& unit, void (SyntheticAgent::*next)(const UnitPtr&, const Delivery&));
   std::chrono::milliseconds patience(const UnitPtr& unit);
+  void move_on(const UnitPtr& unit);
   void again(const UnitPtr& unit);
 
   SwarmServices& services_;
@@ -121,6 +128,7 @@ class SyntheticAgent {
   std::chrono::milliseconds every_{30'000};
   std::chrono::milliseconds pause_{0};
   bool heartbeat_is_due_ = false;
+  bool draining_ = false;
   bool leaving_ = false;
   std::chrono::steady_clock::time_point last_heartbeat_{};
   std::chrono::steady_clock::time_point next_heartbeat_{};

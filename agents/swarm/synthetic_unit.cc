@@ -52,23 +52,30 @@ void SyntheticAgent::begin(std::uint32_t slot, wire::AssignmentT assignment) {
   await(unit, unit->plan.render_time, &SyntheticAgent::act);
 }
 
-std::uint64_t SyntheticAgent::await(const UnitPtr& unit,
-                                    std::chrono::microseconds time,
-                                    void (SyntheticAgent::*overdue)(const UnitPtr&)) {
+void SyntheticAgent::await(const UnitPtr& unit,
+                           std::chrono::microseconds time,
+                           void (SyntheticAgent::*overdue)(const UnitPtr&)) {
   const std::uint64_t step = ++unit->step;
-  unit->asked = steady_clock::now();
   unit->timer.expires_after(time);
   unit->timer.async_wait([this, unit, step, overdue](boost::system::error_code cancelled) {
-    if (!cancelled && is_current(unit, step)) (this->*overdue)(unit);
+    if (!cancelled && unit->step == step && is_working(unit)) (this->*overdue)(unit);
   });
-  return step;
 }
 
-bool SyntheticAgent::is_current(const UnitPtr& unit, std::uint64_t step) const {
-  return unit->step == step && unit->slot < working_.size() && working_[unit->slot] == unit;
+SyntheticAgent::Reply SyntheticAgent::answer(const UnitPtr& unit,
+                                             void (SyntheticAgent::*next)(const UnitPtr&,
+                                                                          const Delivery&)) {
+  return [this, unit, next, stage = unit->stage](const Delivery& reply) {
+    if (unit->stage == stage && is_working(unit)) (this->*next)(unit, reply);
+  };
+}
+
+bool SyntheticAgent::is_working(const UnitPtr& unit) const {
+  return unit->slot < working_.size() && working_[unit->slot] == unit;
 }
 
 void SyntheticAgent::act(const UnitPtr& unit) {
+  move_on(unit);
   const bool is_png = unit->assignment.output->format == wire::ImageFormat::png;
   if (unit->plan.deed == Deed::kVanish) return vanish(kAway);
   if (unit->plan.deed == Deed::kFail || !is_png) {
@@ -103,10 +110,8 @@ void SyntheticAgent::commit(const UnitPtr& unit) {
   request.lease = unit->assignment.lease;
   request.sha256 = unit->artifact.sha256;
   request.size_bytes = unit->artifact.size_bytes;
-  const auto step = await(unit, patience(unit), &SyntheticAgent::again);
-  this->request("upload", messages::encode(request), [this, unit, step](const Delivery& reply) {
-    if (is_current(unit, step)) on_commit(unit, reply);
-  });
+  await(unit, patience(unit), &SyntheticAgent::again);
+  this->request("upload", messages::encode(request), answer(unit, &SyntheticAgent::on_commit));
 }
 
 void SyntheticAgent::on_commit(const UnitPtr& unit, const Delivery& reply) {
@@ -119,6 +124,7 @@ void SyntheticAgent::on_commit(const UnitPtr& unit, const Delivery& reply) {
     return;
   }
   services_.tally.commit.add(since(unit->asked));
+  move_on(unit);
   if (!answer->present) return upload(unit, answer->url);
   ++services_.tally.present;
   report(unit);
@@ -126,15 +132,23 @@ void SyntheticAgent::on_commit(const UnitPtr& unit, const Delivery& reply) {
 
 void SyntheticAgent::upload(const UnitPtr& unit, const std::string& url) {
   const wire::OutputT& output = *unit->assignment.output;
-  const auto step = await(unit, 6 * kAnswerTime, &SyntheticAgent::again);
+  await(unit, 6 * kAnswerTime, &SyntheticAgent::again);
   const Bytes& bytes =
       services_.pictures.get(output.width, output.height, unit->plan.picture).bytes;
-  services_.uploader.put(url, bytes, [this, unit, step](const Result<>& outcome) {
-    if (!is_current(unit, step)) return;
+  services_.uploader.put(url, bytes, [this, unit, stage = unit->stage](const Result<>& outcome) {
+    if (unit->stage != stage || !is_working(unit)) return;
     if (!outcome) return again(unit);
     ++services_.tally.uploads;
+    move_on(unit);
     report(unit);
   });
+}
+
+/// What is asked now is another thing than before.
+void SyntheticAgent::move_on(const UnitPtr& unit) {
+  ++unit->stage;
+  unit->tries = 0;
+  unit->asked = steady_clock::now();
 }
 
 wire::ResultT SyntheticAgent::result_of(const Unit& unit) const {
@@ -165,10 +179,8 @@ void SyntheticAgent::send_result(const Unit& unit, const std::string& message_id
 }
 
 void SyntheticAgent::report(const UnitPtr& unit) {
-  const auto step = await(unit, patience(unit), &SyntheticAgent::report);
-  send_result(*unit, unit->assignment.lease, [this, unit, step](const Delivery& reply) {
-    if (is_current(unit, step)) on_stored(unit, reply);
-  });
+  await(unit, patience(unit), &SyntheticAgent::report);
+  send_result(*unit, unit->assignment.lease, answer(unit, &SyntheticAgent::on_stored));
 }
 
 void SyntheticAgent::on_stored(const UnitPtr& unit, const Delivery& reply) {
@@ -186,6 +198,7 @@ void SyntheticAgent::on_stored(const UnitPtr& unit, const Delivery& reply) {
 
 void SyntheticAgent::end(const UnitPtr& unit, bool reported) {
   ++unit->step;
+  ++unit->stage;
   unit->timer.cancel();
   working_[unit->slot].reset();
   book_->end(unit->assignment.lease, reported);
