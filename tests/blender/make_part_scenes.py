@@ -63,6 +63,11 @@ scene.cycles.samples, scene.cycles.sampling_pattern = 320, "SOBOL"
 save("many_samples.blend")
 
 scene = fresh()
+scene.render.resolution_x, scene.render.resolution_y = 1200, 600
+scene.cycles.samples = 1
+save("wide.blend")
+
+scene = fresh()
 scene.view_layers[0].use_pass_z = True
 compositor(scene, "CompositorNodeNormalize", "Depth")
 save("depth.blend")

@@ -183,6 +183,13 @@ TEST_F(Parts, OddTilesOfTheDemoAreTheUntiledFrame) {
   EXPECT_TRUE(whole(scene) == png) << "a warm Blender has its settings back";
 }
 
+TEST_F(Parts, EdgesThatSinglePrecisionWouldMissAreExact) {
+  const Scene scene{"wide.blend", {1200, 600}, 1};
+  Shard shard{2};
+  shard.tile = messages::Tile{{812, 196, 928, 308}, 0};
+  EXPECT_FALSE(artifact(scene, shard).empty()) << "116 x 112 pixels; pixel / size gives 116 x 113";
+}
+
 TEST_F(Parts, RangesOfSamplesAreTheFullRender) {
   const Scene scene{"demo.blend"};
   const Picture frame = untiled(scene);

@@ -12,7 +12,7 @@ namespace {
 /// What was found out under one job's limits says nothing about another's.
 std::string key_of(const std::string& sha256, const ImageLimits& limits) {
   return sha256 + " " + std::string(to_string(limits.format)) + " " + std::to_string(limits.width) +
-         "x" + std::to_string(limits.height);
+         "x" + std::to_string(limits.height) + (limits.float_rgba ? " float" : "");
 }
 
 /// The memory of this thread that files are read into: fresh pages cost more than the copy.
