@@ -65,6 +65,23 @@ Result<wire::FrameStatusT> ApiClient::frame(const std::string& id, std::int32_t 
   return parse<wire::FrameStatus>(call([&] { return http::get(url, options_); }));
 }
 
+Result<wire::ControlDoneT> ApiClient::control(const std::string& job,
+                                              const wire::JobControlT& control) const {
+  const std::string url = base_ + "/v1/jobs/" + job + "/control";
+  const std::string json = messages::to_json(control);
+  return parse<wire::ControlDone>(
+      call([&] { return http::post(url, "application/json", json, options_); }));
+}
+
+Result<> ApiClient::control_node(const std::string& agent,
+                                 const wire::NodeControlT& control) const {
+  const std::string url = base_ + "/v1/nodes/" + agent + "/control";
+  const std::string json = messages::to_json(control);
+  auto response = call([&] { return http::post(url, "application/json", json, options_); });
+  if (!response) return std::unexpected(response.error());
+  return {};
+}
+
 Result<> ApiClient::download(const wire::FrameStatusT& frame,
                              const std::filesystem::path& file) const {
   const std::string url = base_ + "/v1/blobs/" + frame.artifact;

@@ -26,6 +26,16 @@ class ApiClient {
                                    const std::string& idempotency_key) const;
   Result<wire::JobStatusT> job(const std::string& id) const;
   Result<wire::FrameStatusT> frame(const std::string& id, std::int32_t frame) const;
+  /// A table of the API by its path, "/v1/queue".
+  template <class Table>
+  Result<typename Table::NativeTableType> get(const std::string& path) const {
+    auto response = call([&] { return http::get(base_ + path, options_); });
+    if (!response) return std::unexpected(response.error());
+    return messages::parse_json<Table>(response->body);
+  }
+  Result<wire::ControlDoneT> control(const std::string& job,
+                                     const wire::JobControlT& control) const;
+  Result<> control_node(const std::string& agent, const wire::NodeControlT& control) const;
   /// Fetches a verified frame and checks its bytes against its name.
   Result<> download(const wire::FrameStatusT& frame, const std::filesystem::path& file) const;
 

@@ -3,6 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "shared/result.h"
 
@@ -30,5 +33,12 @@ Run add_fetch(CLI::App& app);
 Run add_up(CLI::App& app);
 Run add_down(CLI::App& app);
 Run add_compare(CLI::App& app);
+Run add_jobs(CLI::App& app);
+Run add_units(CLI::App& app);
+Run add_nodes(CLI::App& app);
+Run add_node(CLI::App& app);
+Run add_queue(CLI::App& app);
+/// pause, resume, cancel, prioritise, requeue, extend, first.
+std::vector<std::pair<std::string, Run>> add_control(CLI::App& app);
 
 }  // namespace worldshare::cli

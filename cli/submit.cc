@@ -7,6 +7,7 @@
 #include "cli/embedded/stack.h"
 #include "cli/progress.h"
 #include "cli/server_options.h"
+#include "shared/clock.h"
 #include "shared/ids.h"
 
 namespace worldshare::cli {
@@ -18,8 +19,17 @@ struct Options {
   std::string frames;
   unsigned replicas = 2;
   unsigned max_replicas = 5;
+  wire::ScheduleT schedule;
+  double deadline_hours = 0;
+  double begin_hours = 0;
   bool watch = false;
 };
+
+/// Unix time so many hours from now; 0 for 0.
+std::uint64_t hours_from_now(double hours) {
+  if (hours <= 0) return 0;
+  return unix_ms(SystemClock().now()) + static_cast<std::uint64_t>(hours * 3'600'000);
+}
 
 Result<std::string> submit(const Options& options, const ApiClient& api) {
   auto analysis = analyse(program_folder() / "worldshare-agent", options.scene);
@@ -33,6 +43,9 @@ Result<std::string> submit(const Options& options, const ApiClient& api) {
   auto manifest =
       make_manifest(options.scene, *analysis, frames, options.replicas, options.max_replicas);
   if (!manifest) return std::unexpected(manifest.error());
+  manifest->schedule = std::make_unique<wire::ScheduleT>(options.schedule);
+  manifest->schedule->deadline_ms = hours_from_now(options.deadline_hours);
+  manifest->schedule->not_before_ms = hours_from_now(options.begin_hours);
   if (auto ok = api.upload(options.scene, manifest->scene->sha256); !ok)
     return std::unexpected(ok.error());
   auto job = api.submit(*manifest, new_id());
@@ -67,6 +80,14 @@ Run add_submit(CLI::App& app) {
       ->add_option("--max-replicas", options->max_replicas, "volunteers tried before a frame fails")
       ->check(CLI::Range(1, 99))
       ->capture_default_str();
+  command->add_option("--priority", options->schedule.priority, "0 to 100")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  command->add_option("--after", options->schedule.after, "jobs that must be completed first");
+  command->add_option("--deadline-in", options->deadline_hours, "hours until it is needed")
+      ->check(CLI::Range(0.0, 100'000.0));
+  command->add_option("--begin-in", options->begin_hours, "hours to wait before it is begun")
+      ->check(CLI::Range(0.0, 100'000.0));
   command->add_flag("--watch", options->watch, "follow it to its end");
   options->server.add_to(*command);
   return [options](std::stop_token stop) { return run(*options, std::move(stop)); };

@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/listing.h"
+#include "cli/server_options.h"
+#include "shared/clock.h"
+
+namespace worldshare::cli {
+namespace {
+
+struct Options {
+  ServerOptions server;
+  std::string job;
+  bool json = false;
+};
+
+std::uint64_t now_ms() { return unix_ms(SystemClock().now()); }
+
+std::string text_of(const wire::JobListT& list) {
+  Listing table({"JOB", "STATE", "PRIO", "FRAMES", "DONE", "FAILED", "IN WORK", "AGE", "TITLE"});
+  for (const auto& job : list.jobs) {
+    table.add({job->id, job->state, std::to_string(job->priority), std::to_string(job->frames),
+               std::to_string(job->frames_accepted), std::to_string(job->frames_failed),
+               std::to_string(job->in_work), age(job->submitted_ms, now_ms()), job->title});
+  }
+  return table.text();
+}
+
+std::string text_of(const wire::UnitListT& list) {
+  Listing table({"UNIT", "FRAME", "STATE", "WANTED", "LEASED", "REPORTED", "EXPIRED", "REASON"});
+  for (const auto& unit : list.units) {
+    table.add({std::to_string(unit->id), std::to_string(unit->frame), unit->state,
+               std::to_string(unit->replicas_wanted), std::to_string(unit->leased),
+               std::to_string(unit->reported), std::to_string(unit->expired), unit->reason});
+  }
+  return table.text();
+}
+
+std::string text_of(const wire::NodeListT& list) {
+  Listing table({"AGENT", "OWNER", "STANDING", "SEEN", "CLASS", "SLOTS", "LEASED", "AGREED",
+                 "REJECTED", "FAILED", "LOST", "LABELS", "REASON"});
+  for (const auto& node : list.nodes) {
+    std::string labels;
+    for (const auto& label : node->labels) labels += (labels.empty() ? "" : ",") + label;
+    table.add({node->agent, node->owner, node->standing,
+               node->online ? "now" : age(node->last_seen_ms, now_ms()), node->render_class,
+               std::to_string(node->slots), std::to_string(node->leased),
+               std::to_string(node->agreed), std::to_string(node->rejected),
+               std::to_string(node->failed), std::to_string(node->expired), labels, node->reason});
+  }
+  return table.text();
+}
+
+std::string text_of(const wire::QueueT& queue) {
+  if (!queue.leader) return "this dispatcher does not lead; ask the other one\n";
+  std::string out = fmt::format("{} agents, {} replicas in work, {} open units\n",
+                                queue.nodes_online, queue.leases, queue.open_units);
+  Listing tenants({"TENANT", "WEIGHT", "JOBS", "FRAMES WAITING", "IN WORK"});
+  for (const auto& line : queue.tenants) {
+    tenants.add({line->tenant, fmt::format("{}", line->weight), std::to_string(line->jobs),
+                 std::to_string(line->frames_waiting), std::to_string(line->leases)});
+  }
+  Listing needs({"JOBS", "FRAMES WAITING", "FREE SLOTS", "NEED"});
+  for (const auto& line : queue.needs) {
+    needs.add({std::to_string(line->jobs), std::to_string(line->frames_waiting),
+               std::to_string(line->free_seats), line->need});
+  }
+  return out + tenants.text() + needs.text();
+}
+
+template <class Table>
+int show(const Options& options, const std::string& path, const std::stop_token& stop) {
+  auto api = options.server.client(stop);
+  if (!api) return report_error(api.error(), stop);
+  const auto table = api->get<Table>(path);
+  if (!table) return report_error(table.error(), stop);
+  fmt::print("{}", options.json ? messages::to_json(*table) + "\n" : text_of(*table));
+  return kDone;
+}
+
+template <class Table>
+Run add_list(CLI::App& app, const char* name, const char* help, const std::string& path) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand(name, help);
+  command->add_flag("--json", options->json, "as the API gives it");
+  options->server.add_to(*command);
+  return [options, path](std::stop_token stop) { return show<Table>(*options, path, stop); };
+}
+
+}  // namespace
+
+Run add_jobs(CLI::App& app) {
+  return add_list<wire::JobList>(app, "jobs", "all jobs, unfinished ones first", "/v1/jobs");
+}
+
+Run add_nodes(CLI::App& app) {
+  return add_list<wire::NodeList>(app, "nodes", "all agents, their work and their history",
+                                  "/v1/nodes");
+}
+
+Run add_queue(CLI::App& app) {
+  return add_list<wire::Queue>(app, "queue", "what waits, by tenant and by what it needs",
+                               "/v1/queue");
+}
+
+Run add_units(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("units", "a job's units, those that are not accepted first");
+  command->add_option("job", options->job)->required();
+  command->add_flag("--json", options->json, "as the API gives it");
+  options->server.add_to(*command);
+  return [options](std::stop_token stop) {
+    return show<wire::UnitList>(*options, "/v1/jobs/" + options->job + "/units", stop);
+  };
+}
+
+}  // namespace worldshare::cli
