@@ -186,7 +186,7 @@ TEST_F(Parts, OddTilesOfTheDemoAreTheUntiledFrame) {
 TEST_F(Parts, EdgesThatSinglePrecisionWouldMissAreExact) {
   const Scene scene{"wide.blend", {1200, 600}, 1};
   Shard shard{2};
-  shard.tile = messages::Tile{{812, 196, 928, 308}, 0};
+  shard.tile = messages::Tile{{812, 292, 928, 404}, 0};
   EXPECT_FALSE(artifact(scene, shard).empty()) << "116 x 112 pixels; pixel / size gives 116 x 113";
 }
 
