@@ -18,9 +18,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const Policies& shipped() {
-  static const Policies kPolicies =
+  static const Policies policies =
       load_policies(std::string(WS_SOURCE_DIR) + "/verifier/policy/policy.yaml").value();
-  return kPolicies;
+  return policies;
 }
 const Parameters& standard() { return shipped().at("standard"); }
 

@@ -56,11 +56,11 @@ Result<std::unique_ptr<trust_bench::Rule>> make_rule(const Options& options) {
 }
 
 void add_world(CLI::App& app, Model& model) {
-  static const std::map<std::string, Attack> kAttacks{
+  static const std::map<std::string, Attack> attacks{
       {"none", Attack::kNone},    {"a1", Attack::kAlways},  {"a2", Attack::kHalf},
       {"a3", Attack::kTenth},     {"a4", Attack::kSleeper}, {"a5", Attack::kOnOff},
       {"a6", Attack::kQuorumOnly}};
-  app.add_option("--attack", model.attack)->transform(CLI::CheckedTransformer(kAttacks));
+  app.add_option("--attack", model.attack)->transform(CLI::CheckedTransformer(attacks));
   app.add_option("--malicious", model.malicious)->check(CLI::Range(0.0, 0.9));
   app.add_option("--cheat-share", model.cheat_share);
   app.add_option("--slots", model.slots)->check(CLI::Range(10, 10'000'000));
