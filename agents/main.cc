@@ -74,10 +74,13 @@ int probe(const agent::Config& config) {
 
 /// 2: the same call will fail again.
 int finish(const agent::Config& config, const Flags& flags) {
+  auto sandbox = agent::Sandbox::open(config.sandbox_of_slots());
+  if (!sandbox) return complain(sandbox.error());
   const Scratch scratch;
   agent::BlenderOptions options;
   options.blender = config.blender;
   options.scratch = scratch.path;
+  options.sandbox = *sandbox;
   const agent::FinishOrder order{flags.finish, flags.picture, flags.frame, flags.format};
   auto image = agent::finish_frame(options, order, config.artifact_bytes);
   if (image) {

@@ -52,7 +52,7 @@ AssemblerOptions assembler_options(const Config& config) {
   AssemblerOptions out;
   out.finisher.agent_program = config.agent_program;
   out.finisher.agent_config = config.agent_config;
-  out.finisher.image_bytes = config.artifact_limit_bytes;
+  out.finisher.image_bytes = config.artifacts.file_bytes;
   out.scratch = config.assembly_folder;
   out.memory_bytes = config.assembly_bytes;
   return out;
