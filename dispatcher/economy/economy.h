@@ -86,7 +86,8 @@ struct EconomyCounters {
 /// heartbeats (agents). The caller writes what match() decides before anybody hears of it. When
 /// that fails it drops the job (drop_job) or everything, and loads it again.
 ///
-/// A decision, a heartbeat and a verdict cost O(log n) in jobs, units, agents and leases.
+/// A decision, a heartbeat and a verdict cost O(log n) in jobs, agents and leases; a decision also
+/// looks once at each distinct set of owners that the chosen job's waiting units exclude.
 class Economy {
  public:
   /// `draw(n)` returns a uniform number below n; production passes random_below.
