@@ -148,13 +148,7 @@ std::optional<Demand> Economy::demand_of(const OpenJob& job) const {
   Demand demand{job.need, {}};
   if (can_open(job)) return demand;
   if (job.wanting.empty()) return std::nullopt;
-  // Who is of no use to any of its units.
-  demand.excluded = job.wanting.begin()->first;
-  for (const auto& [owners, units] : job.wanting) {
-    std::erase_if(demand.excluded,
-                  [&](OwnerId owner) { return !std::ranges::binary_search(owners, owner); });
-    if (demand.excluded.empty()) break;
-  }
+  demand.excluded = job.wanting.useless_to_all();
   return demand;
 }
 
@@ -178,9 +172,7 @@ const Unit* Economy::unit(UnitId id) const {
 
 void Economy::unlist(OpenJob& job, OpenUnit& unit) {
   if (!unit.listed) return;
-  const auto group = job.wanting.find(*unit.listed);
-  group->second.erase(Want{unit.preferred ? 0 : 1, unit.id});
-  if (group->second.empty()) job.wanting.erase(group);
+  job.wanting.erase(*unit.listed, {unit.preferred ? 0 : 1, unit.id});
   unit.listed.reset();
 }
 
@@ -193,7 +185,7 @@ void Economy::relist(OpenUnit& unit) {
     held_.insert({unit.held_until, unit.id});
   } else if (wants) {
     unit.listed = unit.owners;
-    job.wanting[unit.owners].insert(Want{unit.preferred ? 0 : 1, unit.id});
+    job.wanting.insert(unit.owners, {unit.preferred ? 0 : 1, unit.id});
   }
   requeue(job);
 }

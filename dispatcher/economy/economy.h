@@ -15,6 +15,7 @@
 #include "dispatcher/economy/job_queue.h"
 #include "dispatcher/economy/roster.h"
 #include "dispatcher/economy/unit.h"
+#include "dispatcher/economy/want_list.h"
 #include "shared/clock.h"
 #include "shared/messages/messages.h"
 
@@ -86,7 +87,8 @@ struct EconomyCounters {
 /// heartbeats (agents). The caller writes what match() decides before anybody hears of it. When
 /// that fails it drops the job (drop_job) or everything, and loads it again.
 ///
-/// A decision, a heartbeat and a verdict cost O(log n) in jobs, units, agents and leases.
+/// A decision, a heartbeat and a verdict cost O(log n) in jobs, agents and leases; a decision also
+/// looks once at each distinct set of owners that the chosen job's waiting units exclude.
 class Economy {
  public:
   /// `draw(n)` returns a uniform number below n; production passes random_below.
@@ -186,15 +188,15 @@ class Economy {
   std::vector<double> lease_ages(Clock::TimePoint now) const;
 
  private:
-  using Want = std::pair<std::int32_t, UnitId>;  ///< preferred units first, then by age
+  using Want = WantList::Want;
   struct OpenJob {
     Job job;
     JobId id = 0;
     NeedId need = 0;
     SceneId scene = 0;
     TenantId tenant = 0;
-    std::uint32_t total = 0;                                 ///< frames
-    std::map<std::vector<OwnerId>, std::set<Want>> wanting;  ///< units by who is of no use to them
+    std::uint32_t total = 0;  ///< frames
+    WantList wanting;
     std::set<UnitId> units;
     std::size_t leases = 0;
     double mean_seconds = 0;  ///< from grant to report

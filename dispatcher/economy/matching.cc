@@ -79,11 +79,8 @@ Economy::OpenUnit* Economy::open_unit(OpenJob& open, Grants& grants) {
 
 Economy::OpenUnit* Economy::choose_unit(OpenJob& job) {
   const auto classes = roster_.book().able(job.need);
-  std::optional<Want> best;
-  for (const auto& [owners, units] : job.wanting) {
-    if (best && *best < *units.begin()) continue;
-    if (roster_.seats().any(classes, owners)) best = *units.begin();
-  }
+  const auto best =
+      job.wanting.first([&](const auto& useless) { return roster_.seats().any(classes, useless); });
   return best ? find_unit(best->second) : nullptr;
 }
 

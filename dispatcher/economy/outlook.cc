@@ -26,7 +26,7 @@ std::string Economy::waiting(const std::string& id, Clock::TimePoint now) const 
     for (const auto& [owner, count] : here) owners.insert(owner);
   }
   if (owners.empty()) return reason;
-  for (const auto& [useless, units] : open->wanting) {
+  for (const auto& [useless, units] : open->wanting.groups()) {
     const OpenUnit& unit = units_.at(units.begin()->second);
     if (!unit.leases.empty() || !std::ranges::includes(useless, owners)) continue;
     return "frame " + std::to_string(unit.shard.frame) + " needs another volunteer: all " +

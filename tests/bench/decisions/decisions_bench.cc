@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <chrono>
+#include <numeric>
+#include <random>
+
+#include "dispatcher/economy/economy.h"
+#include "shared/messages/manifest.h"
+
+// Time of one decision (heartbeat, grant, report, close) and memory, by agents and queued jobs.
+
+namespace {
+
+using namespace worldshare;
+using namespace worldshare::dispatcher;
+using std::chrono::steady_clock;
+
+constexpr int kRounds = 20'000;
+
+wire::ManifestT manifest(unsigned kind) {
+  const std::string json =
+      R"({"scene": {"sha256": ")" + std::string(64, "0123456789abcdef"[kind % 16]) +
+      R"(", "size_bytes": 9, "name": "a.blend"}, "frames": {"first": 1, "last": 1000000},)" +
+      R"("output": {"width": 8, "height": 8}, "policy": {"replicas": 2, "max_replicas": 5},)" +
+      R"("requirements": {"blender": "3.)" + std::to_string(kind % 5) + R"("}})";
+  return std::move(*messages::parse_manifest(json));
+}
+
+wire::AgentStateT state(unsigned n, std::uint64_t sequence) {
+  wire::AgentStateT out;
+  out.agent = "U" + std::string(47, 'A') + fmt::format("{:08}", n);
+  out.sequence = sequence;
+  out.capabilities = std::make_unique<wire::CapabilitiesT>();
+  out.capabilities->blender = "3." + std::to_string(n % 7);
+  out.capabilities->engines = {wire::Engine::cycles};
+  out.capabilities->memory_bytes = std::uint64_t{8 + n % 4 * 8} << 30U;
+  out.scenes = {std::string(64, "0123456789abcdef"[n % 16])};
+  out.slots = 1;
+  out.free_slots = {0};
+  return out;
+}
+
+std::size_t in_use() { return mallinfo2().uordblks; }
+
+void measure(unsigned agents, unsigned jobs) {
+  std::mt19937_64 random(1);
+  EconomyOptions options;
+  options.sibling_hold = std::chrono::milliseconds(0);
+  options.roster.heartbeats_per_second = 1e9;
+  Economy economy(options, [&](std::uint64_t n) { return random() % n; });
+  auto now = from_unix_ms(1'700'000'000'000);
+  std::vector<UnitId> ids(agents + kRounds * 2);
+  std::iota(ids.begin(), ids.end(), 1);
+  economy.add_unit_ids(std::move(ids));
+  const std::size_t empty = in_use();
+  for (unsigned n = 0; n < agents; ++n)
+    economy.heartbeat("owner" + std::to_string(n), state(n, 1), now);
+  const std::size_t with_agents = in_use();
+  for (unsigned n = 0; n < jobs; ++n) {
+    Job job;
+    job.id = fmt::format("job{:023}", n);
+    job.tenant = "tenant" + std::to_string(n % 10);
+    job.priority = n % 90;
+    job.manifest = manifest(n);
+    job.ordered = 1'000'000;
+    job.queued_at = now;
+    economy.add_job(std::move(job), now);
+  }
+  const std::size_t with_jobs = in_use();
+  std::vector<Lease> live;
+  while (true) {
+    auto grants = economy.match(now, 1'000);
+    if (grants.leases.empty()) break;
+    std::ranges::move(grants.leases, std::back_inserter(live));
+  }
+  // Saturated: each report frees one seat, each grant takes it.
+  std::uint64_t sequence = 1;
+  const auto begin = steady_clock::now();
+  int granted = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    now += std::chrono::milliseconds(1);
+    std::swap(live[random() % live.size()], live.back());
+    const Lease lease = std::move(live.back());
+    live.pop_back();
+    economy.reported(lease.id, lease.agent, lease.owner, lease.unit, true, true, now);
+    const Unit* unit = economy.unit(lease.unit);
+    if (unit != nullptr && unit->opinions.size() >= unit->wanted)
+      economy.close_unit(lease.unit, true, "");
+    const auto n = static_cast<unsigned>(std::stoul(lease.agent.substr(48)));
+    economy.heartbeat(lease.owner, state(n, ++sequence), now);
+    auto grants = economy.match(now, 1'000);
+    granted += static_cast<int>(grants.leases.size());
+    std::ranges::move(grants.leases, std::back_inserter(live));
+  }
+  const double us = std::chrono::duration<double, std::micro>(steady_clock::now() - begin).count();
+  fmt::print(
+      "{{\"agents\": {}, \"jobs\": {}, \"decision_us\": {:.1f}, \"granted\": {}, "
+      "\"bytes_per_agent\": {}, \"bytes_per_job\": {}}}\n",
+      agents, jobs, us / kRounds, granted, (with_agents - empty) / agents,
+      (with_jobs - with_agents) / jobs);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main() {
+  for (const unsigned agents : {1'000U, 10'000U, 100'000U}) measure(agents, 1'000);
+  for (const unsigned jobs : {10U, 1'000U, 100'000U}) measure(10'000, jobs);
+  measure(100'000, 100'000);
+}

@@ -1,0 +1,122 @@
+#include "dispatcher/economy/ledger.h"
+
+#include "tests/integration/dispatcher_fixture.h"
+
+namespace worldshare::testing {
+namespace {
+
+using dispatcher::Grants;
+using dispatcher::Ledger;
+
+/// A ledger that leads, and a job of many frames with two leases of each, to different owners.
+class LedgerTest : public DispatcherTest {
+ protected:
+  static constexpr int kUnits = 500;
+
+  void SetUp() override {
+    DispatcherTest::SetUp();
+    job_ = submit(R"({"first": 1, "last": )" + std::to_string(kUnits) + "}");
+    agents_ = {agent("anna").key.public_key(), agent("bert").key.public_key()};
+    stop();
+    pg_.emplace(std::move(*pg::Connection::open(config_.postgres_conninfo)));
+    ledger_.emplace(std::move(*pg::Connection::open(config_.postgres_conninfo)));
+    ASSERT_TRUE(eventually([&] {
+      const auto taken = ledger_->leadership().take("test");
+      return taken && *taken;
+    }));
+  }
+
+  Grants grants() {
+    Grants out;
+    const auto ids = ledger_->reserve_units(kUnits);
+    EXPECT_TRUE(ids);
+    out.progress.push_back({job_, kUnits, {}, {}});
+    for (int i = 0; i < kUnits; ++i) {
+      dispatcher::Unit unit;
+      unit.id = (*ids)[static_cast<std::size_t>(i)];
+      unit.job = job_;
+      unit.shard.frame = i + 1;
+      out.progress.front().made.push_back(i + 1);
+      for (std::size_t n = 0; n < 2; ++n) {
+        dispatcher::Lease lease;
+        lease.id = "lease-" + std::to_string(i) + "-" + std::to_string(n);
+        lease.unit = unit.id;
+        lease.job = job_;
+        lease.agent = agents_[n];
+        lease.owner = n == 0 ? "anna" : "bert";
+        lease.expires_at = from_unix_ms(4'000'000'000'000);
+        out.leases.push_back(std::move(lease));
+      }
+      out.units.push_back(std::move(unit));
+    }
+    return out;
+  }
+
+  std::vector<wire::VerdictT> verdicts(const Grants& grants) {
+    std::vector<wire::VerdictT> out;
+    for (std::size_t i = 0; i < grants.leases.size(); ++i) {
+      wire::VerdictT verdict;
+      verdict.lease = grants.leases[i].id;
+      verdict.unit = static_cast<std::uint64_t>(grants.leases[i].unit);
+      verdict.opinions = static_cast<std::uint8_t>(i % 2 + 1);
+      verdict.decision = i % 2 == 0 ? wire::Decision::pending : wire::Decision::accepted;
+      out.push_back(std::move(verdict));
+    }
+    return out;
+  }
+
+  std::int64_t count(const char* sql) { return pg_->exec(sql)->integer(0, 0); }
+
+  std::string job_;
+  std::vector<std::string> agents_;
+  std::optional<pg::Connection> pg_;
+  std::optional<Ledger> ledger_;
+};
+
+TEST_F(LedgerTest, AThousandLeasesAndVerdictsAreTwoTransactionsAndCountOnce) {
+  const Grants granted = grants();
+  const auto refused = ledger_->write(granted);
+  ASSERT_TRUE(refused) << refused.error().message;
+  EXPECT_TRUE(refused->empty());
+  EXPECT_EQ(count("select count(*) from replicas where state = 'leased'"), 2 * kUnits);
+  const auto all = verdicts(granted);
+  const auto first = ledger_->record_verdicts(all);
+  ASSERT_TRUE(first) << first.error().message;
+  ASSERT_EQ(first->ended.size(), 1U);
+  EXPECT_EQ(first->ended[0].state, "completed");
+  EXPECT_EQ(first->verdicts[1].owner, "bert");
+  const auto again = ledger_->record_verdicts(all);
+  ASSERT_TRUE(again) << "delivered twice";
+  EXPECT_TRUE(again->ended.empty());
+  EXPECT_EQ(count("select frames_accepted from jobs"), kUnits);
+  EXPECT_EQ(count("select count(*) from replicas where state = 'reported'"), 2 * kUnits);
+}
+
+TEST_F(LedgerTest, AVerdictOnNothingDoesNotStopTheOthers) {
+  const Grants granted = grants();
+  ASSERT_TRUE(ledger_->write(granted));
+  auto all = verdicts(granted);
+  all[7].lease = "nobody's";
+  const auto effects = ledger_->record_verdicts(all);
+  ASSERT_TRUE(effects);
+  EXPECT_EQ(effects->verdicts[7].outcome.error().code, Errc::kNotFound);
+  EXPECT_TRUE(effects->verdicts[6].outcome && effects->verdicts[8].outcome);
+  EXPECT_EQ(count("select frames_accepted from jobs"), kUnits - 1);
+}
+
+TEST_F(LedgerTest, AJobThatWasCancelledMeanwhileGetsNothing) {
+  ASSERT_TRUE(pg_->exec("update jobs set state = 'cancelled'"));
+  const auto refused = ledger_->write(grants());
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(*refused, std::set<std::string>{job_});
+  EXPECT_EQ(count("select (select count(*) from units) + (select count(*) from replicas)"), 0);
+}
+
+TEST_F(LedgerTest, AFrameIsNeverMadeTwice) {
+  ASSERT_TRUE(ledger_->write(grants()));
+  EXPECT_FALSE(ledger_->write(grants()));
+  EXPECT_EQ(count("select frames_made from jobs"), kUnits);
+}
+
+}  // namespace
+}  // namespace worldshare::testing
