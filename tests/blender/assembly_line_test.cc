@@ -107,8 +107,8 @@ class AssemblyLineTest : public ::testing::Test {
   const std::string conninfo_ = postgres_->fresh_database();
   pg::Connection database_ = must(pg::Connection::open(conninfo_));
   const blobs::Store blobs_ = must(blobs::Store::open(folder_.path() / "blobs"));
-  verifier::Artifacts artifacts_{must(blobs::Store::open(folder_.path() / "blobs")), kLimit, kLimit,
-                                 1U << 30};
+  verifier::Artifacts artifacts_{must(blobs::Store::open(folder_.path() / "blobs")),
+                                 {.file_bytes = kLimit, .cache_bytes = kLimit}, nullptr};
   agent::Renderer renderer_{testing::blender_options(folder_)};
   verifier::AssemblerOptions options_;
   std::string scene_;

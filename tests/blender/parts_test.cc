@@ -291,8 +291,8 @@ TEST_F(Parts, AnAssemblerStoresTheArtistsImageOrNothing) {
   for (const Shard& shard : scene.shards({1, 2, 2, 1})) {
     frame.parts.push_back({shard, store(artifact(scene, shard))});
   }
-  verifier::Artifacts artifacts(blobs::Store::open(folder_.path() / "blobs").value(), kLimit,
-                                kLimit, 1U << 30);
+  verifier::Artifacts artifacts(blobs::Store::open(folder_.path() / "blobs").value(),
+                                {.file_bytes = kLimit, .cache_bytes = kLimit}, nullptr);
   verifier::AssemblerOptions options;
   options.finisher.agent_program = WS_BINARY_DIR "/worldshare-agent";
   options.scratch = folder_.path() / "assembly";
