@@ -1,16 +1,16 @@
 #include "cli/embedded/stack.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pwd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <array>
 #include <cstdlib>
 
 #include "cli/embedded/postgres.h"
 #include "shared/crypto.h"
 #include "shared/files.h"
+#include "shared/free_port.h"
 #include "shared/http/client.h"
 #include "shared/ids.h"
 #include "shared/log.h"
@@ -21,20 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
-
-/// A loopback port that is free now.
-std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* plain = reinterpret_cast<sockaddr*>(&address);
-  const bool ok = ::bind(fd, plain, size) == 0 && ::getsockname(fd, plain, &size) == 0;
-  ::close(fd);
-  WS_CHECK(ok, "a free loopback port");
-  return ntohs(address.sin_port);
-}
 
 /// The key in this file, made when there is none.
 Result<NKey> key_at(const fs::path& path) {
@@ -142,10 +128,16 @@ Result<> Stack::prepare() {
   token_ = *token;
   if (auto secret = secret_at(options_.state / "keys/url-secret"); !secret)
     return std::unexpected(secret.error());
-  http_port_ = free_port();
-  health_port_ = free_port();
-  nats_url_ = "nats://127.0.0.1:" + std::to_string(free_port());
-  nats_monitor_ = "127.0.0.1:" + std::to_string(free_port());
+  std::array<std::uint16_t, 4> ports{};
+  for (auto& port : ports) {
+    const auto free = free_port();
+    if (!free) return std::unexpected(free.error());
+    port = *free;
+  }
+  http_port_ = ports[0];
+  health_port_ = ports[1];
+  nats_url_ = "nats://127.0.0.1:" + std::to_string(ports[2]);
+  nats_monitor_ = "127.0.0.1:" + std::to_string(ports[3]);
   url_ = "http://127.0.0.1:" + std::to_string(http_port_);
   return {};
 }

@@ -352,6 +352,9 @@ TEST_F(VerifierTest, AMeasuredPairIsNotMeasuredAgain) {
   ASSERT_TRUE(bench_->trusted().publish_stored(
       key, as_bytes(R"({"method":"metrics","psnr_db":77.0,"ssim":0.99,"non_finite_mismatches":0})"),
       new_id(), "", std::chrono::seconds(5)));
+  // Another verifier, which has not seen the pair itself.
+  bench_->stop_verifiers();
+  bench_->start_verifier();
   const auto second = this->leases(2, 2, 5);
   for (int i = 0; i < 2; ++i) bench_->render(second[i], picture(21, i));
   bench_->verdict(second[0]);

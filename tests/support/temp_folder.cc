@@ -1,13 +1,11 @@
 #include "tests/support/temp_folder.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
 
+#include "shared/free_port.h"
 #include "shared/result.h"
 
 namespace worldshare::testing {
@@ -25,16 +23,9 @@ TempFolder::~TempFolder() {
 }
 
 std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  WS_CHECK(::bind(fd, generic, size) == 0 && ::getsockname(fd, generic, &size) == 0,
-           "no free loopback port");
-  ::close(fd);
-  return ntohs(address.sin_port);
+  const auto port = worldshare::free_port();
+  WS_CHECK(port.has_value(), "no free loopback port");
+  return *port;
 }
 
 }  // namespace worldshare::testing

@@ -7,7 +7,8 @@ Exhibits::Key Exhibits::key_of(const ImageLimits& limits,
                                const std::string& b) {
   const std::string what = std::string(to_string(limits.format)) + " " +
                            std::to_string(limits.width) + "x" + std::to_string(limits.height) +
-                           " " + std::to_string(limits.pixel_bytes);
+                           " " + std::to_string(limits.pixel_bytes) +
+                           (limits.float_rgba ? " float" : "");
   return {what, a, b};
 }
 
