@@ -1,5 +1,7 @@
 #include "dispatcher/gateway/control.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "shared/messages/manifest.h"
@@ -104,15 +106,15 @@ Changed first(pg::Transaction& transaction, const Locked& job, const wire::JobCo
   const auto& range = *job.manifest.frames;
   const std::int32_t frame = *control.frame;
   if (frame < *range.first || frame > *range.last || (frame - *range.first) % range.step != 0)
-    return fail(Errc::kInvalid, "frame: " + std::to_string(frame) + " is not part of this job");
+    return fail(Errc::kInvalid, fmt::format("frame: {} is not part of this job", frame));
   auto unit = transaction.exec(kUnitOf, {job.id, frame});
   if (!unit) return std::unexpected(unit.error());
   if (!unit->empty() && unit->text(0, 0) != "open")
-    return fail(Errc::kConflict, "frame " + std::to_string(frame) + " is " + unit->str(0, 0));
+    return fail(Errc::kConflict, fmt::format("frame {} is {}", frame, unit->str(0, 0)));
   if (!unit->empty()) return 1;  // the economy prefers it when it hears of it
   if (job.first_frames >= kMaxFirstFrames)
     return fail(Errc::kConflict,
-                std::to_string(kMaxFirstFrames) + " frames are wanted first already");
+                fmt::format("{} frames are wanted first already", kMaxFirstFrames));
   return run(transaction, kFirst, {job.id, frame}, 1);
 }
 

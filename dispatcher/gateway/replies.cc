@@ -28,7 +28,7 @@ http::Reply problem(const Error& error) {
   spdlog::warn("request failed error=\"{}\"", error.message);
   http::Reply reply =
       problem(503, "Service Unavailable", "the database cannot be reached; try again");
-  reply.headers["Retry-After"] = "1";
+  reply.headers.emplace("Retry-After", "1");
   return reply;
 }
 
