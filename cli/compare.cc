@@ -14,13 +14,13 @@ namespace {
 constexpr std::chrono::milliseconds kLookAgain{50};
 constexpr std::chrono::milliseconds kGrace{2000};
 
-struct Options {
+struct CompareOptions {
   std::vector<std::string> arguments;
 };
 
 /// The exit codes are the verifier's: 0 equal, 1 within tolerance, 2 beyond it, 3 of different
 /// shape, 4 not read.
-int run(const Options& options, std::stop_token stop) {
+int run(const CompareOptions& options, std::stop_token stop) {
   ProcessOptions verifier;
   verifier.argv = {program_folder() / "worldshare-verifier", "--compare"};
   verifier.argv.insert(verifier.argv.end(), options.arguments.begin(), options.arguments.end());
@@ -40,7 +40,7 @@ int run(const Options& options, std::stop_token stop) {
 }  // namespace
 
 Run add_compare(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompareOptions>();
   auto* command = app.add_subcommand(
       "compare",
       "compare pictures: A B [C..] [--psnr dB] [--ssim S] [--heat-map FOLDER] [--json]; "

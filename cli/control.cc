@@ -8,7 +8,7 @@
 namespace worldshare::cli {
 namespace {
 
-struct Options {
+struct ControlOptions {
   ServerOptions server;
   std::string job;
   wire::JobControlT control;
@@ -16,7 +16,7 @@ struct Options {
   bool json = false;
 };
 
-int run(const Options& options, const std::stop_token& stop) {
+int run(const ControlOptions& options, const std::stop_token& stop) {
   auto api = options.server.client(stop);
   if (!api) return report_error(api.error(), stop);
   const auto done = api->control(options.job, options.control);
@@ -37,7 +37,7 @@ struct Verb {
   const char* number_help = nullptr;
 };
 
-void give_number(Options& options) {
+void give_number(ControlOptions& options) {
   wire::JobControlT& control = options.control;
   switch (control.action) {
     case wire::ControlAction::priority:
@@ -50,7 +50,7 @@ void give_number(Options& options) {
 }
 
 Run add_verb(CLI::App& app, const Verb& verb) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ControlOptions>();
   options->control.action = verb.action;
   auto* command = app.add_subcommand(verb.name, verb.help);
   command->add_option("job", options->job)->required();

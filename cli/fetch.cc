@@ -10,14 +10,14 @@
 namespace worldshare::cli {
 namespace {
 
-struct Options {
+struct FetchOptions {
   ServerOptions server;
   std::string job;
   std::string frames;
   std::filesystem::path output = "frames";
 };
 
-int run(const Options& options, std::stop_token stop) {
+int run(const FetchOptions& options, std::stop_token stop) {
   auto api = options.server.client(stop);
   if (!api) return report_error(api.error(), stop);
   auto frames = parse_frames(options.frames);
@@ -41,7 +41,7 @@ int run(const Options& options, std::stop_token stop) {
 }  // namespace
 
 Run add_fetch(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FetchOptions>();
   auto* command = app.add_subcommand("fetch", "download the verified frames of a job");
   command->add_option("job", options->job)->required();
   command->add_option("--frames", options->frames, "7, 1-250 or 1-250x5")->required();

@@ -10,7 +10,7 @@
 namespace worldshare::cli {
 namespace {
 
-struct Options {
+struct ListsOptions {
   ServerOptions server;
   std::string job;
   bool json = false;
@@ -71,7 +71,7 @@ std::string text_of(const wire::QueueT& queue) {
 }
 
 template <class Table>
-int show(const Options& options, const std::string& path, const std::stop_token& stop) {
+int show(const ListsOptions& options, const std::string& path, const std::stop_token& stop) {
   auto api = options.server.client(stop);
   if (!api) return report_error(api.error(), stop);
   const auto table = api->get<Table>(path);
@@ -82,7 +82,7 @@ int show(const Options& options, const std::string& path, const std::stop_token&
 
 template <class Table>
 Run add_list(CLI::App& app, const char* name, const char* help, const std::string& path) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ListsOptions>();
   auto* command = app.add_subcommand(name, help);
   command->add_flag("--json", options->json, "as the API gives it");
   options->server.add_to(*command);
@@ -106,7 +106,7 @@ Run add_queue(CLI::App& app) {
 }
 
 Run add_units(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ListsOptions>();
   auto* command = app.add_subcommand("units", "a job's units, those that are not accepted first");
   command->add_option("job", options->job)->required();
   command->add_flag("--json", options->json, "as the API gives it");

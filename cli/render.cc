@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSceneLimitBytes = std::uint64_t{64} << 30;  // unpacked
 
-struct Options {
+struct RenderOptions {
   fs::path scene;
   std::string frames;
   fs::path output = "frames";
@@ -81,7 +81,7 @@ Result<> check_blender(const Analysis& analysis) {
 
 /// What this machine's Blender lacks is said before anything starts, not by a job that waits for
 /// ever.
-Result<wire::ManifestT> plan(const Options& options) {
+Result<wire::ManifestT> plan(const RenderOptions& options) {
   auto analysis = analyse(program_folder() / "worldshare-agent", options.scene, options.blender);
   if (!analysis) return std::unexpected(analysis.error());
   for (const auto& problem : analysis->problems) {
@@ -98,7 +98,7 @@ Result<wire::ManifestT> plan(const Options& options) {
                        options.agents);
 }
 
-int show(const Report& report, const Options& options, const std::vector<fs::path>& files) {
+int show(const Report& report, const RenderOptions& options, const std::vector<fs::path>& files) {
   fmt::print("\n{}\n{}\n{}", frame_table(report), owner_table(report), summary(report));
   if (options.agents == 1) fmt::print("One agent: these frames were not cross-checked.\n");
   const auto found = cheaters(report);
@@ -118,7 +118,7 @@ int show(const Report& report, const Options& options, const std::vector<fs::pat
   return kDone;
 }
 
-Result<int> work(const Options& options,
+Result<int> work(const RenderOptions& options,
                  const Stack& stack,
                  const wire::ManifestT& manifest,
                  const std::string& key,
@@ -142,7 +142,7 @@ Result<int> work(const Options& options,
   return show(*report, options, *files);
 }
 
-int run(const Options& options, std::stop_token stop) {
+int run(const RenderOptions& options, std::stop_token stop) {
   if (options.expect_cheater && options.tamper == 0) {
     return report_error({Errc::kInvalid, "--expect-cheater needs --tamper N"}, stop);
   }
@@ -185,7 +185,7 @@ int run(const Options& options, std::stop_token stop) {
 }  // namespace
 
 Run add_render(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RenderOptions>();
   auto* command = app.add_subcommand(
       "render", "render a scene on an embedded stack of this machine and verify every frame");
   command->add_option("scene", options->scene, "packed .blend file")->required();

@@ -11,14 +11,14 @@
 namespace worldshare::cli {
 namespace {
 
-struct Options {
+struct StatusOptions {
   ServerOptions server;
   std::string job;
   std::optional<std::int32_t> frame;
   bool json = false;
 };
 
-int show_frame(const ApiClient& api, const Options& options, std::stop_token stop) {
+int show_frame(const ApiClient& api, const StatusOptions& options, std::stop_token stop) {
   auto frame = api.frame(options.job, *options.frame);
   if (!frame) return report_error(frame.error(), stop);
   if (options.json) {
@@ -36,7 +36,7 @@ int show_frame(const ApiClient& api, const Options& options, std::stop_token sto
   return kDone;
 }
 
-int run(const Options& options, std::stop_token stop) {
+int run(const StatusOptions& options, std::stop_token stop) {
   auto api = options.server.client(stop);
   if (!api) return report_error(api.error(), stop);
   if (options.frame) return show_frame(*api, options, stop);
@@ -57,7 +57,7 @@ int run(const Options& options, std::stop_token stop) {
 }  // namespace
 
 Run add_status(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StatusOptions>();
   auto* command = app.add_subcommand("status", "how a job or one of its frames stands");
   command->add_option("job", options->job)->required();
   command->add_option("--frame", options->frame, "this frame, with its replicas and their logs");

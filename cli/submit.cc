@@ -13,7 +13,7 @@
 namespace worldshare::cli {
 namespace {
 
-struct Options {
+struct SubmitOptions {
   ServerOptions server;
   std::filesystem::path scene;
   std::string frames;
@@ -31,7 +31,7 @@ std::uint64_t hours_from_now(double hours) {
   return unix_ms(SystemClock().now()) + static_cast<std::uint64_t>(hours * 3'600'000);
 }
 
-Result<std::string> submit(const Options& options, const ApiClient& api) {
+Result<std::string> submit(const SubmitOptions& options, const ApiClient& api) {
   auto analysis = analyse(program_folder() / "worldshare-agent", options.scene);
   if (!analysis) return std::unexpected(analysis.error());
   FrameChoice frames{analysis->frame_start, analysis->frame_end, 1};
@@ -53,7 +53,7 @@ Result<std::string> submit(const Options& options, const ApiClient& api) {
   return job->id;
 }
 
-int run(const Options& options, std::stop_token stop) {
+int run(const SubmitOptions& options, std::stop_token stop) {
   auto api = options.server.client(stop);
   if (!api) return report_error(api.error(), stop);
   auto job = submit(options, *api);
@@ -68,7 +68,7 @@ int run(const Options& options, std::stop_token stop) {
 }  // namespace
 
 Run add_submit(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SubmitOptions>();
   auto* command = app.add_subcommand("submit", "hand a scene in as a job; prints the job's id");
   command->add_option("scene", options->scene, "packed .blend file")->required();
   command->add_option("--frames", options->frames,

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kTick = 100ms;
 constexpr auto kSlowTick = 3s;
-constexpr auto kRetry = 500ms;
+constexpr auto kLeadRetry = 500ms;
 constexpr std::size_t kFewUnitIds = 4'096;
 constexpr std::size_t kGrantsAtOnce = 1'000;
 
@@ -47,7 +47,7 @@ void Dispatcher::run(std::stop_token stop) {
     post_notice(false);
     if (outcome || stop.stop_requested()) continue;
     spdlog::warn("economy starts over error=\"{}\"", outcome.error().message);
-    sleep_unless_stopped(stop, kRetry);
+    sleep_unless_stopped(stop, kLeadRetry);
   }
 }
 
@@ -55,7 +55,7 @@ Result<> Dispatcher::lead(std::stop_token stop) {
   const auto leads = ledger_.leadership().take(leader_name());
   if (!leads) return std::unexpected(leads.error());
   if (!*leads) {
-    sleep_unless_stopped(stop, kRetry);
+    sleep_unless_stopped(stop, kLeadRetry);
     return {};
   }
   const std::uint64_t generation = ledger_.generation();

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kRetry = 500ms;
+constexpr auto kFeedRetry = 500ms;
 
 constexpr int kBatch = 512;
 
@@ -33,10 +33,10 @@ void pull(nats::Connection& nats,
           spdlog::warn("message set back stream={} error=\"{}\"", stream,
                        outcomes[i].error().message);
         }
-        (void)nats::settle(*consumer, (*messages)[i], outcomes[i], kRetry);
+        (void)nats::settle(*consumer, (*messages)[i], outcomes[i], kFeedRetry);
       }
     }
-    sleep_unless_stopped(stop, kRetry);
+    sleep_unless_stopped(stop, kFeedRetry);
   }
 }
 
@@ -101,7 +101,7 @@ void Dispatcher::feed_heartbeats(std::stop_token stop) {
       }
       inbox_.push({std::move(*state)}, stop);
     }
-    sleep_unless_stopped(stop, kRetry);
+    sleep_unless_stopped(stop, kFeedRetry);
   }
 }
 

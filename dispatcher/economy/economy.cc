@@ -9,11 +9,6 @@
 namespace worldshare::dispatcher {
 namespace {
 
-void insert(std::vector<OwnerId>& owners, OwnerId owner) {
-  const auto place = std::ranges::lower_bound(owners, owner);
-  if (place == owners.end() || *place != owner) owners.insert(place, owner);
-}
-
 QueuedJob queued(const Job& job, JobId id, TenantId tenant) {
   QueuedJob out;
   out.id = id;

@@ -11,11 +11,6 @@ namespace {
 constexpr std::size_t kMaxStops = 64;  ///< that one heartbeat may cause
 constexpr std::uint32_t kFewSamples = 3;
 
-void insert(std::vector<OwnerId>& owners, OwnerId owner) {
-  const auto place = std::ranges::lower_bound(owners, owner);
-  if (place == owners.end() || *place != owner) owners.insert(place, owner);
-}
-
 using Leases = std::unordered_map<std::string, Lease>;
 
 /// A replica of the owner came to nothing: another may be given, unless one counts or is in work.

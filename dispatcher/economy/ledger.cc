@@ -32,7 +32,7 @@ constexpr const char* kGrant = R"(
   select l, u, a, o, s, to_timestamp(t / 1000.0)
     from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::bigint[]) x(l, u, a, o, s, t))";
 
-constexpr const char* kExtend = R"(
+constexpr const char* kExtendLeases = R"(
   update replicas p set expires_at = to_timestamp(x.t / 1000.0)
     from unnest($1::text[], $2::bigint[]) x(lease, t) where p.lease = x.lease and p.state = 'leased')";
 
@@ -153,7 +153,7 @@ Result<> Ledger::extend(const std::vector<Lease>& leases) {
   }
   auto transaction = leadership_.begin();
   if (!transaction) return std::unexpected(transaction.error());
-  auto rows = transaction->exec(kExtend, {pg::array(ids), pg::array(expiries)});
+  auto rows = transaction->exec(kExtendLeases, {pg::array(ids), pg::array(expiries)});
   if (!rows) return std::unexpected(rows.error());
   return transaction->commit();
 }

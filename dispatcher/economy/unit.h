@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -13,6 +14,12 @@
 namespace worldshare::dispatcher {
 
 using UnitId = std::int64_t;
+
+/// Into a sorted list without duplicates.
+inline void insert(std::vector<OwnerId>& owners, OwnerId owner) {
+  const auto place = std::ranges::lower_bound(owners, owner);
+  if (place == owners.end() || *place != owner) owners.insert(place, owner);
+}
 
 struct Lease {
   std::string id;

@@ -37,7 +37,7 @@ constexpr const char* kRemake = R"(
 constexpr const char* kReopen = R"(
   update jobs set state = 'active', finished_at = null, frames_failed = frames_failed - $2 where id = $1)";
 
-constexpr const char* kExtend = R"(
+constexpr const char* kExtendRange = R"(
   update jobs set manifest = jsonb_set(manifest, '{frames,last}', to_jsonb($2::integer)), frames_total = $3
    where id = $1)";
 
@@ -98,7 +98,7 @@ Changed extend(pg::Transaction& transaction, Locked& job, const wire::JobControl
   frames.last = control.last;
   if (auto ok = messages::check(job.manifest); !ok) return std::unexpected(ok.error());
   const std::uint32_t after = messages::frame_count(job.manifest);
-  return run(transaction, kExtend, {job.id, *control.last, after}, after - before);
+  return run(transaction, kExtendRange, {job.id, *control.last, after}, after - before);
 }
 
 Changed first(pg::Transaction& transaction, const Locked& job, const wire::JobControlT& control) {

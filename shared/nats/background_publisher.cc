@@ -8,6 +8,7 @@
 
 #include "shared/ids.h"
 #include "shared/log.h"
+#include "shared/nats/connection_impl.h"
 #include "shared/nats/pub_ack.h"
 #include "shared/signals.h"
 
@@ -17,7 +18,6 @@ namespace {
 using std::chrono_literals::operator""ms;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr auto kSlice = 100ms;
 
 }  // namespace
 

@@ -21,10 +21,6 @@ constexpr Milliseconds kReadyInterval = 20ms;
 constexpr Milliseconds kFirstRetry = 200ms;
 constexpr Milliseconds kLastRetry = 5000ms;
 
-Milliseconds until(SteadyClock::time_point deadline) {
-  return std::max(0ms, std::chrono::ceil<Milliseconds>(deadline - SteadyClock::now()));
-}
-
 /// Headers are lines, so a control character must not end one early.
 std::string one_line(std::string text) {
   for (char& c : text) {

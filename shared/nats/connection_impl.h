@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -10,6 +12,16 @@
 
 /// Private to shared/nats.
 namespace worldshare::nats {
+
+/// How long a wait may last before the connection is looked at again.
+constexpr std::chrono::milliseconds kSlice{100};
+
+/// What is left of the time up to `deadline`, rounded up; never negative.
+inline std::chrono::milliseconds until(std::chrono::steady_clock::time_point deadline) {
+  using std::chrono::milliseconds;
+  return std::max(milliseconds(0),
+                  std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()));
+}
 
 struct Message::Impl {
   MessageHandle handle;

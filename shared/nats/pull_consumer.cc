@@ -15,7 +15,6 @@ using std::chrono_literals::operator""ms;
 using Milliseconds = std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr Milliseconds kSlice = 100ms;
 /// nats-server 2.9.10 does not always say that a pull ended, so the client's own clock decides a
 /// little later.
 constexpr Milliseconds kGrace = 100ms;
@@ -25,10 +24,6 @@ constexpr Milliseconds kRestTime = 50ms;
 constexpr Milliseconds kInfoTime = 2000ms;
 constexpr Milliseconds kHeartbeat = 2000ms;
 constexpr Milliseconds kLeastForHeartbeat = 600ms;
-
-Milliseconds until(SteadyClock::time_point deadline) {
-  return std::max(0ms, std::chrono::ceil<Milliseconds>(deadline - SteadyClock::now()));
-}
 
 std::string nanoseconds(Milliseconds time) {
   return std::to_string(std::chrono::nanoseconds(time).count());

@@ -14,13 +14,6 @@ using Milliseconds = std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 using Answers = std::vector<Result<PubAck>>;
 
-/// How long a wait may last before the connection is looked at again.
-constexpr Milliseconds kSlice{100};
-
-Milliseconds until(SteadyClock::time_point deadline) {
-  return std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(deadline - SteadyClock::now()));
-}
-
 Answers all_of(std::size_t count, const Error& error) {
   return Answers(count, std::unexpected(error));
 }

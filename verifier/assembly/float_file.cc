@@ -12,17 +12,17 @@ namespace worldshare::verifier {
 namespace {
 
 void write(const std::filesystem::path& path, const Picture& picture) {
-  constexpr std::array kChannels{"R", "G", "B", "A"};
+  constexpr std::array kNames{"R", "G", "B", "A"};
   const Shape& shape = picture.shape();
   Imf::Header header(static_cast<int>(shape.width), static_cast<int>(shape.height));
   header.compression() = Imf::NO_COMPRESSION;
   Imf::FrameBuffer buffer;
-  for (std::size_t i = 0; i < kChannels.size(); ++i) {
-    header.channels().insert(kChannels[i], Imf::Channel(Imf::FLOAT));
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    header.channels().insert(kNames[i], Imf::Channel(Imf::FLOAT));
     // The library only reads from it.
     auto* first = const_cast<char*>(reinterpret_cast<const char*>(picture.row<float>(0) + i));
-    buffer.insert(kChannels[i],
-                  Imf::Slice(Imf::FLOAT, first, kChannels.size() * sizeof(float), shape.stride()));
+    buffer.insert(kNames[i],
+                  Imf::Slice(Imf::FLOAT, first, kNames.size() * sizeof(float), shape.stride()));
   }
   Imf::OutputFile file(path.c_str(), header, 0);
   file.setFrameBuffer(buffer);
