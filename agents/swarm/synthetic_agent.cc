@@ -15,8 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// Between two heartbeats that only tell of progress.
-constexpr milliseconds kShortestHeartbeat{100};
 constexpr milliseconds kHelloAgain{2000};
 constexpr milliseconds kFirstRetry{200};
 constexpr milliseconds kLastRetry{10'000};

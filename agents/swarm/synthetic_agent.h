@@ -19,6 +19,9 @@
 
 namespace worldshare::swarm {
 
+/// Between two heartbeats that only tell of progress.
+inline constexpr std::chrono::milliseconds kShortestHeartbeat{100};
+
 /// What all agents of a swarm share. Everything outlives the agents.
 struct SwarmServices {
   boost::asio::io_context& context;

@@ -17,7 +17,6 @@ constexpr auto kAnswerTime = 5s;
 constexpr milliseconds kFirstPause{200};
 constexpr milliseconds kLongestPause{10'000};
 constexpr auto kAway = 30s;
-constexpr auto kShortestHeartbeat = 100ms;
 
 std::chrono::microseconds since(steady_clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
