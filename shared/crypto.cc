@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <sodium/crypto_sign_ed25519.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +20,6 @@
 namespace worldshare {
 namespace {
 
-using Pkey = UniqueHandle<EVP_PKEY, EVP_PKEY_free>;
 using MdContext = UniqueHandle<EVP_MD_CTX, EVP_MD_CTX_free>;
 
 constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -180,11 +180,8 @@ bool verify_signature(std::string_view public_key, ByteView message, ByteView si
   Bytes raw;
   if (signature.size() != kSignatureBytes || !checked(public_key, 33, raw) || raw[0] != kPrefixUser)
     return false;
-  Pkey key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw.data() + 1, 32));
-  MdContext context(EVP_MD_CTX_new());
-  return key && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
-                          message.size()) == 1;
+  return crypto_sign_ed25519_verify_detached(signature.data(), message.data(), message.size(),
+                                             raw.data() + 1) == 0;
 }
 
 bool is_user_nkey(std::string_view text) {
@@ -192,18 +189,16 @@ bool is_user_nkey(std::string_view text) {
   return text.size() == 56 && checked(text, 33, raw) && raw[0] == kPrefixUser;
 }
 
-NKey::NKey(std::array<std::uint8_t, 32> raw_seed) : raw_seed_(raw_seed) {
+NKey::NKey(const std::array<std::uint8_t, 32>& raw_seed) {
   Bytes text{static_cast<std::uint8_t>(kPrefixSeed | (kPrefixUser >> 5)),
              static_cast<std::uint8_t>((kPrefixUser & 31) << 3)};
   text.insert(text.end(), raw_seed.begin(), raw_seed.end());
   seed_ = with_checksum(std::move(text));
-  Pkey key(
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_seed_.data(), raw_seed_.size()));
-  WS_CHECK(key, "Ed25519");
   Bytes public_raw(33);
   public_raw[0] = kPrefixUser;
-  std::size_t size = 32;
-  WS_CHECK(EVP_PKEY_get_raw_public_key(key.get(), public_raw.data() + 1, &size) == 1, "Ed25519");
+  WS_CHECK(crypto_sign_ed25519_seed_keypair(public_raw.data() + 1, secret_key_.data(),
+                                            raw_seed.data()) == 0,
+           "Ed25519");
   public_key_ = with_checksum(std::move(public_raw));
 }
 
@@ -245,15 +240,10 @@ Result<> NKey::save(const std::filesystem::path& path) const {
 }
 
 Bytes NKey::sign(ByteView message) const {
-  Pkey key(
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_seed_.data(), raw_seed_.size()));
-  MdContext context(EVP_MD_CTX_new());
   Bytes out(kSignatureBytes);
-  std::size_t size = out.size();
-  WS_CHECK(
-      key && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-          EVP_DigestSign(context.get(), out.data(), &size, message.data(), message.size()) == 1,
-      "Ed25519 signature");
+  WS_CHECK(crypto_sign_ed25519_detached(out.data(), nullptr, message.data(), message.size(),
+                                        secret_key_.data()) == 0,
+           "Ed25519 signature");
   return out;
 }
 

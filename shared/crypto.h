@@ -68,8 +68,8 @@ class NKey {
   Bytes sign(ByteView message) const;
 
  private:
-  NKey(std::array<std::uint8_t, 32> raw_seed);
-  std::array<std::uint8_t, 32> raw_seed_;
+  explicit NKey(const std::array<std::uint8_t, 32>& raw_seed);
+  std::array<std::uint8_t, 64> secret_key_{};  ///< the seed and the public key
   std::string seed_;
   std::string public_key_;
 };

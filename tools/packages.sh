@@ -5,7 +5,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config libnats-dev flatbuffers-compiler libflatbuffers-dev
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libpq-dev libyaml-cpp-dev libspdlog-dev libssl-dev
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libcli11-dev libzstd-dev zlib1g-dev
-  libdeflate-dev libseccomp-dev libopenexr-dev libjpeg62-turbo-dev
+  libdeflate-dev libseccomp-dev libsodium-dev libopenexr-dev libjpeg62-turbo-dev
 )
 run_packages=(nats-server postgresql-15 blender bubblewrap)
 test_packages=(libgtest-dev libgmock-dev nodejs npm python3 clang-19 libclang-rt-19-dev)
