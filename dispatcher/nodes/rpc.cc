@@ -1,5 +1,7 @@
 #include "dispatcher/nodes/rpc.h"
 
+#include <set>
+
 #include "shared/log.h"
 #include "shared/messages/messages.h"
 #include "shared/signals.h"
@@ -11,9 +13,13 @@ using namespace std::chrono_literals;
 
 // A late agent may still commit: whether its result counts is the trust engine's business.
 constexpr const char* kCommit = R"(
-  update replicas set committed_sha256 = $3, committed_bytes = $4
-   where lease = $1 and agent = $2 and state in ('leased', 'expired')
-     and not exists (select 1 from results r where r.lease = $1) returning 1)";
+  update replicas p set committed_sha256 = x.sha256, committed_bytes = x.bytes
+    from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) x(lease, agent, sha256, bytes)
+   where p.lease = x.lease and p.agent = x.agent and p.state in ('leased', 'expired')
+     and not exists (select 1 from results r where r.lease = p.lease) returning p.lease)";
+
+/// Calls that are answered together.
+constexpr std::size_t kMostCalls = 256;
 
 constexpr const char* kSceneOf = R"(
   select s.sha256, s.size_bytes from replicas p join units u on u.id = p.unit join jobs j on j.id = u.job
@@ -59,26 +65,58 @@ void RpcService::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     auto subscription = nats_.subscribe("rpc.*.*", "dispatchers");
     while (subscription && !stop.stop_requested()) {
+      std::vector<Call> calls;
       auto next = subscription->next(200ms);
+      while (next && *next) {
+        const std::string subject((*next)->subject());
+        const auto dot = subject.rfind('.');
+        if (!(*next)->reply().empty())
+          calls.push_back({std::move(**next), subject.substr(4, dot - 4), subject.substr(dot + 1)});
+        if (calls.size() >= kMostCalls) break;
+        next = subscription->next(0ms);
+      }
+      answer(calls);
       if (!next) break;
-      if (!*next || (*next)->reply().empty()) continue;
-      const nats::Message& message = **next;
-      const std::string subject(message.subject());
-      const auto dot = subject.rfind('.');
-      const std::string agent = subject.substr(4, dot - 4);
-      const Bytes reply = answer(agent, subject.substr(dot + 1), message.data());
-      (void)nats_.publish(std::string(message.reply()), reply);
     }
     sleep_unless_stopped(stop, 500ms);
   }
 }
 
-Bytes RpcService::answer(const std::string& agent, const std::string& verb, ByteView request) {
-  if (verb == "hello") return hello(agent);
-  if (verb == "upload") return upload(agent, request);
-  if (verb == "scene") return scene(agent, request);
-  return refuse<wire::HelloReplyT>("invalid",
-                                   "there is no call '" + messages::clean_text(verb, 40) + "'");
+void RpcService::reply(const Call& call, const Bytes& answer) {
+  (void)nats_.publish(std::string(call.message.reply()), answer);
+}
+
+void RpcService::answer(const std::vector<Call>& calls) {
+  std::vector<Upload> uploads;
+  std::set<std::string> leases;
+  const auto flush = [&] {
+    answer_uploads(uploads);
+    uploads.clear();
+    leases.clear();
+  };
+  for (const auto& call : calls) {
+    if (call.verb == "upload") {
+      auto request = check_upload(call.message.data());
+      if (!request) {
+        reply(call, refuse<wire::UploadReplyT>("invalid", request.error().message));
+        continue;
+      }
+      if (!leases.insert(request->lease).second) {
+        flush();  // the later word on a lease is the one that stands
+        leases.insert(request->lease);
+      }
+      uploads.push_back({&call, std::move(*request)});
+    } else if (call.verb == "hello") {
+      reply(call, hello(call.agent));
+    } else if (call.verb == "scene") {
+      reply(call, scene(call.agent, call.message.data()));
+    } else {
+      reply(call, refuse<wire::HelloReplyT>("invalid", "there is no call '" +
+                                                           messages::clean_text(call.verb, 40) +
+                                                           "'"));
+    }
+  }
+  flush();
 }
 
 Bytes RpcService::hello(const std::string& agent) {
@@ -98,23 +136,50 @@ Bytes RpcService::hello(const std::string& agent) {
   return messages::encode(reply);
 }
 
-Bytes RpcService::upload(const std::string& agent, ByteView bytes) {
-  using Reply = wire::UploadReplyT;
-  const auto request = messages::decode<wire::UploadRequest>(bytes);
-  if (!request) return refuse<Reply>("invalid", request.error().message);
+Result<wire::UploadRequestT> RpcService::check_upload(ByteView bytes) const {
+  auto request = messages::decode<wire::UploadRequest>(bytes);
+  if (!request) return std::unexpected(request.error());
   if (!is_sha256_hex(request->sha256))
-    return refuse<Reply>("invalid", "sha256: 64 lower-case hex digits");
-  if (request->size_bytes == 0 || request->size_bytes > config_.artifact_limit_bytes) {
-    return refuse<Reply>("invalid",
-                         "size_bytes: 1 to " + std::to_string(config_.artifact_limit_bytes));
+    return fail(Errc::kInvalid, "sha256: 64 lower-case hex digits");
+  if (request->size_bytes == 0 || request->size_bytes > config_.artifact_limit_bytes)
+    return fail(Errc::kInvalid,
+                "size_bytes: 1 to " + std::to_string(config_.artifact_limit_bytes));
+  request->lease = messages::clean_text(request->lease, 64);
+  return std::move(*request);
+}
+
+void RpcService::answer_uploads(std::span<const Upload> uploads) {
+  if (uploads.empty()) return;
+  std::vector<std::string> leases;
+  std::vector<std::string> agents;
+  std::vector<std::string> hashes;
+  std::vector<std::int64_t> sizes;
+  for (const auto& [call, request] : uploads) {
+    leases.push_back(request.lease);
+    agents.push_back(call->agent);
+    hashes.push_back(request.sha256);
+    sizes.push_back(static_cast<std::int64_t>(request.size_bytes));
   }
-  auto rows = pg_.exec(kCommit, {messages::clean_text(request->lease, 64), agent, request->sha256,
-                                 request->size_bytes});
-  if (!rows) return refuse<Reply>(rows.error());
-  if (rows->empty()) return refuse<Reply>("not_found", "this agent holds no such lease");
-  Reply reply;
-  reply.present = store_.size(request->sha256) == request->size_bytes;
-  reply.url = signer_.sign(blobs::Access::kPut, request->sha256, request->size_bytes,
+  const auto rows = pg_.exec(
+      kCommit, {pg::array(leases), pg::array(agents), pg::array(hashes), pg::array(sizes)});
+  if (!rows) {
+    const Bytes refusal = refuse<wire::UploadReplyT>(rows.error());
+    for (const auto& upload : uploads) reply(*upload.call, refusal);
+    return;
+  }
+  std::set<std::string> committed;
+  for (int i = 0; i < rows->size(); ++i) committed.insert(rows->str(i, 0));
+  for (const auto& [call, request] : uploads) {
+    reply(*call, committed.contains(request.lease)
+                     ? upload_reply(request)
+                     : refuse<wire::UploadReplyT>("not_found", "this agent holds no such lease"));
+  }
+}
+
+Bytes RpcService::upload_reply(const wire::UploadRequestT& request) {
+  wire::UploadReplyT reply;
+  reply.present = store_.size(request.sha256) == request.size_bytes;
+  reply.url = signer_.sign(blobs::Access::kPut, request.sha256, request.size_bytes,
                            clock_.now() + config_.url_lifetime);
   return messages::encode(reply);
 }

@@ -1,18 +1,22 @@
 #pragma once
 
+#include <span>
 #include <stop_token>
+#include <vector>
 
 #include "dispatcher/config.h"
 #include "shared/blobs/signed_url.h"
 #include "shared/blobs/store.h"
 #include "shared/clock.h"
+#include "shared/messages/messages.h"
 #include "shared/nats/connection.h"
 #include "shared/pg/connection.h"
 
 namespace worldshare::dispatcher {
 
 /// Answers the agents' rare calls rpc.<agent>.{hello,upload,scene}. The subject's agent token is
-/// the caller: the broker lets nobody else publish there.
+/// the caller: the broker lets nobody else publish there. Uploads that wait are written in one
+/// transaction.
 class RpcService {
  public:
   RpcService(const Config& config,
@@ -25,10 +29,26 @@ class RpcService {
   void run(std::stop_token stop);
 
  private:
-  Bytes answer(const std::string& agent, const std::string& verb, ByteView request);
+  /// One call: who makes it, which, and where the answer goes.
+  struct Call {
+    nats::Message message;
+    std::string agent;
+    std::string verb;
+  };
+  struct Upload {
+    const Call* call = nullptr;
+    wire::UploadRequestT request;
+  };
+
+  void answer(const std::vector<Call>& calls);
+  void reply(const Call& call, const Bytes& answer);
   Bytes hello(const std::string& agent);
-  Bytes upload(const std::string& agent, ByteView request);
   Bytes scene(const std::string& agent, ByteView request);
+  /// What is wrong with the request, as its answer.
+  Result<wire::UploadRequestT> check_upload(ByteView request) const;
+  /// Of different leases.
+  void answer_uploads(std::span<const Upload> uploads);
+  Bytes upload_reply(const wire::UploadRequestT& request);
 
   const Config& config_;
   nats::Connection& nats_;
