@@ -29,9 +29,11 @@ std::string text_of(const wire::JobListT& list) {
 }
 
 std::string text_of(const wire::UnitListT& list) {
-  Listing table({"UNIT", "FRAME", "STATE", "WANTED", "LEASED", "REPORTED", "EXPIRED", "REASON"});
+  Listing table({"UNIT", "FRAME", "PART", "STATE", "WANTED", "LEASED", "REPORTED", "EXPIRED", "REASON"});
   for (const auto& unit : list.units) {
-    table.add({std::to_string(unit->id), std::to_string(unit->frame), unit->state,
+    const auto part = unit->shard.find(' ');  // behind "frame=7"
+    table.add({std::to_string(unit->id), std::to_string(unit->frame),
+               part == std::string::npos ? "all" : unit->shard.substr(part + 1), unit->state,
                std::to_string(unit->replicas_wanted), std::to_string(unit->leased),
                std::to_string(unit->reported), std::to_string(unit->expired), unit->reason});
   }

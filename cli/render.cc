@@ -10,6 +10,7 @@
 #include "cli/embedded/stack.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/sharding_options.h"
 #include "shared/ids.h"
 #include "shared/log.h"
 #include "shared/messages/manifest.h"
@@ -32,6 +33,7 @@ struct RenderOptions {
   fs::path state;
   fs::path blender = "blender";
   unsigned agents = std::min(3U, std::max(2U, std::thread::hardware_concurrency()));
+  ShardingOptions sharding;
   unsigned tamper = 0;
   bool expect_cheater = false;
   bool keep = false;
@@ -94,8 +96,10 @@ Result<wire::ManifestT> plan(const RenderOptions& options) {
     if (!chosen) return std::unexpected(chosen.error());
     frames = *chosen;
   }
-  return make_manifest(options.scene, *analysis, frames, std::min(2U, options.agents),
-                       options.agents);
+  auto manifest = make_manifest(options.scene, *analysis, frames, std::min(2U, options.agents),
+                                options.agents);
+  if (manifest) options.sharding.apply(*manifest);
+  return manifest;
 }
 
 int show(const Report& report, const RenderOptions& options, const std::vector<fs::path>& files) {
@@ -201,6 +205,7 @@ Run add_render(CLI::App& app) {
                       "state folder; kept, and a second run goes on where the first stopped");
   command->add_option("--blender", options->blender, "the Blender to use")->capture_default_str();
   command->add_flag("--keep", options->keep, "leave the stack running after the job, until Ctrl-C");
+  options->sharding.add_to(*command);
   command->add_option("--tamper", options->tamper,
                       "laboratory: the N-th agent falsifies its images");
   command->add_flag("--expect-cheater", options->expect_cheater,

@@ -7,6 +7,7 @@
 #include "cli/embedded/stack.h"
 #include "cli/progress.h"
 #include "cli/server_options.h"
+#include "cli/sharding_options.h"
 #include "shared/clock.h"
 #include "shared/ids.h"
 
@@ -19,6 +20,7 @@ struct SubmitOptions {
   std::string frames;
   unsigned replicas = 2;
   unsigned max_replicas = 5;
+  ShardingOptions sharding;
   wire::ScheduleT schedule;
   double deadline_hours = 0;
   double begin_hours = 0;
@@ -43,6 +45,7 @@ Result<std::string> submit(const SubmitOptions& options, const ApiClient& api) {
   auto manifest =
       make_manifest(options.scene, *analysis, frames, options.replicas, options.max_replicas);
   if (!manifest) return std::unexpected(manifest.error());
+  options.sharding.apply(*manifest);
   manifest->schedule = std::make_unique<wire::ScheduleT>(options.schedule);
   manifest->schedule->deadline_ms = hours_from_now(options.deadline_hours);
   manifest->schedule->not_before_ms = hours_from_now(options.begin_hours);
@@ -88,6 +91,7 @@ Run add_submit(CLI::App& app) {
       ->check(CLI::Range(0.0, 100'000.0));
   command->add_option("--begin-in", options->begin_hours, "hours to wait before it is begun")
       ->check(CLI::Range(0.0, 100'000.0));
+  options->sharding.add_to(*command);
   command->add_flag("--watch", options->watch, "follow it to its end");
   options->server.add_to(*command);
   return [options](std::stop_token stop) { return run(*options, std::move(stop)); };

@@ -85,7 +85,8 @@ Result<VerdictEffects> Dispatcher::record(const std::vector<wire::VerdictT>& ver
       continue;
     }
     all.verdicts.push_back(std::move(one->verdicts.front()));
-    std::ranges::move(one->ended, std::back_inserter(all.ended));
+    std::ranges::move(one->endings.cancelled, std::back_inserter(all.endings.cancelled));
+    std::ranges::move(one->endings.jobs, std::back_inserter(all.endings.jobs));
   }
   return all;
 }
@@ -99,8 +100,10 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     if (!effect.outcome) continue;
     ++verdicts_;
     const auto unit = static_cast<UnitId>(verdict.unit);
-    const Reported reported = economy_.reported(verdict.lease, effect.agent, effect.owner, unit,
-                                                verdict.counts, effect.rendered, now);
+    const Reported reported =
+        economy_.reported({verdict.lease, effect.agent, effect.owner, unit, verdict.counts,
+                           effect.rendered, effect.render_seconds},
+                          now);
     outgoing_.stop(reported.stop);
     if (is_final(verdict)) {
       close(verdict);
@@ -109,7 +112,7 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     }
     if (reported.failed && !is_final(verdict)) failures.push_back(*reported.failed);
   }
-  finish_jobs(effects.ended);
+  take_endings(effects.endings);
   for (const auto& drained : std::exchange(drained_, {})) {
     spdlog::warn("agent is drained agent={} reason=\"{}\"", drained.agent, drained.reason);
     if (auto ok = drain_agent(ledger_.leadership(), drained.agent, drained.reason); !ok) return ok;
@@ -134,8 +137,8 @@ void Dispatcher::close(const wire::VerdictT& verdict) {
 
 Result<> Dispatcher::fail_units(const std::vector<UnitFailure>& failures) {
   if (failures.empty()) return {};
-  const auto ended = ledger_.fail_units(failures);
-  if (!ended) return std::unexpected(ended.error());
+  const auto endings = ledger_.fail_units(failures);
+  if (!endings) return std::unexpected(endings.error());
   for (const auto& failure : failures) {
     const Unit* unit = economy_.unit(failure.unit);
     if (unit == nullptr) continue;
@@ -146,7 +149,28 @@ Result<> Dispatcher::fail_units(const std::vector<UnitFailure>& failures) {
                     failure.reason);
     outgoing_.stop(economy_.close_unit(failure.unit, false, "the frame has failed").stop);
   }
-  finish_jobs(*ended);
+  take_endings(*endings);
+  return {};
+}
+
+void Dispatcher::take_endings(const Endings& endings) {
+  for (const UnitId id : endings.cancelled) {
+    outgoing_.stop(economy_.close_unit(id, false, "another part of its frame failed").stop);
+  }
+  finish_jobs(endings.jobs);
+}
+
+/// A divided frame is accepted once the verifier has put its parts together.
+Result<> Dispatcher::take_assembled() {
+  const auto assembled = ledger_.count_assembled();
+  if (!assembled) return std::unexpected(assembled.error());
+  for (const auto& frame : assembled->frames) {
+    const auto kind =
+        frame.accepted ? wire::EventKind::frame_accepted : wire::EventKind::frame_failed;
+    outgoing_.event(kind, frame.job, frame.frame, "",
+                    frame.accepted ? "all of its parts agree" : frame.error);
+  }
+  finish_jobs(assembled->jobs);
   return {};
 }
 

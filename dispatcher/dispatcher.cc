@@ -166,6 +166,7 @@ Result<> Dispatcher::slow_tick() {
   if (!dirty.empty()) {
     if (auto ok = ledger_.extend(dirty); !ok) return ok;
   }
+  if (auto ok = take_assembled(); !ok) return ok;
   Leadership& leadership = ledger_.leadership();
   std::vector<AgentFacts> facts;
   for (auto& [agent, fact] : std::exchange(facts_, {})) facts.push_back(std::move(fact));

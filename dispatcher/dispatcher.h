@@ -77,6 +77,8 @@ class Dispatcher {
   Result<> slow_tick();
   Result<> dispatch();
   Result<> fail_units(const std::vector<UnitFailure>& failures);
+  void take_endings(const Endings& endings);
+  Result<> take_assembled();
   void finish_jobs(const std::vector<JobEnd>& ended);
   Result<> take_back(const Grants& grants, const std::set<std::string>& jobs);
   void send(const Grants& grants, const std::set<std::string>& refused);

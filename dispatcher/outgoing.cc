@@ -25,17 +25,18 @@ Result<Outgoing> Outgoing::open(const Parts& parts) {
   return Outgoing(parts, std::move(*mailboxes));
 }
 
-bool Outgoing::assign(const Lease& lease, const Shard& shard, const Job& job) {
+bool Outgoing::assign(const Lease& lease, const messages::Shard& shard, const Job& job) {
   const wire::ManifestT& manifest = job.manifest;
   wire::AssignmentT assignment;
   assignment.lease = lease.id;
-  assignment.ticket = messages::sign_ticket(
-      parts_.key, {lease.id, lease.agent, manifest.scene->sha256, {shard.frame}});
+  assignment.ticket =
+      messages::sign_ticket(parts_.key, {lease.id, lease.agent, manifest.scene->sha256, shard});
   assignment.scene = std::make_unique<wire::SceneRefT>(*manifest.scene);
   assignment.scene_url =
       parts_.signer.sign(blobs::Access::kGet, manifest.scene->sha256, manifest.scene->size_bytes,
                          parts_.clock.now() + parts_.config.url_lifetime);
   assignment.frame = shard.frame;
+  assignment.shard = messages::to_wire(shard);
   assignment.output = std::make_unique<wire::OutputT>(*manifest.output);
   assignment.engine = manifest.requirements->engine;
   assignment.time_limit_seconds = static_cast<std::uint32_t>(

@@ -31,7 +31,7 @@ class Outgoing {
   static Result<Outgoing> open(const Parts& parts);
 
   /// Into the slot's mailbox. False when the broker cannot be reached.
-  bool assign(const Lease& lease, const Shard& shard, const Job& job);
+  bool assign(const Lease& lease, const messages::Shard& shard, const Job& job);
   void stop(const std::vector<StopOrder>& orders);
   void event(wire::EventKind kind,
              const std::string& job,

@@ -71,6 +71,7 @@ void Economy::add_job(Job job, Clock::TimePoint now) {
   open.tenant = tenants_.number(job.tenant);
   open.job = std::move(job);
   open.total = messages::frame_count(open.job.manifest);
+  open.cost.emplace(open.job.manifest);
   for (const auto& other : open.job.after) waited_for_[other].insert(open.job.id);
   requeue(open);
 }
@@ -193,6 +194,7 @@ void Economy::add_unit(StoredUnit stored) {
   unit.job = stored.job;
   unit.job_id = job->id;
   unit.shard = stored.shard;
+  unit.parts = stored.parts;
   unit.wanted = stored.wanted;
   unit.expiries = stored.expiries;
   job->units.insert(unit.id);

@@ -18,6 +18,8 @@
 #include "dispatcher/economy/want_list.h"
 #include "shared/clock.h"
 #include "shared/messages/messages.h"
+#include "shared/sharding/cost_estimate.h"
+#include "shared/sharding/division.h"
 
 namespace worldshare::dispatcher {
 
@@ -45,6 +47,17 @@ struct HeartbeatOutcome {
 struct Drained {
   std::string agent;
   std::string reason;
+};
+
+/// A result that the trust engine has recorded.
+struct Report {
+  std::string lease;
+  std::string agent;
+  std::string owner;
+  UnitId unit = 0;
+  bool counts = true;         ///< an opinion; otherwise void
+  bool rendered = true;       ///< it brought an image, and not an error
+  double render_seconds = 0;  ///< 0: not known
 };
 
 struct Reported {
@@ -137,15 +150,8 @@ class Economy {
   /// seat; at most `limit` leases. All of it is in memory when this returns.
   Grants match(Clock::TimePoint now, std::size_t limit = 1'000);
 
-  /// The trust engine recorded a result: the lease is over. `counts`: an opinion; otherwise void.
-  /// `rendered`: it brought an image, and not an error.
-  Reported reported(const std::string& lease,
-                    const std::string& agent,
-                    const std::string& owner,
-                    UnitId unit,
-                    bool counts,
-                    bool rendered,
-                    Clock::TimePoint now);
+  /// The trust engine recorded a result: the lease is over.
+  Reported reported(const Report& report, Clock::TimePoint now);
   /// The trust engine asks for so many opinions in all; never lowers what it asked before.
   void want(UnitId unit, std::uint32_t opinions);
 
@@ -196,6 +202,7 @@ class Economy {
     SceneId scene = 0;
     TenantId tenant = 0;
     std::uint32_t total = 0;  ///< frames
+    std::optional<sharding::CostEstimate> cost;
     WantList wanting;
     std::set<UnitId> units;
     std::size_t leases = 0;
@@ -222,13 +229,18 @@ class Economy {
   void set_expiry(Lease& lease, Clock::TimePoint expires_at);
   void note_progress(Lease& lease, const wire::LeaseProgressT& progress);
   void note_duration(const Lease& lease);
+  void note_cost(const OpenUnit& unit, const Report& report);
+  void note_opinion(OpenUnit& unit, const Report& report, Reported& outcome);
+  void note_void(OpenUnit& unit, const Report& report, Reported& outcome);
   void note_trouble(OpenUnit& unit, const std::string& agent, const std::string& owner);
   std::optional<UnitFailure> poisoned(const OpenUnit& unit);
   void advance();
   void look_at_stragglers();
   void look_at_straggler(const std::string& id);
-  OpenUnit* open_unit(OpenJob& job, Grants& grants);
+  OpenUnit* open_frame(OpenJob& job, Grants& grants);
+  OpenUnit& open_unit(OpenJob& job, const Unit& unit, Grants& grants);
   static std::int32_t next_frame(OpenJob& job);
+  static sharding::Division division_of(const OpenJob& job);
   OpenUnit* choose_unit(OpenJob& job);
   std::optional<Seat> choose_seat(const OpenJob& job, const OpenUnit& unit);
   Lease make_lease(const OpenUnit& unit, Seat seat) const;

@@ -29,7 +29,8 @@ constexpr const char* kChangedJobs = R"(
 
 #define WS_OPEN_UNITS                                                                           \
   "select u.id, u.job, u.frame, u.replicas_wanted, "                                            \
-  "(select count(*) from replicas p where p.unit = u.id and p.state = 'expired') from units u " \
+  "(select count(*) from replicas p where p.unit = u.id and p.state = 'expired'), "           \
+  "u.shard, u.parts from units u "                                                              \
   "where u.state = 'open' "
 
 #define WS_OPEN_REPLICAS                                                                    \
@@ -131,6 +132,12 @@ Result<std::vector<StoredUnit>> to_units(Result<pg::Rows> units, Result<pg::Rows
     unit.shard.frame = static_cast<std::int32_t>(units->integer(i, 2));
     unit.wanted = static_cast<std::uint32_t>(units->integer(i, 3));
     unit.expiries = static_cast<std::uint32_t>(units->integer(i, 4));
+    unit.parts = static_cast<std::uint32_t>(units->integer(i, 6));
+    if (const auto text = units->text(i, 5); !text.empty()) {
+      auto shard = messages::parse_shard(text);
+      if (!shard) return fail(Errc::kInternal, "stored unit: " + shard.error().message);
+      unit.shard = std::move(*shard);
+    }
     index[unit.id] = out.size();
     out.push_back(std::move(unit));
   }

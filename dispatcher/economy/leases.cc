@@ -138,48 +138,59 @@ std::optional<UnitFailure> Economy::poisoned(const OpenUnit& unit) {
                          " volunteers lost it or could not render it; their logs say more"};
 }
 
-Reported Economy::reported(const std::string& lease_id,
-                           const std::string& agent,
-                           const std::string& owner,
-                           UnitId unit_id,
-                           bool counts,
-                           bool rendered,
-                           Clock::TimePoint now) {
+/// What the agent says of its time counts only for a moment: each word moves the estimate a little.
+void Economy::note_cost(const OpenUnit& unit, const Report& report) {
+  OpenJob& job = jobs_.at(unit.job_id);
+  const wire::OutputT& output = *job.job.manifest.output;
+  job.cost->observe(sharding::share_of_frame(unit.shard, {output.width, output.height}),
+                    report.render_seconds);
+}
+
+void Economy::note_opinion(OpenUnit& unit, const Report& report, Reported& outcome) {
+  const OwnerId owner = owners_.number(report.owner);
+  unit.opinions.insert(report.lease);
+  insert(unit.owners, owner);
+  insert(unit.opinion_owners, owner);
+  // A late result of an expired lease: the same owner's newer lease could add nothing.
+  const std::set<std::string> leases = unit.leases;
+  for (const auto& other : leases) {
+    const Lease& live = leases_.at(other);
+    if (live.owner != report.owner) continue;
+    outcome.stop.push_back({live.agent, live.slot, other, "an earlier result of yours arrived"});
+    forget_lease(other);
+  }
+}
+
+void Economy::note_void(OpenUnit& unit, const Report& report, Reported& outcome) {
+  const OwnerId owner = owners_.number(report.owner);
+  unit.voids.insert(report.lease);
+  release_owner(unit, owner, report.owner, leases_);
+  insert(unit.void_owners, owner);
+  const auto limit = jobs_.at(unit.job_id).job.manifest.policy->max_replicas;
+  outcome.failed = poisoned(unit);
+  if (unit.voids.size() <= limit) return;
+  outcome.failed = UnitFailure{unit.id, std::to_string(unit.voids.size()) +
+                                            " results could not be used as images of this frame"};
+}
+
+Reported Economy::reported(const Report& report, Clock::TimePoint now) {
   Reported outcome;
   now_ = now;
-  if (const Lease* live = lease(lease_id)) note_duration(*live);
-  forget_lease(lease_id);
-  OpenUnit* unit = find_unit(unit_id);
-  const auto node = roster_.find(agent);
-  const bool is_new =
-      unit != nullptr && !unit->opinions.contains(lease_id) && !unit->voids.contains(lease_id);
-  if (is_new && counts && rendered && node) roster_.note_finished(*node);
+  if (const Lease* live = lease(report.lease)) note_duration(*live);
+  forget_lease(report.lease);
+  OpenUnit* unit = find_unit(report.unit);
   if (unit == nullptr) return outcome;
-  if (!rendered || !counts) note_trouble(*unit, agent, owner);
-  const OwnerId owner_id = owners_.number(owner);
-  if (counts) {
-    unit->opinions.insert(lease_id);
-    insert(unit->owners, owner_id);
-    insert(unit->opinion_owners, owner_id);
-    // A late result of an expired lease: the same owner's newer lease could add nothing.
-    const std::set<std::string> leases = unit->leases;
-    for (const auto& other : leases) {
-      const Lease& live = leases_.at(other);
-      if (live.owner != owner) continue;
-      outcome.stop.push_back({live.agent, live.slot, other, "an earlier result of yours arrived"});
-      forget_lease(other);
-    }
+  const bool is_new =
+      !unit->opinions.contains(report.lease) && !unit->voids.contains(report.lease);
+  if (is_new && report.counts && report.rendered) {
+    if (const auto node = roster_.find(report.agent)) roster_.note_finished(*node);
+    note_cost(*unit, report);
+  }
+  if (!report.rendered || !report.counts) note_trouble(*unit, report.agent, report.owner);
+  if (report.counts) {
+    note_opinion(*unit, report, outcome);
   } else {
-    unit->voids.insert(lease_id);
-    release_owner(*unit, owner_id, owner, leases_);
-    insert(unit->void_owners, owner_id);
-    const auto limit = jobs_.at(unit->job_id).job.manifest.policy->max_replicas;
-    outcome.failed = poisoned(*unit);
-    if (unit->voids.size() > limit) {
-      outcome.failed =
-          UnitFailure{unit_id, std::to_string(unit->voids.size()) +
-                                   " results could not be used as images of this frame"};
-    }
+    note_void(*unit, report, outcome);
   }
   relist(*unit);
   return outcome;

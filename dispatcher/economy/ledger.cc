@@ -16,8 +16,12 @@ constexpr const char* kActiveJobs = R"(
    order by id for no key update)";
 
 constexpr const char* kMakeUnits = R"(
-  insert into units (id, job, frame, replicas_wanted) overriding system value
-  select * from unnest($1::bigint[], $2::text[], $3::integer[], $4::smallint[]))";
+  insert into units (id, job, frame, replicas_wanted, shard, parts) overriding system value
+  select * from unnest($1::bigint[], $2::text[], $3::integer[], $4::smallint[], $5::text[], $6::integer[]))";
+
+constexpr const char* kDivideFrames = R"(
+  insert into divided_frames (job, frame, parts)
+  select distinct * from unnest($1::text[], $2::integer[], $3::integer[]) x(job, frame, parts) where parts > 1)";
 
 constexpr const char* kProgress = R"(
   update jobs j set position = greatest(j.position, x.position), frames_made = j.frames_made + x.made,
@@ -53,16 +57,24 @@ Result<> make_units(pg::Transaction& transaction,
   std::vector<std::string> jobs;
   std::vector<std::int64_t> frames;
   std::vector<std::int64_t> wanted;
+  std::vector<std::string> shards;
+  std::vector<std::int64_t> parts;
   for (const auto& unit : units) {
     if (!active.contains(unit.job)) continue;
     ids.push_back(unit.id);
     jobs.push_back(unit.job);
     frames.push_back(unit.shard.frame);
     wanted.push_back(unit.wanted);
+    shards.push_back(messages::is_part_of_frame(unit.shard) ? messages::shard_text(unit.shard)
+                                                            : "");
+    parts.push_back(unit.parts);
   }
   if (ids.empty()) return {};
-  auto rows = transaction.exec(
-      kMakeUnits, {pg::array(ids), pg::array(jobs), pg::array(frames), pg::array(wanted)});
+  auto rows = transaction.exec(kMakeUnits, {pg::array(ids), pg::array(jobs), pg::array(frames),
+                                            pg::array(wanted), pg::array(shards), pg::array(parts)});
+  if (rows && std::ranges::max(parts) > 1) {
+    rows = transaction.exec(kDivideFrames, {pg::array(jobs), pg::array(frames), pg::array(parts)});
+  }
   if (!rows) return std::unexpected(rows.error());
   return {};
 }

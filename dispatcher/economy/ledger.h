@@ -19,7 +19,8 @@ struct VerdictEffect {
   Result<> outcome;   ///< kNotFound for a lease that nobody was given
   std::string agent;  ///< whose result it was
   std::string owner;
-  bool rendered = true;  ///< the result was an image, and not an error
+  bool rendered = true;       ///< the result was an image, and not an error
+  double render_seconds = 0;  ///< as far as the trust engine believes it
 };
 
 struct JobEnd {
@@ -27,9 +28,28 @@ struct JobEnd {
   std::string state;  ///< "completed" or "failed"
 };
 
+/// What the end of units brought about.
+struct Endings {
+  std::vector<UnitId> cancelled;  ///< parts of frames of which another part failed
+  std::vector<JobEnd> jobs;
+};
+
 struct VerdictEffects {
   std::vector<VerdictEffect> verdicts;  ///< as they were given
-  std::vector<JobEnd> ended;
+  Endings endings;
+};
+
+/// A divided frame whose parts were put together, or could not be.
+struct AssembledFrame {
+  std::string job;
+  std::int32_t frame = 0;
+  bool accepted = false;
+  std::string error;
+};
+
+struct Assembled {
+  std::vector<AssembledFrame> frames;
+  std::vector<JobEnd> jobs;  ///< that this ended
 };
 
 /// The leader's writing side in PostgreSQL: each method is one fenced transaction over many rows,
@@ -53,8 +73,10 @@ class Ledger {
   Result<> expire(const std::vector<std::string>& leases);
 
   Result<VerdictEffects> record_verdicts(std::span<const wire::VerdictT> verdicts);
-  /// The dispatcher's own word on units that cannot be finished. Jobs that this ended.
-  Result<std::vector<JobEnd>> fail_units(const std::vector<UnitFailure>& failures);
+  /// The dispatcher's own word on units that cannot be finished.
+  Result<Endings> fail_units(const std::vector<UnitFailure>& failures);
+  /// Counts the divided frames that the verifier's assembly is done with since the last call.
+  Result<Assembled> count_assembled();
 
  private:
   struct Closing {
@@ -63,8 +85,7 @@ class Ledger {
     std::string reason;
   };
   static Result<> lock_jobs(pg::Transaction& transaction, const std::vector<std::int64_t>& units);
-  static Result<std::vector<JobEnd>> close(pg::Transaction& transaction,
-                                           const std::vector<Closing>& closings);
+  static Result<Endings> close(pg::Transaction& transaction, const std::vector<Closing>& closings);
   static Result<> settle_replicas(pg::Transaction& transaction,
                                   std::span<const wire::VerdictT> verdicts);
   static Result<> raise_wanted(pg::Transaction& transaction,

@@ -4,6 +4,8 @@
 #include "dispatcher/economy/frame_order.h"
 #include "shared/ids.h"
 #include "shared/messages/manifest.h"
+#include "shared/sharding/division.h"
+#include "shared/sharding/shard_plan.h"
 
 // Who gets what.
 
@@ -14,6 +16,18 @@ std::vector<OwnerId> united(const std::vector<OwnerId>& a, const std::vector<Own
   std::vector<OwnerId> all;
   std::ranges::set_union(a, b, std::back_inserter(all));
   return all;
+}
+
+/// The job's entry, moved to the end of the list.
+std::vector<JobProgress>::iterator progress_of(Grants& grants, const std::string& job) {
+  auto& all = grants.progress;
+  const auto known = std::ranges::find(all, job, &JobProgress::job);
+  if (known == all.end()) {
+    all.push_back({job, 0, {}, {}});
+  } else {
+    std::iter_swap(known, all.end() - 1);
+  }
+  return all.end() - 1;
 }
 
 }  // namespace
@@ -39,7 +53,25 @@ std::int32_t Economy::next_frame(OpenJob& open) {
   return messages::frame_number(job.manifest, frame_at(job.position++, job.ordered));
 }
 
-Economy::OpenUnit* Economy::open_unit(OpenJob& open, Grants& grants) {
+/// Of its next frame, as its cost looks now. Several short frames in one unit are not made: a warm
+/// Blender costs them next to nothing.
+sharding::Division Economy::division_of(const OpenJob& open) {
+  auto division = sharding::choose_division(open.job.manifest, open.cost->cost()).division;
+  division.frames = 1;
+  return division;
+}
+
+Economy::OpenUnit& Economy::open_unit(OpenJob& open, const Unit& unit, Grants& grants) {
+  open.units.insert(unit.id);
+  grants.units.push_back(unit);
+  OpenUnit& made = units_[unit.id];
+  static_cast<Unit&>(made) = unit;
+  made.job_id = open.id;
+  return made;
+}
+
+/// All units of the next frame at once, so that a frame is never half made; the first of them.
+Economy::OpenUnit* Economy::open_frame(OpenJob& open, Grants& grants) {
   Job& job = open.job;
   const auto skip_early = [&] {
     while (job.position < open.total &&
@@ -50,31 +82,33 @@ Economy::OpenUnit* Economy::open_unit(OpenJob& open, Grants& grants) {
   };
   if (job.first.empty()) skip_early();
   const bool has_frame = !job.first.empty() || job.position < open.total;
-  if (!has_frame || unit_ids_.empty()) return nullptr;
-  if (grants.progress.empty() || grants.progress.back().job != job.id) {
-    const auto known = std::ranges::find(grants.progress, job.id, &JobProgress::job);
-    if (known == grants.progress.end()) {
-      grants.progress.push_back({job.id, 0, {}, {}});
+  const sharding::Division division = division_of(open);
+  if (!has_frame || unit_ids_.size() < division.parts()) return nullptr;
+  const auto progress = progress_of(grants, job.id);
+  Unit unit;
+  unit.job = job.id;
+  unit.preferred = !job.first.empty();
+  unit.wanted = job.manifest.policy->replicas;
+  const std::int32_t frame = next_frame(open);
+  const sharding::ShardPlan plan(job.manifest, division,
+                                 messages::frame_index(job.manifest, frame));
+  unit.parts = division.parts();
+  progress->position = job.position;
+  progress->made.push_back(frame);
+  progress->early.assign(job.early.begin(), job.early.end());
+  OpenUnit* first = nullptr;
+  for (std::uint32_t part = 0; part < unit.parts; ++part) {
+    unit.id = unit_ids_.back();
+    unit_ids_.pop_back();
+    unit.shard = plan.at(part);
+    OpenUnit& made = open_unit(open, unit, grants);
+    if (first == nullptr) {
+      first = &made;
     } else {
-      std::iter_swap(known, grants.progress.end() - 1);
+      relist(made);
     }
   }
-  const bool asked_for = !job.first.empty();
-  OpenUnit unit;
-  unit.id = unit_ids_.back();
-  unit_ids_.pop_back();
-  unit.job = job.id;
-  unit.job_id = open.id;
-  unit.preferred = asked_for;
-  unit.shard.frame = next_frame(open);
-  unit.wanted = job.manifest.policy->replicas;
-  JobProgress& progress = grants.progress.back();
-  progress.position = job.position;
-  progress.made.push_back(unit.shard.frame);
-  progress.early.assign(job.early.begin(), job.early.end());
-  open.units.insert(unit.id);
-  grants.units.push_back(unit);
-  return &units_.emplace(unit.id, std::move(unit)).first->second;
+  return first;
 }
 
 Economy::OpenUnit* Economy::choose_unit(OpenJob& job) {
@@ -115,12 +149,12 @@ Lease Economy::make_lease(const OpenUnit& unit, Seat seat) const {
 bool Economy::serve(const JobQueue::Pick& pick, Grants& grants) {
   OpenJob& job = jobs_.at(pick.job);
   OpenUnit* unit = job.job.first.empty() ? choose_unit(job) : nullptr;
-  if (unit == nullptr) unit = open_unit(job, grants);
+  if (unit == nullptr) unit = open_frame(job, grants);
   const auto seat = unit == nullptr ? std::nullopt : choose_seat(job, *unit);
   if (!seat) {
     // A range that ends with frames made early has nothing more to open.
     requeue(job);
-    return unit == nullptr && !unit_ids_.empty();
+    return unit == nullptr && unit_ids_.size() >= division_of(job).parts();
   }
   queue_.charge(pick);
   Lease lease = make_lease(*unit, *seat);

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "dispatcher/economy/names.h"
-#include "dispatcher/economy/shard.h"
 #include "shared/clock.h"
 #include "shared/messages/messages.h"
+#include "shared/messages/shard.h"
 
 namespace worldshare::dispatcher {
 
@@ -41,7 +41,8 @@ struct Lease {
 struct Unit {
   UnitId id = 0;
   std::string job;
-  Shard shard;
+  messages::Shard shard;
+  std::uint32_t parts = 1;         ///< units that its frame is divided into
   std::uint32_t wanted = 2;        ///< opinions that the trust engine wants in all
   std::set<std::string> opinions;  ///< leases whose results it counts
   std::set<std::string> voids;     ///< leases whose results it could not use
@@ -66,7 +67,8 @@ struct StoredUnit {
   };
   UnitId id = 0;
   std::string job;
-  Shard shard;
+  messages::Shard shard;
+  std::uint32_t parts = 1;
   std::uint32_t wanted = 2;
   std::uint32_t expiries = 0;
   std::vector<Report> reports;

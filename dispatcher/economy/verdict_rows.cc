@@ -12,7 +12,7 @@ constexpr const char* kLockJobs = R"(
   select 1 from jobs where id in (select job from units where id = any($1)) order by id for no key update)";
 
 constexpr const char* kReports = R"(
-  select x.n, p.agent, p.owner, coalesce(r.outcome <> 'failed', true)
+  select x.n, p.agent, p.owner, coalesce(r.outcome <> 'failed', true), coalesce(r.render_seconds, 0)
     from unnest($1::text[]) with ordinality x(lease, n) join replicas p on p.lease = x.lease
     left join results r on r.lease = p.lease)";
 
@@ -28,7 +28,16 @@ constexpr const char* kReported = R"(
 constexpr const char* kClose = R"(
   update units u set state = x.state, reason = x.reason, finished_at = now()
     from unnest($1::bigint[], $2::text[], $3::text[]) x(id, state, reason)
-   where u.id = x.id and u.state = 'open' returning u.id, u.job, u.state = 'accepted')";
+   where u.id = x.id and u.state = 'open' returning u.job, u.frame, u.parts, u.state = 'accepted')";
+
+constexpr const char* kFailFrames = R"(
+  update divided_frames d set state = 'failed' from unnest($1::text[], $2::integer[]) x(job, frame)
+   where d.job = x.job and d.frame = x.frame and d.state = 'open' returning d.job)";
+
+constexpr const char* kCancelParts = R"(
+  update units u set state = 'cancelled', reason = 'another part of its frame failed', finished_at = now()
+    from unnest($1::text[], $2::integer[]) x(job, frame)
+   where u.job = x.job and u.frame = x.frame and u.state = 'open' returning u.id)";
 
 constexpr const char* kEndLeases =
     "update replicas set state = 'expired', ended_at = now() where unit = any($1) and state = "
@@ -43,9 +52,74 @@ constexpr const char* kFinish = R"(
    where id = any($1) and state in ('queued', 'active') and frames_accepted + frames_failed = frames_total
    returning id, state)";
 
+// A frame that was asked for again has open parts, and an assembly of before.
+#define WS_ASSEMBLED                                                                             \
+  "d.state = 'open' and a.job = d.job and a.frame = d.frame and a.state <> 'waiting' and not "   \
+  "exists (select from units u where u.job = d.job and u.frame = d.frame and u.state not in "    \
+  "('accepted', 'replaced'))"
+constexpr const char* kLockAssembled =
+    "select 1 from jobs where id in (select d.job from divided_frames d, assemblies a "
+    "where " WS_ASSEMBLED ") order by id for no key update";
+constexpr const char* kAssembled =
+    "update divided_frames d set state = case a.state when 'made' then 'accepted' else 'failed' end "
+    "from assemblies a where " WS_ASSEMBLED " returning d.job, d.frame, d.state = 'accepted', a.error";
+
 constexpr const char* kWanted = R"(
   update units u set replicas_wanted = greatest(u.replicas_wanted, x.wanted)
     from unnest($1::bigint[], $2::integer[]) x(id, wanted) where u.id = x.id and u.state = 'open')";
+
+/// Frames that ended, by job.
+class FrameCounts {
+ public:
+  void add(const std::string& job, bool accepted) {
+    auto& count = counts_[job];
+    ++(accepted ? count.first : count.second);
+  }
+  /// The jobs that this ended.
+  Result<std::vector<JobEnd>> write(pg::Transaction& transaction) const {
+    std::vector<JobEnd> ended;
+    if (counts_.empty()) return ended;
+    std::vector<std::string> jobs;
+    std::vector<std::int64_t> accepted;
+    std::vector<std::int64_t> failed;
+    for (const auto& [job, count] : counts_) {
+      jobs.push_back(job);
+      accepted.push_back(count.first);
+      failed.push_back(count.second);
+    }
+    auto rows =
+        transaction.exec(kCount, {pg::array(jobs), pg::array(accepted), pg::array(failed)});
+    if (rows) rows = transaction.exec(kFinish, {pg::array(jobs)});
+    if (!rows) return std::unexpected(rows.error());
+    for (int i = 0; i < rows->size(); ++i) ended.push_back({rows->str(i, 0), rows->str(i, 1)});
+    return ended;
+  }
+
+ private:
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> counts_;
+};
+
+struct DividedFrames {
+  std::vector<std::string> jobs;
+  std::vector<std::int64_t> frames;
+};
+
+/// Frames of which a part failed count once, and their other parts end. Returns these.
+Result<std::vector<UnitId>> fail_frames(pg::Transaction& transaction,
+                                        const DividedFrames& failed,
+                                        FrameCounts& counts) {
+  std::vector<UnitId> cancelled;
+  if (failed.jobs.empty()) return cancelled;
+  const std::initializer_list<pg::Param> frames = {pg::array(failed.jobs),
+                                                   pg::array(failed.frames)};
+  auto rows = transaction.exec(kFailFrames, frames);
+  if (!rows) return std::unexpected(rows.error());
+  for (int i = 0; i < rows->size(); ++i) counts.add(rows->str(i, 0), false);
+  auto parts = transaction.exec(kCancelParts, frames);
+  if (!parts) return std::unexpected(parts.error());
+  for (int i = 0; i < parts->size(); ++i) cancelled.push_back(parts->integer(i, 0));
+  return cancelled;
+}
 
 bool is_final(const wire::VerdictT& verdict) {
   return verdict.decision == wire::Decision::accepted || verdict.decision == wire::Decision::failed;
@@ -59,9 +133,8 @@ Result<> Ledger::lock_jobs(pg::Transaction& transaction, const std::vector<std::
   return {};
 }
 
-Result<std::vector<JobEnd>> Ledger::close(pg::Transaction& transaction,
-                                          const std::vector<Closing>& closings) {
-  std::vector<JobEnd> ended;
+Result<Endings> Ledger::close(pg::Transaction& transaction, const std::vector<Closing>& closings) {
+  Endings endings;
   std::vector<std::int64_t> ids;
   std::vector<std::string> states;
   std::vector<std::string> reasons;
@@ -70,30 +143,30 @@ Result<std::vector<JobEnd>> Ledger::close(pg::Transaction& transaction,
     states.emplace_back(closing.accepted ? "accepted" : "failed");
     reasons.push_back(messages::clean_text(closing.reason, 2000));
   }
-  if (ids.empty()) return ended;
+  if (ids.empty()) return endings;
   auto closed = transaction.exec(kClose, {pg::array(ids), pg::array(states), pg::array(reasons)});
   if (!closed) return std::unexpected(closed.error());
-  std::map<std::string, std::pair<std::int64_t, std::int64_t>> counts;
+  FrameCounts counts;
+  DividedFrames failed;
   for (int i = 0; i < closed->size(); ++i) {
-    auto& count = counts[closed->str(i, 1)];
-    ++(closed->boolean(i, 2) ? count.first : count.second);
+    const bool accepted = closed->boolean(i, 3);
+    if (closed->integer(i, 2) == 1) {
+      counts.add(closed->str(i, 0), accepted);
+    } else if (!accepted) {
+      failed.jobs.push_back(closed->str(i, 0));
+      failed.frames.push_back(closed->integer(i, 1));
+    }
   }
-  if (counts.empty()) return ended;
-  std::vector<std::string> jobs;
-  std::vector<std::int64_t> accepted;
-  std::vector<std::int64_t> failed;
-  for (const auto& [job, count] : counts) {
-    jobs.push_back(job);
-    accepted.push_back(count.first);
-    failed.push_back(count.second);
-  }
+  auto cancelled = fail_frames(transaction, failed, counts);
+  if (!cancelled) return std::unexpected(cancelled.error());
+  endings.cancelled = std::move(*cancelled);
+  ids.insert(ids.end(), endings.cancelled.begin(), endings.cancelled.end());
   auto rows = transaction.exec(kEndLeases, {pg::array(ids)});
-  if (rows)
-    rows = transaction.exec(kCount, {pg::array(jobs), pg::array(accepted), pg::array(failed)});
-  if (rows) rows = transaction.exec(kFinish, {pg::array(jobs)});
   if (!rows) return std::unexpected(rows.error());
-  for (int i = 0; i < rows->size(); ++i) ended.push_back({rows->str(i, 0), rows->str(i, 1)});
-  return ended;
+  auto jobs = counts.write(transaction);
+  if (!jobs) return std::unexpected(jobs.error());
+  endings.jobs = std::move(*jobs);
+  return endings;
 }
 
 Result<> Ledger::settle_replicas(pg::Transaction& transaction,
@@ -151,7 +224,8 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
   if (!reports) return std::unexpected(reports.error());
   for (int i = 0; i < reports->size(); ++i) {
     auto& effect = effects.verdicts[static_cast<std::size_t>(reports->integer(i, 0) - 1)];
-    effect = {{}, reports->str(i, 1), reports->str(i, 2), reports->boolean(i, 3)};
+    effect = {{}, reports->str(i, 1), reports->str(i, 2), reports->boolean(i, 3),
+              reports->real(i, 4)};
   }
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     const auto& verdict = verdicts[i];
@@ -162,14 +236,14 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
   done = settle_replicas(*transaction, verdicts);
   if (done) done = raise_wanted(*transaction, verdicts);
   if (!done) return std::unexpected(done.error());
-  auto ended = close(*transaction, closings);
-  if (!ended) return std::unexpected(ended.error());
-  effects.ended = std::move(*ended);
+  auto endings = close(*transaction, closings);
+  if (!endings) return std::unexpected(endings.error());
+  effects.endings = std::move(*endings);
   if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
   return effects;
 }
 
-Result<std::vector<JobEnd>> Ledger::fail_units(const std::vector<UnitFailure>& failures) {
+Result<Endings> Ledger::fail_units(const std::vector<UnitFailure>& failures) {
   std::vector<std::int64_t> units;
   std::vector<Closing> closings;
   for (const auto& failure : failures) {
@@ -179,10 +253,30 @@ Result<std::vector<JobEnd>> Ledger::fail_units(const std::vector<UnitFailure>& f
   auto transaction = leadership_.begin();
   if (!transaction) return std::unexpected(transaction.error());
   if (auto ok = lock_jobs(*transaction, units); !ok) return std::unexpected(ok.error());
-  auto ended = close(*transaction, closings);
-  if (!ended) return ended;
+  auto endings = close(*transaction, closings);
+  if (!endings) return endings;
   if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
-  return ended;
+  return endings;
+}
+
+Result<Assembled> Ledger::count_assembled() {
+  Assembled out;
+  auto transaction = leadership_.begin();
+  if (!transaction) return std::unexpected(transaction.error());
+  auto rows = transaction->exec(kLockAssembled);
+  if (rows && !rows->empty()) rows = transaction->exec(kAssembled);
+  if (!rows) return std::unexpected(rows.error());
+  FrameCounts counts;
+  for (int i = 0; i < rows->size(); ++i) {
+    out.frames.push_back({rows->str(i, 0), static_cast<std::int32_t>(rows->integer(i, 1)),
+                          rows->boolean(i, 2), rows->str(i, 3)});
+    counts.add(rows->str(i, 0), rows->boolean(i, 2));
+  }
+  auto jobs = counts.write(*transaction);
+  if (!jobs) return std::unexpected(jobs.error());
+  out.jobs = std::move(*jobs);
+  if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
+  return out;
 }
 
 }  // namespace worldshare::dispatcher

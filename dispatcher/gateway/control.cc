@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "shared/messages/manifest.h"
 
@@ -29,11 +30,14 @@ constexpr const char* kCancelUnits = R"(
   update units set state = 'cancelled', reason = 'the job was cancelled', finished_at = now()
    where job = $1 and state = 'open')";
 
+constexpr const char* kReopenDivided =
+    "update divided_frames set state = 'open' where job = $1 and state = 'failed' returning frame";
 constexpr const char* kReplace = R"(
-  update units set state = 'replaced' where job = $1 and state = 'failed' returning frame)";
+  update units set state = 'replaced'
+   where job = $1 and (state = 'failed' or (frame = any($2) and state <> 'replaced')) returning frame, shard, parts)";
 constexpr const char* kRemake = R"(
-  insert into units (job, frame, replicas_wanted)
-  select $1, f, j.replicas from unnest($2::integer[]) f, jobs j where j.id = $1)";
+  insert into units (job, frame, shard, parts, replicas_wanted)
+  select $1, f, s, p, j.replicas from unnest($2::integer[], $3::text[], $4::integer[]) x(f, s, p), jobs j where j.id = $1)";
 constexpr const char* kReopen = R"(
   update jobs set state = 'active', finished_at = null, frames_failed = frames_failed - $2 where id = $1)";
 
@@ -42,7 +46,8 @@ constexpr const char* kExtendRange = R"(
    where id = $1)";
 
 constexpr const char* kUnitOf =
-    "select state from units where job = $1 and frame = $2 and state <> 'replaced'";
+    "select state from units where job = $1 and frame = $2 and state <> 'replaced' "
+    "order by state = 'open' desc limit 1";
 constexpr const char* kFirst = R"(
   update jobs set first_frames = $2::integer || array_remove(first_frames, $2::integer) where id = $1)";
 
@@ -76,14 +81,26 @@ Changed cancel(pg::Transaction& transaction, const Locked& job) {
 }
 
 Changed requeue(pg::Transaction& transaction, const Locked& job) {
-  auto failed = transaction.exec(kReplace, {job.id});
-  if (!failed) return std::unexpected(failed.error());
-  if (failed->empty()) return 0;
+  auto divided = transaction.exec(kReopenDivided, {job.id});
+  if (!divided) return std::unexpected(divided.error());
   std::vector<std::int64_t> frames;
-  for (int i = 0; i < failed->size(); ++i) frames.push_back(failed->integer(i, 0));
-  auto done = run(transaction, kRemake, {job.id, pg::array(frames)});
+  for (int i = 0; i < divided->size(); ++i) frames.push_back(divided->integer(i, 0));
+  auto replaced = transaction.exec(kReplace, {job.id, pg::array(frames)});
+  if (!replaced) return std::unexpected(replaced.error());
+  if (replaced->empty()) return 0;
+  std::vector<std::string> shards;
+  std::vector<std::int64_t> parts;
+  frames.clear();
+  for (int i = 0; i < replaced->size(); ++i) {
+    frames.push_back(replaced->integer(i, 0));
+    shards.push_back(replaced->str(i, 1));
+    parts.push_back(replaced->integer(i, 2));
+  }
+  auto done = run(transaction, kRemake,
+                  {job.id, pg::array(frames), pg::array(shards), pg::array(parts)});
   if (!done) return done;
-  const auto count = static_cast<std::uint32_t>(frames.size());
+  const auto count =
+      static_cast<std::uint32_t>(std::set<std::int64_t>(frames.begin(), frames.end()).size());
   return run(transaction, kReopen, {job.id, count}, count);
 }
 

@@ -16,7 +16,7 @@ constexpr const char* kJobs = R"(
 
 constexpr const char* kUnits = R"(
   select u.id, u.frame, u.state, u.replicas_wanted, count(*) filter (where p.state = 'leased'),
-         count(*) filter (where p.state = 'reported'), count(*) filter (where p.state = 'expired'), coalesce(u.reason, '')
+         count(*) filter (where p.state = 'reported'), count(*) filter (where p.state = 'expired'), coalesce(u.reason, ''), u.shard
     from units u left join replicas p on p.unit = u.id
    where u.job = $1 group by u.id order by u.state = 'accepted', u.frame, u.id limit $2)";
 
@@ -111,6 +111,7 @@ Result<wire::UnitListT> unit_list(pg::Connection& pg,
     line->reported = read.count();
     line->expired = read.count();
     line->reason = read.text();
+    line->shard = read.text();
     list.units.push_back(std::move(line));
   }
   return list;

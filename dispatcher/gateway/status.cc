@@ -23,22 +23,31 @@ constexpr const char* kOwners = R"(
    where u.job = $1 group by p.owner order by p.owner)";
 
 constexpr const char* kFrame = R"(
-  select u.id, case when o.unit is not null then 'accepted' when u.state in ('failed', 'cancelled') then u.state else 'queued' end,
+  select case when o.unit is not null then 'accepted'
+              when bool_or(u.state = 'failed') or (a.state = 'failed' and not bool_or(u.state = 'open')) then 'failed'
+              when bool_or(u.state = 'cancelled') then 'cancelled' else 'queued' end,
          coalesce(o.artifact, ''), coalesce(o.size_bytes, 0),
-         coalesce(v.reason, u.reason, '')
-    from units u left join outputs o on o.unit = u.id
+         case when max(u.parts) = 1 then coalesce(max(v.reason), max(u.reason), '')
+              else coalesce(max(u.reason) filter (where u.state = 'failed'), nullif(a.error, ''),
+                            format('%s of %s parts are verified', count(*) filter (where u.state = 'accepted'), max(u.parts)))
+         end
+    from units u left join outputs o on o.job = u.job and o.frame = u.frame
+    left join assemblies a on a.job = u.job and a.frame = u.frame
     left join verdicts v on v.unit = u.id and v.decision in ('accepted', 'failed')
-   where u.job = $1 and u.frame = $2 and u.state <> 'replaced')";
+   where u.job = $1 and u.frame = $2 and u.state <> 'replaced'
+   group by o.unit, o.artifact, o.size_bytes, a.state, a.error)";
 
 constexpr const char* kReplicas = R"(
   select p.lease, p.owner, p.agent, coalesce(nullif(r.judged, 'pending'), p.state), coalesce(r.render_seconds, 0),
          coalesce(r.artifact, ''), coalesce(r.error, ''), coalesce(r.log_tail, '')
-    from replicas p left join results r on r.lease = p.lease where p.unit = $1 order by p.leased_at, p.lease)";
+    from units u join replicas p on p.unit = u.id left join results r on r.lease = p.lease
+   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by p.leased_at, p.lease)";
 
 constexpr const char* kComparisons = R"(
   select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips
-    from comparisons c join results a on a.lease = c.lease_a join results b on b.lease = c.lease_b
-   where c.unit = $1 order by c.compared_at, a.owner, b.owner)";
+    from units u join comparisons c on c.unit = u.id
+    join results a on a.lease = c.lease_a join results b on b.lease = c.lease_b
+   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by c.compared_at, a.owner, b.owner)";
 
 std::uint32_t count(const pg::Rows& rows, int row, int column) {
   return static_cast<std::uint32_t>(rows.integer(row, column));
@@ -107,12 +116,11 @@ Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
   auto units = pg.exec(kFrame, {job, frame});
   if (!units) return std::unexpected(units.error());
   if (units->empty()) return status;
-  const auto unit = units->integer(0, 0);
-  status.state = units->str(0, 1);
-  status.artifact = units->str(0, 2);
-  status.size_bytes = static_cast<std::uint64_t>(units->integer(0, 3));
-  status.reason = units->str(0, 4);
-  auto replicas = pg.exec(kReplicas, {unit});
+  status.state = units->str(0, 0);
+  status.artifact = units->str(0, 1);
+  status.size_bytes = static_cast<std::uint64_t>(units->integer(0, 2));
+  status.reason = units->str(0, 3);
+  auto replicas = pg.exec(kReplicas, {job, frame});
   if (!replicas) return std::unexpected(replicas.error());
   for (int i = 0; i < replicas->size(); ++i) {
     auto replica = std::make_unique<wire::ReplicaStatusT>();
@@ -126,7 +134,7 @@ Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
     replica->log_tail = replicas->str(i, 7);
     status.replicas.push_back(std::move(replica));
   }
-  auto comparisons = pg.exec(kComparisons, {unit});
+  auto comparisons = pg.exec(kComparisons, {job, frame});
   if (!comparisons) return std::unexpected(comparisons.error());
   for (int i = 0; i < comparisons->size(); ++i) {
     auto comparison = std::make_unique<wire::ComparisonStatusT>();

@@ -141,6 +141,10 @@ Result<> check_sharding(const wire::ShardingT* sharding) {
     return wrong("sharding.max_tiles", "must be 1 to 4096");
   if (sharding->max_sample_ranges < 1 || sharding->max_sample_ranges > 256)
     return wrong("sharding.max_sample_ranges", "must be 1 to 256");
+  if (sharding->max_tiles * sharding->max_sample_ranges > kMaxFrameParts) {
+    return wrong("sharding.max_tiles", "times max_sample_ranges must be at most " +
+                                           std::to_string(kMaxFrameParts) + ", parts of one frame");
+  }
   if (sharding->samples > kMaxShardSamples)
     return wrong("sharding.samples", "must be at most " + std::to_string(kMaxShardSamples));
   if (sharding->whole_frames.size() > 32) return wrong("sharding.whole_frames", "at most 32");
@@ -209,6 +213,11 @@ Result<> check(const wire::ManifestT& manifest, const ManifestLimits& limits) {
 std::uint32_t frame_count(const wire::ManifestT& manifest) {
   const auto& frames = *manifest.frames;
   return static_cast<std::uint32_t>((*frames.last - *frames.first) / frames.step + 1);
+}
+
+std::uint32_t frame_index(const wire::ManifestT& manifest, std::int32_t frame) {
+  const auto& frames = *manifest.frames;
+  return static_cast<std::uint32_t>((frame - *frames.first) / frames.step);
 }
 
 std::int32_t frame_number(const wire::ManifestT& manifest, std::uint32_t index) {

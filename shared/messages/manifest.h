@@ -24,8 +24,9 @@ Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimi
 /// The meaning of a manifest that is already well-formed: ranges, sizes, names.
 Result<> check(const wire::ManifestT& manifest, const ManifestLimits& limits = {});
 
-/// The frame numbers of a checked manifest: how many, and the n-th (0-based).
+/// The frame numbers of a checked manifest: how many, the n-th (0-based), and the n of one of them.
 std::uint32_t frame_count(const wire::ManifestT& manifest);
 std::int32_t frame_number(const wire::ManifestT& manifest, std::uint32_t index);
+std::uint32_t frame_index(const wire::ManifestT& manifest, std::int32_t frame);
 
 }  // namespace worldshare::messages

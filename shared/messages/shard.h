@@ -17,6 +17,8 @@ inline constexpr std::int32_t kLastFrame = 1'048'574;
 inline constexpr std::uint32_t kMaxShardSamples = 1U << 24;
 inline constexpr std::uint32_t kMaxShardFrames = 1000;
 inline constexpr std::uint32_t kMaxTileMargin = 64;
+/// Units that one frame may be divided into.
+inline constexpr std::uint32_t kMaxFrameParts = 1024;
 
 /// Pixels, counted from the left and from the top; the ends are exclusive.
 struct PixelBox {

@@ -33,6 +33,16 @@ INSTANTIATE_TEST_SUITE_P(Engines,
                          ::testing::Values("CYCLES", "BLENDER_WORKBENCH"),
                          [](const auto& engine) { return std::string(engine.param); });
 
+TEST(Render, FramesInTilesEqualALocalRender) {
+  const auto scene = test_scene("CYCLES");
+  RenderRun run(scene, {"--frames", "3-4", "--agents", "3", "--divide", "tiles", "--frame-seconds",
+                        "100", "--unit-seconds", "25"});
+  run.start();
+  ASSERT_EQ(run.wait(240s), 0) << run.logs();
+  EXPECT_EQ(contents(run.frame_files()), local_render(scene, 3, 4));
+  EXPECT_NE(run.output().find("16 replicas"), std::string::npos) << run.output();
+}
+
 TEST(Render, AStillNeedsNoRange) {
   RenderRun run(test_scene("BLENDER_WORKBENCH"), {"--frames", "7", "--agents", "1"});
   run.start();

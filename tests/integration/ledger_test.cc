@@ -1,5 +1,8 @@
 #include "dispatcher/economy/ledger.h"
 
+#include "dispatcher/gateway/control.h"
+#include "shared/messages/shard.h"
+
 #include "tests/integration/dispatcher_fixture.h"
 
 namespace worldshare::testing {
@@ -82,12 +85,12 @@ TEST_F(LedgerTest, AThousandLeasesAndVerdictsAreTwoTransactionsAndCountOnce) {
   const auto all = verdicts(granted);
   const auto first = ledger_->record_verdicts(all);
   ASSERT_TRUE(first) << first.error().message;
-  ASSERT_EQ(first->ended.size(), 1U);
-  EXPECT_EQ(first->ended[0].state, "completed");
+  ASSERT_EQ(first->endings.jobs.size(), 1U);
+  EXPECT_EQ(first->endings.jobs[0].state, "completed");
   EXPECT_EQ(first->verdicts[1].owner, "bert");
   const auto again = ledger_->record_verdicts(all);
   ASSERT_TRUE(again) << "delivered twice";
-  EXPECT_TRUE(again->ended.empty());
+  EXPECT_TRUE(again->endings.jobs.empty());
   EXPECT_EQ(count("select frames_accepted from jobs"), kUnits);
   EXPECT_EQ(count("select count(*) from replicas where state = 'reported'"), 2 * kUnits);
 }
@@ -110,6 +113,103 @@ TEST_F(LedgerTest, AJobThatWasCancelledMeanwhileGetsNothing) {
   ASSERT_TRUE(refused);
   EXPECT_EQ(*refused, std::set<std::string>{job_});
   EXPECT_EQ(count("select (select count(*) from units) + (select count(*) from replicas)"), 0);
+}
+
+/// Two frames of two tiles each, with one lease a tile.
+class DividedFramesTest : public LedgerTest {
+ protected:
+  void SetUp() override {
+    LedgerTest::SetUp();
+    granted_.progress.push_back({job_, 2, {1, 2}, {}});
+    const auto ids = ledger_->reserve_units(4);
+    for (std::size_t i = 0; i < 4; ++i) {
+      dispatcher::Unit unit;
+      unit.id = (*ids)[i];
+      unit.job = job_;
+      unit.parts = 2;
+      unit.shard.frame = static_cast<std::int32_t>(i / 2 + 1);
+      const std::uint32_t x0 = i % 2 == 0 ? 0 : 32;
+      unit.shard.tile = messages::Tile{{x0, 0, x0 + 32, 36}, 0};
+      granted_.units.push_back(unit);
+      dispatcher::Lease lease;
+      lease.id = "lease-" + std::to_string(i);
+      lease.unit = unit.id;
+      lease.job = job_;
+      lease.agent = agents_[0];
+      lease.owner = "anna";
+      lease.expires_at = from_unix_ms(4'000'000'000'000);
+      granted_.leases.push_back(lease);
+    }
+    ASSERT_TRUE(ledger_->write(granted_));
+  }
+
+  dispatcher::VerdictEffects give(std::size_t unit, wire::Decision decision) {
+    wire::VerdictT verdict;
+    verdict.lease = granted_.leases[unit].id;
+    verdict.unit = static_cast<std::uint64_t>(granted_.units[unit].id);
+    verdict.opinions = 1;
+    verdict.decision = decision;
+    auto effects = ledger_->record_verdicts({&verdict, 1});
+    EXPECT_TRUE(effects) << effects.error().message;
+    return std::move(*effects);
+  }
+
+  /// The verifier's row.
+  void assembly(int frame, const std::string& state) {
+    EXPECT_TRUE(pg_->exec("insert into assemblies (job, frame, state) values ($1, $2, $3) on "
+                          "conflict (job, frame) do update set state = excluded.state",
+                          {job_, frame, state}));
+  }
+
+  std::vector<dispatcher::AssembledFrame> assembled() {
+    auto found = ledger_->count_assembled();
+    EXPECT_TRUE(found) << found.error().message;
+    return std::move(found->frames);
+  }
+
+  Grants granted_;
+};
+
+TEST_F(DividedFramesTest, AFrameCountsOnceItIsAssembled) {
+  give(0, wire::Decision::accepted);
+  assembly(1, "waiting");
+  give(1, wire::Decision::accepted);
+  EXPECT_TRUE(assembled().empty());
+  EXPECT_EQ(count("select frames_accepted from jobs"), 0);
+  assembly(1, "made");
+  const auto frames = assembled();
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_TRUE(frames[0].accepted);
+  EXPECT_EQ(frames[0].frame, 1);
+  EXPECT_TRUE(assembled().empty()) << "it counts once";
+  EXPECT_EQ(count("select frames_accepted from jobs"), 1);
+}
+
+TEST_F(DividedFramesTest, APartThatFailsEndsTheOthersAndCountsOnce) {
+  const auto effects = give(2, wire::Decision::failed);
+  EXPECT_EQ(effects.endings.cancelled, std::vector<std::int64_t>{granted_.units[3].id});
+  EXPECT_EQ(count("select count(*) from replicas where state = 'leased'"), 2) << "frame 1 goes on";
+  EXPECT_EQ(count("select frames_failed from jobs"), 1);
+  give(3, wire::Decision::failed);
+  EXPECT_EQ(count("select frames_failed from jobs"), 1);
+}
+
+TEST_F(DividedFramesTest, AFrameThatCannotBeAssembledFailsAndMayBeAskedForAgain) {
+  give(0, wire::Decision::accepted);
+  give(1, wire::Decision::accepted);
+  assembly(1, "failed");
+  ASSERT_EQ(assembled().size(), 1U);
+  EXPECT_EQ(count("select frames_failed from jobs"), 1);
+  wire::JobControlT control;
+  control.action = wire::ControlAction::requeue;
+  const auto done = dispatcher::control_job(*pg_, "local", job_, control);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->changed, 1U) << "frames";
+  EXPECT_EQ(count("select frames_failed from jobs"), 0);
+  EXPECT_EQ(count("select count(*) from units where frame = 1 and state = 'open' and shard <> '' and "
+                  "parts = 2"),
+            2);
+  EXPECT_TRUE(assembled().empty()) << "the assembly of before says nothing of the new parts";
 }
 
 TEST_F(LedgerTest, AFrameIsNeverMadeTwice) {

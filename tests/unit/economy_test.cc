@@ -21,7 +21,7 @@ TEST_F(EconomyTest, TwoAgentsOfOneOwnerNeverShareAUnit) {
   EXPECT_EQ(dispatch().size(), 1U);
   EXPECT_TRUE(dispatch().empty());
   const auto lease = economy_.unit(1)->leases;
-  economy_.reported(*lease.begin(), "agent1", "same", 1, true, true, now_);
+  economy_.reported({*lease.begin(), "agent1", "same", 1}, now_);
   idle(1);
   EXPECT_EQ(economy_.waiting("j", now_), "");
 }

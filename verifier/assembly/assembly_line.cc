@@ -23,6 +23,12 @@ constexpr const char* kTake = R"(
            where p.job = a.job and p.frame = a.frame and p.state <> 'replaced'))
    order by a.due_at limit 1 for update of a skip locked)";
 
+// Such a frame is not asked for any more, unless all of its parts are.
+constexpr const char* kGiveUp = R"(
+  update assemblies a set state = 'failed', error = 'a part of the frame failed', finished_at = clock_timestamp()
+   where a.state = 'waiting'
+     and exists (select from units u where u.job = a.job and u.frame = a.frame and u.state in ('failed', 'cancelled')))";
+
 constexpr const char* kParts = R"(
   select u.id, u.shard, v.artifact
     from units u join verdicts v on v.unit = u.id and v.decision = 'accepted'
@@ -128,6 +134,7 @@ void AssemblyLine::run(std::stop_token stop) {
       spdlog::warn("cannot assemble for now reason=\"{}\"", made.error().message);
     }
     healthy_ = made.has_value();
+    if (made && !*made) healthy_ = database_.exec(kGiveUp).has_value();
     if (!made || !*made) sleep_unless_stopped(stop, kLookEvery);
   }
 }

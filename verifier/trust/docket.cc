@@ -91,7 +91,7 @@ constexpr const char* kAwaitAssembly = R"(
   select u.job, u.frame from results r join units u on u.id = r.unit
    where r.lease = any($1) and u.shard <> ''
    group by u.job, u.frame order by u.job, u.frame
-  on conflict do nothing)";
+  on conflict (job, frame) do update set state = 'waiting', due_at = now() where assemblies.state = 'failed')";
 
 constexpr const char* kAddCredit = R"(
   insert into credit (lease, owner, job, amount)

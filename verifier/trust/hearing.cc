@@ -183,7 +183,10 @@ void Hearing::accept(const Decision& decision) {
     tell(wire::EventKind::replica_rejected, papers_.results[index].owner,
          "its rendering differs from the accepted one");
   }
-  tell(wire::EventKind::frame_accepted, accepted.owner, decision.reason);
+  // A part makes no frame yet; the dispatcher tells when it is put together.
+  if (!messages::is_part_of_frame(now_->lease.shard)) {
+    tell(wire::EventKind::frame_accepted, accepted.owner, decision.reason);
+  }
   judge_all(decision.agreed);
   minutes_.outputs.push_back(accepted.lease);
   for (const auto& result : papers_.results) {

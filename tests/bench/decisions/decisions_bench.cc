@@ -83,7 +83,7 @@ void measure(unsigned agents, unsigned jobs) {
     std::swap(live[random() % live.size()], live.back());
     const Lease lease = std::move(live.back());
     live.pop_back();
-    economy.reported(lease.id, lease.agent, lease.owner, lease.unit, true, true, now);
+    economy.reported({lease.id, lease.agent, lease.owner, lease.unit}, now);
     const Unit* unit = economy.unit(lease.unit);
     if (unit != nullptr && unit->opinions.size() >= unit->wanted)
       economy.close_unit(lease.unit, true, "");

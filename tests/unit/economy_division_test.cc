@@ -1,0 +1,94 @@
+#include "tests/unit/economy_fixture.h"
+
+namespace worldshare::dispatcher {
+namespace {
+
+/// Frames of 64 x 64 pixels that take `frame_seconds`, in units of 100 s.
+Job long_frames(Job job, float frame_seconds) {
+  auto& manifest = job.manifest;
+  manifest.output->width = 64;
+  manifest.output->height = 64;
+  manifest.sharding->mode = wire::ShardMode::tiles;
+  manifest.sharding->samples = 256;
+  manifest.sharding->unit_seconds = 100;
+  manifest.estimate->seconds_per_frame = frame_seconds;
+  return job;
+}
+
+class EconomyDivisionTest : public EconomyTest {
+ protected:
+  void add(float frame_seconds, unsigned replicas = 1) {
+    economy_.add_job(long_frames(make_job("j", 3, replicas), frame_seconds), now_);
+  }
+};
+
+TEST_F(EconomyDivisionTest, AllPartsOfAFrameAreMadeAtOnce) {
+  add(400);
+  idle(1);
+  const Grants grants = dispatch_all();
+  ASSERT_EQ(grants.leases.size(), 1U);
+  ASSERT_EQ(grants.units.size(), 4U);
+  std::uint32_t pixels = 0;
+  for (const auto& unit : grants.units) {
+    EXPECT_EQ(unit.shard.frame, 1);
+    EXPECT_EQ(unit.parts, 4U);
+    ASSERT_TRUE(unit.shard.tile);
+    pixels += unit.shard.tile->box.width() * unit.shard.tile->box.height();
+  }
+  EXPECT_EQ(pixels, 64U * 64U);
+  ASSERT_EQ(grants.progress.size(), 1U);
+  EXPECT_EQ(grants.progress[0].made, std::vector<std::int32_t>{1}) << "frames, not units";
+  for (int n = 2; n <= 5; ++n) idle(n);
+  const Grants more = dispatch_all();
+  EXPECT_EQ(more.leases.size(), 4U);
+  EXPECT_EQ(more.units.size(), 4U) << "the fifth lease opens the next frame";
+}
+
+TEST_F(EconomyDivisionTest, WhatFramesTookDividesTheNextOnes) {
+  add(0);
+  idle(1);
+  const Grants first = dispatch_all();
+  ASSERT_EQ(first.units.size(), 1U) << "nothing is known yet";
+  const Lease& lease = first.leases[0];
+  economy_.reported({lease.id, lease.agent, lease.owner, lease.unit, true, true, 400}, now_);
+  economy_.close_unit(lease.unit, true, "");
+  idle(2);
+  EXPECT_EQ(dispatch_all().units.size(), 4U);
+}
+
+TEST_F(EconomyDivisionTest, AFrameThatIsWantedNowIsWantedWithAllItsParts) {
+  add(400);
+  Job job = long_frames(make_job("j", 3, 1), 400);
+  job.first = {2};
+  economy_.change_job(std::move(job), now_);
+  for (int n = 1; n <= 4; ++n) idle(n);
+  const Grants grants = dispatch_all();
+  ASSERT_EQ(grants.units.size(), 4U);
+  for (const auto& unit : grants.units) EXPECT_EQ(unit.shard.frame, 2);
+}
+
+TEST_F(EconomyDivisionTest, AFrameIsNeverHalfMade) {
+  economy_ = Economy(options_, [](std::uint64_t) { return 0; });
+  economy_.add_unit_ids({1, 2, 3});
+  add(400);
+  idle(1);
+  EXPECT_TRUE(dispatch_all().units.empty()) << "it has four parts, and there are three ids";
+  economy_.add_unit_ids({4});
+  EXPECT_EQ(dispatch_all().units.size(), 4U);
+}
+
+TEST_F(EconomyDivisionTest, PartsComeBackFromTheirRows) {
+  add(400);
+  StoredUnit stored;
+  stored.id = 7;
+  stored.job = "j";
+  stored.shard = *messages::parse_shard("frame=1 tile=0,0,32,32");
+  stored.parts = 4;
+  economy_.add_unit(stored);
+  ASSERT_NE(economy_.unit(7), nullptr);
+  EXPECT_EQ(economy_.unit(7)->shard, stored.shard);
+  EXPECT_EQ(economy_.unit(7)->parts, 4U);
+}
+
+}  // namespace
+}  // namespace worldshare::dispatcher
