@@ -10,12 +10,14 @@ namespace {
 
 constexpr double kIdentical = 1e8;
 
+/// Each once, though it may have rendered several parts of the frame.
 std::string owners_with(const wire::FrameStatusT& frame, const std::string& state) {
-  std::string out;
+  std::vector<std::string> owners;
   for (const auto& replica : frame.replicas) {
-    if (replica->state == state) out += (out.empty() ? "" : ", ") + replica->owner;
+    const bool known = std::ranges::find(owners, replica->owner) != owners.end();
+    if (replica->state == state && !known) owners.push_back(replica->owner);
   }
-  return out.empty() ? "-" : out;
+  return owners.empty() ? "-" : fmt::format("{}", fmt::join(owners, ", "));
 }
 
 /// The comparison that says most: the worst among those that agree, and the best that does not.
