@@ -22,6 +22,8 @@ constexpr Milliseconds kGrace = 100ms;
 /// already.
 constexpr Milliseconds kRestTime = 50ms;
 constexpr Milliseconds kInfoTime = 2000ms;
+/// max_request_batch of broker-config/nats-server.conf: a pull for more is refused as a whole.
+constexpr int kMostInPull = 256;
 constexpr Milliseconds kHeartbeat = 2000ms;
 constexpr Milliseconds kLeastForHeartbeat = 600ms;
 
@@ -235,12 +237,17 @@ Result<std::vector<Message>> PullConsumer::fetch(int batch, Milliseconds timeout
       if (SteadyClock::now() >= deadline) return messages;
     }
   }
-  const int pending = pending_after(messages.back().reply());
-  const int rest = std::min(static_cast<int>(limit - messages.size()), pending);
+  int rest = std::min(static_cast<int>(limit - messages.size()),
+                      pending_after(messages.back().reply()));
   // A first message alone, then what waits behind it: no pull stays open at the server that could
   // hand out messages while nobody fetches. What goes wrong here shows again in the next call.
-  if (rest > 0)
-    static_cast<void>(impl_->run({.batch = rest, .no_wait = true, .expires = kRestTime}, messages));
+  while (rest > 0) {
+    const int asked = std::min(rest, kMostInPull);
+    const auto before = messages.size();
+    auto end = impl_->run({.batch = asked, .no_wait = true, .expires = kRestTime}, messages);
+    if (!end || messages.size() - before < static_cast<std::size_t>(asked)) break;
+    rest -= asked;
+  }
   return messages;
 }
 

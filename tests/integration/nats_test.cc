@@ -175,6 +175,20 @@ TEST_F(Nats, BatchComesWhole) {
   for (const auto& message : *messages) EXPECT_TRUE(pull.ack(message));
 }
 
+TEST_F(Nats, MoreThanTheBrokerGivesInOnePullComesWholeToo) {
+  auto connection = connect();
+  for (int i = 0; i < 600; ++i) publish(*connection, "verdicts.j4", new_id());
+  auto pull = consumer(*connection, "VERDICTS", "dispatcher");
+  auto messages = pull.fetch(512, 2s);
+  ASSERT_TRUE(messages.has_value());
+  EXPECT_EQ(messages->size(), 512U) << "max_request_batch is 256";
+  auto rest = pull.fetch(512, 2s);
+  ASSERT_TRUE(rest.has_value());
+  EXPECT_EQ(rest->size(), 88U);
+  for (const auto& message : *messages) EXPECT_TRUE(pull.ack(message));
+  for (const auto& message : *rest) EXPECT_TRUE(pull.ack(message));
+}
+
 TEST_F(Nats, FetchWaitsForTheFirstMessage) {
   auto connection = connect();
   auto pull = consumer(*connection, "VERDICTS", "dispatcher");

@@ -40,8 +40,9 @@ def smallest_blend():
 
 
 class Farm:
-    def __init__(self, root, binaries, agents):
-        """Every agent belongs to an owner of its own."""
+    def __init__(self, root, binaries, agents, statements=False):
+        """Every agent belongs to an owner of its own. `statements`: PostgreSQL keeps account of them."""
+        self.statements = statements
         self.root, self.binaries, self.agents, self.scene = root, binaries, agents, None
         self.folder = tempfile.mkdtemp(prefix="ws-economy-")
         os.chmod(self.folder, 0o711)
@@ -90,6 +91,8 @@ class Farm:
                             "--no-locale", "-E", "UTF8"], stdout=log, stderr=log, check=True, user=user, cwd="/")
         settings = {"listen_addresses": "", "unix_socket_directories": data, "max_connections": "60",
                     "shared_buffers": "256MB", "max_wal_size": "4GB"}
+        if self.statements:
+            settings["shared_preload_libraries"] = "pg_stat_statements"
         argv = [programs + "/postgres", "-D", data + "/data"]
         for key, value in settings.items():
             argv += ["-c", "%s=%s" % (key, value)]
