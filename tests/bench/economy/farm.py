@@ -201,7 +201,7 @@ log: {{level: warn}}
             lines = [line.split() for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
         return [(int(time_us) / 1e6, int(frame)) for time_us, frame in lines]
 
-    def submit(self, url, first, last, title="null units"):
+    def submit(self, url, first, last, title="null units", schedule=None):
         if not self.scene:
             blend = smallest_blend()
             digest = hashlib.sha256(blend).hexdigest()
@@ -210,7 +210,7 @@ log: {{level: warn}}
                 raise SystemExit("economy: the scene is not taken: %s" % body)
             self.scene = {"sha256": digest, "size_bytes": len(blend), "name": "null.blend"}
         manifest = {"version": 1, "title": title, "scene": self.scene, "frames": {"first": first, "last": last},
-                    "output": {"width": 16, "height": 16, "format": "png"}, "policy": {"replicas": 2}}
+                    "output": {"width": 16, "height": 16, "format": "png"}, "policy": {"replicas": 2}, "schedule": schedule or {}}
         answer = self.fetch(url + "/v1/jobs", json.dumps(manifest).encode(), "POST",
                             {"Content-Type": "application/json"})
         if not answer or answer[0] != 201:

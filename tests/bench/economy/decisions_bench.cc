@@ -102,9 +102,61 @@ void measure(unsigned agents, unsigned jobs) {
   std::fflush(stdout);
 }
 
+/// Three tenants with weights 1, 2 and 4 and endless jobs, 200 agents: how far a tenant's share of
+/// any 10,000 units in a row is from what is due to it, at worst.
+void measure_fairness() {
+  constexpr std::size_t kWindow = 10'000;
+  constexpr double kWeights[] = {1, 2, 4};
+  std::mt19937_64 random(1);
+  EconomyOptions options;
+  options.sibling_hold = std::chrono::milliseconds(0);
+  options.roster.heartbeats_per_second = 1e9;
+  Economy economy(options, [&](std::uint64_t n) { return random() % n; });
+  auto now = from_unix_ms(1'700'000'000'000);
+  for (unsigned n = 0; n < 3; ++n) {
+    const std::string tenant = "tenant" + std::to_string(n);
+    economy.set_terms(tenant, {.weight = kWeights[n]});
+    Job job;
+    job.id = tenant;
+    job.tenant = tenant;
+    job.manifest = manifest(0);
+    job.manifest.policy->replicas = 1;
+    job.ordered = 1'000'000;
+    job.queued_at = now;
+    economy.add_job(std::move(job), now);
+  }
+  std::vector<UnitId> ids(10 * kWindow);
+  std::iota(ids.begin(), ids.end(), 1);
+  economy.add_unit_ids(std::move(ids));
+  std::vector<unsigned> served;
+  std::uint64_t sequence = 0;
+  while (served.size() < 9 * kWindow) {
+    now += std::chrono::milliseconds(100);
+    for (unsigned n = 0; n < 200; ++n)
+      economy.heartbeat("owner" + std::to_string(n), state(n * 7, ++sequence), now);
+    for (const auto& lease : economy.match(now, 1'000).leases) {
+      served.push_back(static_cast<unsigned>(lease.job.back() - '0'));
+      economy.reported({lease.id, lease.agent, lease.owner, lease.unit}, now);
+      economy.close_unit(lease.unit, true, "");
+    }
+  }
+  double worst = 0;
+  std::size_t counts[3] = {};
+  for (std::size_t i = 0; i < served.size(); ++i) {
+    ++counts[served[i]];
+    if (i >= kWindow) --counts[served[i - kWindow]];
+    for (std::size_t n = 0; i + 1 >= kWindow && n < 3; ++n) {
+      const double due = kWindow * kWeights[n] / 7;
+      worst = std::max(worst, std::abs(static_cast<double>(counts[n]) / due - 1));
+    }
+  }
+  fmt::print("{{\"fairness_max_error\": {:.6f}}}\n", worst);
+}
+
 }  // namespace
 
 int main() {
+  measure_fairness();
   for (const unsigned agents : {1'000U, 10'000U, 100'000U}) measure(agents, 1'000);
   for (const unsigned jobs : {10U, 1'000U, 100'000U}) measure(10'000, jobs);
   measure(100'000, 100'000);
