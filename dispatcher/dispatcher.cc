@@ -219,7 +219,9 @@ Result<> Dispatcher::take_back(const Grants& grants, const std::set<std::string>
 void Dispatcher::send(const Grants& grants, const std::set<std::string>& refused) {
   for (const auto& job : grants.progress) {
     if (refused.contains(job.job) || job.position != job.made.size()) continue;
-    outgoing_.event(wire::EventKind::job_started, job.job, 0, "", "first frames");
+    const std::string whole = economy_.whole_because(job.job);
+    outgoing_.event(wire::EventKind::job_started, job.job, 0, "",
+                    whole.empty() ? "first frames" : whole);
   }
   for (const auto& lease : grants.leases) {
     if (refused.contains(lease.job)) continue;

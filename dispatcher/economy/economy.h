@@ -162,6 +162,9 @@ class Economy {
   /// Leases whose expiry moved since the last call.
   std::vector<Lease> take_dirty();
 
+  /// Why a job's long frames are not divided, a sentence for people; empty when there is nothing to
+  /// explain.
+  std::string whole_because(const std::string& job) const;
   /// Why a job's open work waits for an agent, for people; empty when it does not.
   std::string waiting(const std::string& job, Clock::TimePoint now) const;
   std::uint32_t nodes_online() const { return roster_.online(); }

@@ -6,6 +6,12 @@
 
 namespace worldshare::dispatcher {
 
+std::string Economy::whole_because(const std::string& id) const {
+  const OpenJob* open = find_job(id);
+  if (open == nullptr) return {};
+  return sharding::choose_division(open->job.manifest, open->cost->cost()).whole_because;
+}
+
 std::string Economy::waiting(const std::string& id, Clock::TimePoint now) const {
   const OpenJob* open = find_job(id);
   if (open == nullptr) return {};

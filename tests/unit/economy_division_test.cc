@@ -77,6 +77,15 @@ TEST_F(EconomyDivisionTest, AFrameIsNeverHalfMade) {
   EXPECT_EQ(dispatch_all().units.size(), 4U);
 }
 
+TEST_F(EconomyDivisionTest, WhatForbidsDividingIsSaidAndTheFrameStaysWhole) {
+  Job job = long_frames(make_job("j", 3, 1), 400);
+  job.manifest.sharding->whole_frames = {"denoising"};
+  economy_.add_job(std::move(job), now_);
+  EXPECT_EQ(economy_.whole_because("j"), "Frames stay whole because of: denoising.");
+  idle(1);
+  EXPECT_EQ(dispatch_all().units.size(), 1U);
+}
+
 TEST_F(EconomyDivisionTest, PartsComeBackFromTheirRows) {
   add(400);
   StoredUnit stored;
