@@ -107,6 +107,7 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     } else if (verdict.decision == wire::Decision::more_replicas && verdict.counts) {
       economy_.want(unit, std::uint32_t{verdict.opinions} + verdict.replicas_needed);
     }
+    close_reissue(unit, true);
     if (reported.failed && !is_final(verdict)) failures.push_back(*reported.failed);
   }
   finish_jobs(effects.ended);
@@ -139,6 +140,10 @@ Result<> Dispatcher::fail_units(const std::vector<UnitFailure>& failures) {
   for (const auto& failure : failures) {
     const Unit* unit = economy_.unit(failure.unit);
     if (unit == nullptr) continue;
+    if (unit->reissued) {
+      close_reissue(failure.unit, false);
+      continue;
+    }
     ++units_failed_;
     spdlog::warn("frame failed job={} frame={} reason=\"{}\"", unit->job, unit->shard.frame,
                  failure.reason);

@@ -95,6 +95,7 @@ Result<> Dispatcher::rebuild() {
   auto units = all_open_units(ledger_.connection());
   if (!units) return std::unexpected(units.error());
   adopt(std::move(*jobs), std::move(*units));
+  if (auto ok = take_wishes(); !ok) return ok;
   return load_changes();
 }
 
@@ -180,6 +181,7 @@ Result<> Dispatcher::slow_tick() {
   if (!changed) return std::unexpected(changed.error());
   if (auto ok = know_agents(*changed); !ok) return ok;
   if (auto ok = load_terms(); !ok) return ok;
+  if (auto ok = take_wishes(); !ok) return ok;
   post_notice(true);
   return load_changes();  // a nudge may have been lost
 }

@@ -195,6 +195,7 @@ void Economy::add_unit(StoredUnit stored) {
   unit.shard = stored.shard;
   unit.wanted = stored.wanted;
   unit.expiries = stored.expiries;
+  unit.reissued = stored.reissued;
   job->units.insert(unit.id);
   for (const auto& report : stored.reports) {
     const OwnerId owner = owners_.number(report.owner);

@@ -67,7 +67,7 @@ Economy::OpenUnit* Economy::open_unit(OpenJob& open, Grants& grants) {
   unit.job_id = open.id;
   unit.preferred = asked_for;
   unit.shard.frame = next_frame(open);
-  unit.wanted = job.manifest.policy->replicas;
+  unit.wanted = options_.pair_after_commit ? 1 : job.manifest.policy->replicas;
   JobProgress& progress = grants.progress.back();
   progress.position = job.position;
   progress.made.push_back(unit.shard.frame);

@@ -157,11 +157,11 @@ http: {{address: 127.0.0.1, port: {port}, url_secret_file: {folder}/url-secret}}
 blobs: {{directory: {folder}/blobs}}
 nats: {{url: "{nats}", seed_file: {folder}/dispatcher.seed, streams_file: {root}/broker-config/streams.yaml}}
 postgres: {{conninfo: "{pg}", sql_directory: {root}/schemas/sql}}
-lease: {{sibling_hold_seconds: 0}}
+lease: {{sibling_hold_seconds: 0, pair_after_commit: false}}
 log: {{level: warn}}
 """.format(port=port, folder=self.folder, nats=self.nats_url, root=self.root, pg=self.conninfo))
 
-    def start_verifier(self, workers):
+    def start_verifier(self, workers, policy="founding"):
         config = self.write("verifier.yaml", """
 http: {{port: {port}}}
 nats: {{url: "{nats}", seed_file: {folder}/verifier.seed}}
@@ -169,9 +169,10 @@ dispatcher: {{public_key: {key}}}
 blobs: {{directory: {folder}/blobs}}
 postgres: {{conninfo: "{pg}"}}
 workers: {workers}
+trust: {{policy: {policy}}}
 log: {{level: warn}}
 """.format(port=self.ports["verifier"], folder=self.folder, nats=self.nats_url, key=self.dispatcher_key,
-           pg=self.conninfo, workers=workers))
+           pg=self.conninfo, workers=workers, policy=policy))
         return self.spawn("verifier", [self.program("worldshare-verifier"), "--config", config])
 
     def start_swarm(self, name, *flags):
