@@ -17,7 +17,7 @@ constexpr auto kAnswerTime = 5s;
 constexpr milliseconds kFirstPause{200};
 constexpr milliseconds kLongestPause{10'000};
 constexpr auto kAway = 30s;
-constexpr auto kShortestHeartbeat = 100ms;
+constexpr auto kHeartbeatAfterNews = 100ms;
 
 std::chrono::microseconds since(steady_clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
@@ -47,7 +47,7 @@ void SyntheticAgent::begin(std::uint32_t slot, wire::AssignmentT assignment) {
     ++tally.hung;
     return;
   }
-  heartbeat_within(kShortestHeartbeat);
+  heartbeat_within(kHeartbeatAfterNews);
   if (unit->plan.render_time == 0us) return act(unit);
   await(unit, unit->plan.render_time, &SyntheticAgent::act);
 }
