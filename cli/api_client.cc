@@ -82,6 +82,14 @@ Result<> ApiClient::control_node(const std::string& agent,
   return {};
 }
 
+Result<> ApiClient::overrule(const std::string& owner, const wire::OverruleT& order) const {
+  const std::string url = base_ + "/v1/trust/" + owner + "/overrule";
+  const std::string json = messages::to_json(order);
+  auto response = call([&] { return http::post(url, "application/json", json, options_); });
+  if (!response) return std::unexpected(response.error());
+  return {};
+}
+
 Result<> ApiClient::download(const wire::FrameStatusT& frame,
                              const std::filesystem::path& file) const {
   const std::string url = base_ + "/v1/blobs/" + frame.artifact;

@@ -36,6 +36,7 @@ class ApiClient {
   Result<wire::ControlDoneT> control(const std::string& job,
                                      const wire::JobControlT& control) const;
   Result<> control_node(const std::string& agent, const wire::NodeControlT& control) const;
+  Result<> overrule(const std::string& owner, const wire::OverruleT& order) const;
   /// Fetches a verified frame and checks its bytes against its name.
   Result<> download(const wire::FrameStatusT& frame, const std::filesystem::path& file) const;
 

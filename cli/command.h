@@ -38,6 +38,8 @@ Run add_units(CLI::App& app);
 Run add_nodes(CLI::App& app);
 Run add_node(CLI::App& app);
 Run add_queue(CLI::App& app);
+Run add_trust(CLI::App& app);
+Run add_verdict(CLI::App& app);
 /// pause, resume, cancel, prioritise, requeue, extend, first.
 std::vector<std::pair<std::string, Run>> add_control(CLI::App& app);
 

@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
       {"down", cli::add_down(app)},     {"compare", cli::add_compare(app)},
       {"jobs", cli::add_jobs(app)},     {"units", cli::add_units(app)},
       {"nodes", cli::add_nodes(app)},   {"node", cli::add_node(app)},
-      {"queue", cli::add_queue(app)}};
+      {"queue", cli::add_queue(app)},   {"trust", cli::add_trust(app)},
+      {"verdict", cli::add_verdict(app)}};
   for (auto& command : cli::add_control(app)) commands.push_back(std::move(command));
   try {
     app.parse(argc, argv);

@@ -13,6 +13,12 @@ namespace worldshare::dispatcher {
 
 /// The dispatcher's settings. Order: these defaults < YAML < flags.
 struct Config {
+  static EconomyOptions careful() {
+    EconomyOptions out;
+    out.pair_after_commit = true;
+    return out;
+  }
+
   std::string http_address = "127.0.0.1";
   std::uint16_t http_port = 8080;
   std::string http_public_url;  ///< base of signed URLs; empty: http://<address>:<port>
@@ -34,7 +40,7 @@ struct Config {
   std::filesystem::path broker_pid_file;   ///< who gets SIGHUP afterwards; empty: nobody
   std::string broker_monitor_url;          ///< http://host:port, tells when it has followed
 
-  EconomyOptions economy;
+  EconomyOptions economy = careful();
   std::chrono::milliseconds url_lifetime{3'600'000};
   std::chrono::milliseconds time_limit{24 * 3'600'000};  ///< wall clock of one unit
   std::chrono::milliseconds startup_wait{30'000};        ///< how long services may take to appear

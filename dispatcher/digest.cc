@@ -110,6 +110,7 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     } else if (verdict.decision == wire::Decision::more_replicas && verdict.counts) {
       economy_.want(unit, std::uint32_t{verdict.opinions} + verdict.replicas_needed);
     }
+    close_reissue(unit, true);
     if (reported.failed && !is_final(verdict)) failures.push_back(*reported.failed);
   }
   take_endings(effects.endings);
@@ -142,6 +143,10 @@ Result<> Dispatcher::fail_units(const std::vector<UnitFailure>& failures) {
   for (const auto& failure : failures) {
     const Unit* unit = economy_.unit(failure.unit);
     if (unit == nullptr) continue;
+    if (unit->reissued) {
+      close_reissue(failure.unit, false);
+      continue;
+    }
     ++units_failed_;
     spdlog::warn("frame failed job={} frame={} reason=\"{}\"", unit->job, unit->shard.frame,
                  failure.reason);

@@ -95,7 +95,8 @@ Result<> Dispatcher::rebuild() {
   auto units = all_open_units(ledger_.connection());
   if (!units) return std::unexpected(units.error());
   adopt(std::move(*jobs), std::move(*units));
-  return load_changes();
+  if (auto ok = load_changes(); !ok) return ok;
+  return take_wishes();
 }
 
 void Dispatcher::adopt(std::vector<JobRow> rows, std::vector<StoredUnit> units) {
@@ -182,7 +183,8 @@ Result<> Dispatcher::slow_tick() {
   if (auto ok = know_agents(*changed); !ok) return ok;
   if (auto ok = load_terms(); !ok) return ok;
   post_notice(true);
-  return load_changes();  // a nudge may have been lost
+  if (auto ok = load_changes(); !ok) return ok;  // a nudge may have been lost
+  return take_wishes();
 }
 
 Result<> Dispatcher::dispatch() {

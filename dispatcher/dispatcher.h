@@ -76,6 +76,13 @@ class Dispatcher {
   Result<> tick();
   Result<> slow_tick();
   Result<> dispatch();
+  /// What the trust engine asks for in its tables: further replicas of accepted units, and owners
+  /// who get no more work.
+  Result<> take_wishes();
+  Result<> take_reissues();
+  Result<> take_exclusions();
+  /// Forgets a reissued unit that has the opinions it wanted, or that cannot get them now.
+  void close_reissue(UnitId unit, bool answered);
   Result<> fail_units(const std::vector<UnitFailure>& failures);
   void take_endings(const Endings& endings);
   Result<> take_assembled();

@@ -1,6 +1,7 @@
 #include "verifier/config.h"
 
 #include "shared/crypto.h"
+#include "verifier/policy/shipped_policies.h"
 
 namespace worldshare::verifier {
 
@@ -16,6 +17,8 @@ YamlFields Config::fields() {
       .add("http.port", http_port)
       .add("tolerance.psnr_db", tolerance.psnr_db)
       .add("tolerance.ssim", tolerance.ssim)
+      .add("trust.policy", trust_policy)
+      .add("trust.policies_file", policies_file)
       .add("images.limit_bytes", image_limit_bytes)
       .add("images.cache_bytes", artifacts.cache_bytes)
       .add("images.decoding_bytes", artifacts.decoding_bytes)
@@ -45,7 +48,16 @@ Result<> Config::check() const {
   }
   if (tolerance.ssim > 1) return fail(Errc::kInvalid, "tolerance.ssim: must be at most 1");
   if (workers < 1 || workers > 64) return fail(Errc::kInvalid, "workers: must be 1 to 64");
+  if (auto ok = rules(); !ok) return std::unexpected(ok.error());
   return {};
+}
+
+Result<Rules> Config::rules() const {
+  const auto policies = policies_file.empty()
+                            ? policy::read_policies(policy::shipped_policies(), "policy.yaml")
+                            : policy::load_policies(policies_file);
+  if (!policies) return fail(Errc::kInvalid, "trust.policies_file: " + policies.error().message);
+  return rules_in_production(*policies, trust_policy);
 }
 
 }  // namespace worldshare::verifier

@@ -10,6 +10,7 @@
 #include "verifier/backends.h"
 #include "verifier/consensus/agreement.h"
 #include "verifier/image/artifacts.h"
+#include "verifier/trust/rules.h"
 
 namespace worldshare::verifier {
 
@@ -28,6 +29,9 @@ struct Config {
   std::uint64_t image_limit_bytes = 2ULL << 30;  ///< of one decoded image
   ArtifactOptions artifacts;
 
+  std::string trust_policy = "replicated";  ///< of policies_file; docs/trust.md
+  std::filesystem::path policies_file;      ///< as verifier/policy/policy.yaml; empty: that one
+
   BackendOptions backends;
 
   /// Puts frames together from their parts. The agent's program does what needs Blender.
@@ -43,6 +47,8 @@ struct Config {
   YamlFields fields();
   /// kInvalid names the key that is missing or wrong.
   Result<> check() const;
+  /// The policy as this version can carry it out. kInvalid names the key or the file's line.
+  Result<Rules> rules() const;
 };
 
 }  // namespace worldshare::verifier

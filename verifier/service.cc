@@ -73,7 +73,11 @@ class Workers {
       : config_(config), broker_(broker), evidence_(evidence) {}
 
   Result<> open(std::stop_token stop) {
-    const JudgeOptions options{config_.dispatcher_public_key, config_.image_limit_bytes};
+    auto rules = config_.rules();
+    if (!rules) return std::unexpected(rules.error());
+    spdlog::info("units are decided by policy=\"{}\"", rules->text);
+    const JudgeOptions options{config_.dispatcher_public_key, config_.image_limit_bytes,
+                               std::move(*rules)};
     for (std::uint32_t i = 0; i < config_.workers; ++i) {
       auto database = wait_for("PostgreSQL", config_, stop,
                                [&] { return pg::Connection::open(config_.postgres_conninfo); });

@@ -39,7 +39,9 @@ Verifier::Verifier(nats::Connection& broker,
                    const JudgeOptions& options)
     : broker_(broker),
       database_(std::move(database)),
+      rules_(options.rules),
       judge_(database_, evidence, clock, options),
+      review_(database_, rules_),
       outbox_(database_, broker_),
       batch_(kFewest) {}
 
@@ -157,6 +159,9 @@ Result<> Verifier::sweep() {
   const auto published = outbox_.publish_waiting(first ? std::chrono::milliseconds(0) : kSweepAge);
   health_.database = published.has_value();
   if (!published) return std::unexpected(published.error());
+  const auto reviewed = review_.run();
+  // Another verifier's transaction was in the way: the next sweep finds what is left.
+  if (!reviewed && reviewed.error().code != Errc::kConflict) return reviewed;
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "shared/result.h"
 #include "verifier/outbox.h"
 #include "verifier/trust/judge.h"
+#include "verifier/trust/review.h"
 
 namespace worldshare::verifier {
 
@@ -51,7 +52,9 @@ class Verifier {
 
   nats::Connection& broker_;
   pg::Connection database_;
+  const Rules rules_;
   Judge judge_;
+  Review review_;
   Outbox outbox_;
   std::unique_ptr<nats::PullConsumer> consumer_;
   int batch_;  ///< results asked for at once

@@ -55,7 +55,17 @@ struct Troubles {
 std::unique_ptr<Behaviour> make_troubled(std::unique_ptr<Behaviour> inner,
                                          const Troubles& troubles);
 
-/// `inner`, but the picture is another one, and each cheater's own.
-std::unique_ptr<Behaviour> make_tampering(std::unique_ptr<Behaviour> inner);
+/// Ways to cheat with a picture.
+enum class Cheat : std::uint8_t {
+  kOwn,      ///< another picture than the frame's, and each cheater's own
+  kCollude,  ///< the same other picture from all who collude
+  kReplay,   ///< an honest picture, of the frame before
+  kStale,    ///< the same picture for every frame, as if it were rendered once
+};
+
+/// `inner`, with another picture in a share of its assignments.
+std::unique_ptr<Behaviour> make_tampering(std::unique_ptr<Behaviour> inner,
+                                          Cheat cheat = Cheat::kOwn,
+                                          double share = 1);
 
 }  // namespace worldshare::swarm

@@ -33,6 +33,10 @@ int main(int argc, char** argv) {
   app.add_option("--vanish", options.troubles.vanish, "whose agent vanishes")->check(share);
   app.add_option("--duplicate", options.troubles.duplicate, "reported twice")->check(share);
   app.add_option("--tamper", options.tampering, "share of agents that cheat")->check(share);
+  app.add_option("--tamper-share", options.tampering_share, "of the units of those who cheat")
+      ->check(share);
+  app.add_flag("--four-ways", options.four_ways,
+               "with --tamper: own pictures, collusion, the frame before, one for all, in turn");
   app.add_option("--churn", options.churn_per_s, "agents that vanish a second");
   app.add_option("--churn-away", away, "seconds until they come back");
   app.add_option("--connects", options.connects_per_s, "agents that come up a second");

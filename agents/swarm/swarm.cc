@@ -63,13 +63,17 @@ class Swarm {
         timer_(context_) {
     const Content content = options.same_picture ? Content::kConstant : Content::kFrame;
     honest_ = make_troubled(make_honest(latency, content), options.troubles);
-    cheating_ = make_tampering(make_honest(latency, content));
+    const int ways = options.four_ways ? 4 : 1;
+    for (int way = 0; way < ways; ++way) {
+      cheating_.push_back(make_tampering(make_honest(latency, content), static_cast<Cheat>(way),
+                                         options.tampering_share));
+    }
     if (!options.assignments_file.empty()) watch_assignments();
     const auto cheaters =
         static_cast<std::size_t>(options.tampering * static_cast<double>(members_.size()));
     for (std::size_t i = 0; i < members_.size(); ++i) {
-      agents_.push_back(std::make_unique<SyntheticAgent>(services_, members_[i],
-                                                         i < cheaters ? *cheating_ : *honest_));
+      agents_.push_back(std::make_unique<SyntheticAgent>(
+          services_, members_[i], i < cheaters ? *cheating_[i % cheating_.size()] : *honest_));
     }
   }
 
@@ -144,7 +148,7 @@ class Swarm {
   SwarmServices services_;
   boost::asio::steady_timer timer_;
   std::unique_ptr<Behaviour> honest_;
-  std::unique_ptr<Behaviour> cheating_;
+  std::vector<std::unique_ptr<Behaviour>> cheating_;
   std::vector<std::unique_ptr<SyntheticAgent>> agents_;
   std::ofstream log_;
   std::size_t started_ = 0;

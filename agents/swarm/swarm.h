@@ -20,8 +20,10 @@ struct SwarmOptions {
   std::string latency = "fixed:0";  ///< of a render, see Latency::parse()
   bool same_picture = false;        ///< null units
   Troubles troubles;
-  double tampering = 0;    ///< share of the agents that cheat, each by itself
-  double churn_per_s = 0;  ///< agents that vanish, and come back
+  double tampering = 0;        ///< share of the agents that cheat, the first ones of the roster
+  double tampering_share = 1;  ///< of their units
+  bool four_ways = false;      ///< they cheat in four ways in turn, not each by itself alone
+  double churn_per_s = 0;      ///< agents that vanish, and come back
   std::chrono::milliseconds churn_away{30'000};
   double connects_per_s = 500;             ///< how fast the swarm comes up
   std::chrono::milliseconds duration{0};   ///< 0: until it is stopped

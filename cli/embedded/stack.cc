@@ -198,6 +198,7 @@ Result<> Stack::write_dispatcher_config() {
       line("conninfo", conninfo_) + "  " + line("sql_directory", (data_ / "schemas/sql").string()) +
       // On one machine a lost agent is noticed in seconds, and nobody can collude with a sibling.
       "lease:\n  initial_seconds: 60\n  extend_seconds: 60\n  sibling_hold_seconds: 0\n"
+      "  pair_after_commit: false\n"
       "agents:\n  heartbeat_seconds: 1\n" +
       "log:\n  level: " + options_.log_level + "\n";
   return write_file_atomically(state / "dispatcher.yaml", text, 0600);
@@ -214,7 +215,9 @@ Result<> Stack::write_verifier_config() {
       line("public_key", dispatcher->public_key()) + "assembly:\n  " +
       line("agent_program", (programs_ / "worldshare-agent").string()) + "  " +
       line("folder", (state / "assembly").string()) + "postgres:\n  " +
-      line("conninfo", conninfo_) + "log:\n  level: " + options_.log_level + "\n";
+      line("conninfo", conninfo_) +
+      // A handful of owners can give two opinions, not the four that strangers need elsewhere.
+      "trust:\n  policy: founding\nlog:\n  level: " + options_.log_level + "\n";
   return write_file_atomically(state / "verifier.yaml", text, 0600);
 }
 

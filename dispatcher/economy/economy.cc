@@ -197,6 +197,7 @@ void Economy::add_unit(StoredUnit stored) {
   unit.parts = stored.parts;
   unit.wanted = stored.wanted;
   unit.expiries = stored.expiries;
+  unit.reissued = stored.reissued;
   job->units.insert(unit.id);
   for (const auto& report : stored.reports) {
     const OwnerId owner = owners_.number(report.owner);

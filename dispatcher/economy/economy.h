@@ -33,6 +33,7 @@ struct EconomyOptions {
   std::uint32_t max_expiries = 10;       ///< a unit that loses more leases than this fails
   std::uint32_t poison_owners = 5;       ///< a unit that brings trouble to so many owners fails
   std::uint32_t max_open_units = 4'096;  ///< of one job
+  bool pair_after_commit = false;        ///< the second replica waits for the first one's result
   double straggler_factor = 4;  ///< times its job's mean time: another replica is asked for
   std::chrono::milliseconds straggler_least{60'000};  ///< but not before
   QueueOptions queue;
@@ -156,6 +157,9 @@ class Economy {
   void want(UnitId unit, std::uint32_t opinions);
 
   Expired expire(Clock::TimePoint now);
+  /// Takes leases away, and says nothing against their units; who held one is to be told.
+  std::vector<StopOrder> end_leases(const std::vector<std::string>& leases,
+                                    const std::string& reason);
   void sent(const std::string& lease, Clock::TimePoint now);
   /// Agents that fell silent since the last call.
   std::vector<std::string> take_silent() { return roster_.take_silent(); }

@@ -224,6 +224,23 @@ void Economy::lose_lease(const std::string& id, Expired& outcome) {
   }
 }
 
+std::vector<StopOrder> Economy::end_leases(const std::vector<std::string>& leases,
+                                           const std::string& reason) {
+  std::vector<StopOrder> stop;
+  for (const auto& id : leases) {
+    const Lease* known = lease(id);
+    if (known == nullptr) continue;
+    const Lease ended = *known;
+    stop.push_back({ended.agent, ended.slot, id, reason});
+    forget_lease(id);
+    OpenUnit* unit = find_unit(ended.unit);
+    if (unit == nullptr) continue;
+    release_owner(*unit, owners_.number(ended.owner), ended.owner, leases_);
+    relist(*unit);
+  }
+  return stop;
+}
+
 Expired Economy::expire(Clock::TimePoint now) {
   Expired outcome;
   now_ = now;

@@ -12,7 +12,11 @@ constexpr const char* kReserve =
 
 // Whoever changes a job locks its row first, so that its state stays what it is until we commit.
 constexpr const char* kActiveJobs = R"(
-  select id from jobs where id = any($1) and state in ('queued', 'active') and not paused
+  select id from jobs
+   where id = any($1) and (state in ('queued', 'active') and not paused
+                           or state in ('completed', 'failed') and exists (
+                                select from reissues i join units u on u.id = i.unit
+                                 where u.job = jobs.id and i.state = 'open'))
    order by id for no key update)";
 
 constexpr const char* kMakeUnits = R"(

@@ -88,7 +88,7 @@ Economy::OpenUnit* Economy::open_frame(OpenJob& open, Grants& grants) {
   Unit unit;
   unit.job = job.id;
   unit.preferred = !job.first.empty();
-  unit.wanted = job.manifest.policy->replicas;
+  unit.wanted = options_.pair_after_commit ? 1 : job.manifest.policy->replicas;
   const std::int32_t frame = next_frame(open);
   const sharding::ShardPlan plan(job.manifest, division,
                                  messages::frame_index(job.manifest, frame));

@@ -55,6 +55,7 @@ struct Unit {
   std::vector<OwnerId> troubled;        ///< sorted; who lost a lease or reported nothing of use
   std::set<std::string> troubled_agents;
   bool preferred = false;         ///< the artist asked for it now
+  bool reissued = false;          ///< accepted; the trust engine wants further opinions
   Clock::TimePoint held_until{};  ///< the sibling is not offered before
 };
 
@@ -71,6 +72,7 @@ struct StoredUnit {
   std::uint32_t parts = 1;
   std::uint32_t wanted = 2;
   std::uint32_t expiries = 0;
+  bool reissued = false;
   std::vector<Report> reports;
   std::vector<Lease> leases;
 };

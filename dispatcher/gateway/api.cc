@@ -8,6 +8,7 @@
 #include "dispatcher/gateway/metrics_text.h"
 #include "dispatcher/gateway/replies.h"
 #include "dispatcher/gateway/status.h"
+#include "dispatcher/gateway/trust_views.h"
 #include "shared/ids.h"
 #include "shared/log.h"
 #include "shared/messages/manifest.h"
@@ -82,6 +83,7 @@ http::Reply Api::on_request(const http::Request& request) {
   if (v1 && parts[1] == "nodes") {
     if (auto reply = on_nodes(request, parts)) return std::move(*reply);
   }
+  if (auto reply = on_trust(pool_, request, parts)) return std::move(*reply);
   if (v1 && get && parts.size() == 2 && parts[1] == "queue")
     return json(200, queue_status(parts_.board.read()));
   return problem(404, "Not Found", "there is no " + request.method + " " + request.path);

@@ -92,6 +92,7 @@ class DispatcherTest : public ::testing::Test {
     config_.postgres_conninfo = postgres_->fresh_database();
     config_.economy.heartbeat = 500ms;
     config_.economy.sibling_hold = 0ms;
+    config_.economy.pair_after_commit = false;
     config_.startup_wait = 5000ms;
     url_ = "http://127.0.0.1:" + std::to_string(config_.http_port);
     options_.bearer_token = kToken;

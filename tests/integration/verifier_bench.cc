@@ -6,8 +6,10 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "shared/blobs/store.h"
+#include "shared/files.h"
 #include "shared/ids.h"
 #include "shared/messages/ticket.h"
+#include "verifier/policy/shipped_policies.h"
 #include "verifier/service.h"
 
 namespace worldshare::testing {
@@ -57,6 +59,7 @@ VerifierBench::VerifierBench(NatsServer& broker, PostgresServer& postgres)
   if (auto ok = broker.verifier().save(folder_.path() / "verifier.seed"); !ok) std::abort();
   verdict_subscription_ = std::move(*operator_->subscribe("verdicts.*"));
   rejections_ = std::move(*operator_->subscribe("dlq.results"));
+  use_policy("founding");
   execute("insert into tenants (id) values ('studio')");
   must(database_.exec(
       "insert into scenes (sha256, size_bytes, name, blender) values ($1, 5, 's.blend', '3.4')",
@@ -71,7 +74,19 @@ verifier::Config VerifierBench::config() const {
   out.blobs_directory = folder_.path() / "blobs";
   out.dispatcher_public_key = broker_.dispatcher().public_key();
   out.http_port = 0;
+  out.trust_policy = policy_;
+  out.policies_file = folder_.path() / "policy.yaml";
   return out;
+}
+
+void VerifierBench::use_policy(const std::string& name, double canaries) {
+  policy_ = name;
+  std::string text = verifier::policy::shipped_policies();
+  const std::string rate = "canaries.rate: 0.1";
+  const auto at = text.find(rate);
+  WS_CHECK(at != std::string::npos, "founding has canaries");
+  text.replace(at, rate.size(), "canaries.rate: " + std::to_string(canaries));
+  WS_CHECK(write_file_atomically(folder_.path() / "policy.yaml", text, 0600), "policy.yaml");
 }
 
 void VerifierBench::start_verifier(std::uint32_t workers) {

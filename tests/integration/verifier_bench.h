@@ -49,7 +49,10 @@ class VerifierBench {
   void start_verifier(std::uint32_t workers = 2);
   void start_verifier(const verifier::Config& config);
   void stop_verifiers();
+  /// With two equal results for a frame and nobody tested, unless use_policy() said otherwise.
   verifier::Config config() const;
+  /// Of verifiers that are started later: one of policy.yaml, with a share of canaries.
+  void use_policy(const std::string& name, double canaries = 0);
 
   Volunteer& volunteer(const std::string& owner);
   /// A job of one frame, of 24x20 pixels as PNG unless told otherwise, its unit's id.
@@ -88,6 +91,7 @@ class VerifierBench {
   NatsServer& broker_;
   TempFolder folder_;
   std::string conninfo_;
+  std::string policy_ = "founding";
   pg::Connection database_;
   std::unique_ptr<nats::Connection> operator_;
   std::optional<nats::Subscription> verdict_subscription_;

@@ -590,7 +590,9 @@ class VerifierProgram : public VerifierTest {
            "}\npostgres: {conninfo: \"" + config.postgres_conninfo +
            "\"}\nblobs: {directory: " + config.blobs_directory.string() +
            "}\ndispatcher: {public_key: " + config.dispatcher_public_key +
-           "}\nhttp: {port: " + std::to_string(port) + "}\nlpips: {models_directory: /nowhere}\n";
+           "}\nhttp: {port: " + std::to_string(port) + "}\ntrust: {policy: " + config.trust_policy +
+           ", policies_file: " + config.policies_file.string() +
+           "}\nlpips: {models_directory: /nowhere}\n";
   }
 
   TempFolder folder_;

@@ -285,5 +285,43 @@ TEST(Agreement, AnUnmatchedNanNeverAgrees) {
   EXPECT_FALSE(compare(a, b, {0, 0}).agree);
 }
 
+/// A policy that is content with sets of so many.
+Weigh content_with(std::size_t members, std::vector<std::vector<Clique>>* asked = nullptr) {
+  return [=](const std::vector<Clique>& sets) {
+    if (asked != nullptr) asked->push_back(sets);
+    return Weighed{0, sets.front().size() >= members, "says the policy"};
+  };
+}
+
+TEST(WeighedConsensus, AsksForOneAtATimeUntilThePolicyIsContent) {
+  const std::vector<Agreement> pair{{0, 1, 0}};
+  const Decision more = decide(opinions("rr"), pair, {2, 5}, content_with(3));
+  EXPECT_EQ(more.ruling, Ruling::kMoreReplicas);
+  EXPECT_EQ(more.replicas_needed, 1U);
+  EXPECT_THAT(more.reason, HasSubstr("says the policy"));
+  const Decision done =
+      decide(opinions("rrr"), {{0, 1, 0}, {0, 2, 0}, {1, 2, 0}}, {2, 5}, content_with(3));
+  EXPECT_EQ(done.ruling, Ruling::kAccepted);
+  EXPECT_THAT(done.agreed, ElementsAre(0, 1, 2));
+}
+
+TEST(WeighedConsensus, TheManifestIsTheLeastAndTheMost) {
+  EXPECT_EQ(decide(opinions("rr"), {{0, 1, 0}}, {3, 5}, content_with(1)).ruling,
+            Ruling::kMoreReplicas);
+  const Decision failed = decide(opinions("rr"), {{0, 1, 0}}, {2, 2}, content_with(3));
+  EXPECT_EQ(failed.ruling, Ruling::kFailed);
+  EXPECT_THAT(failed.reason, HasSubstr("not certain enough"));
+  EXPECT_EQ(decide(opinions("f"), {}, {2, 5}, content_with(1)).ruling, Ruling::kMoreReplicas);
+}
+
+TEST(WeighedConsensus, SetsAreDisjointLargestFirst) {
+  std::vector<std::vector<Clique>> asked;
+  // 1 agrees with both sides, which do not agree with each other.
+  decide(opinions("rrrr"), {{0, 1, 0}, {1, 2, 0}, {1, 3, 0}, {2, 3, 0}}, {2, 9},
+         content_with(9, &asked));
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_THAT(asked[0], ElementsAre(ElementsAre(1, 2, 3), ElementsAre(0)));
+}
+
 }  // namespace
 }  // namespace worldshare::verifier

@@ -7,6 +7,7 @@
 #include "tests/support/temp_folder.h"
 #include "tests/unit/decode_png_maker.h"
 #include "verifier/metrics/metrics.h"
+#include "verifier/policy/shipped_policies.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -21,6 +22,12 @@ class HearingTest : public ::testing::Test {
         artifacts_(store_, {}),
         metrics_(make_cpu_metrics({})),
         evidence_(artifacts_, *metrics_, {}) {}
+
+  static Rules rules(const std::string& name) {
+    return rules_in_production(
+               policy::read_policies(policy::shipped_policies(), "policy.yaml").value(), name)
+        .value();
+  }
 
   std::string put(const Bytes& file) {
     const std::string name = to_hex(sha256(file));
@@ -43,7 +50,7 @@ class HearingTest : public ::testing::Test {
     return put(png.file());
   }
 
-  const Submission& rendered(const std::string& name, const std::string& artifact) {
+  Submission& rendered(const std::string& name, const std::string& artifact) {
     Submission& out = add(name, Finding::Outcome::kRendered);
     out.result.artifact = std::make_unique<wire::ArtifactT>();
     out.result.artifact->sha256 = artifact;
@@ -65,7 +72,11 @@ class HearingTest : public ::testing::Test {
   Minutes hold(const Papers& papers = {}) {
     for (held_ = 1;; ++held_) {
       Minutes minutes;
-      Hearing hearing(papers, exhibits_, minutes, 0);
+      Beliefs beliefs(rules_.parameters);
+      for (const auto& [owner, standing] : standings_)
+        beliefs.restore(owner, standing, "it cheated");
+      Court court{exhibits_, minutes, rules_, beliefs, [&](double) { return lucky_; }, 0};
+      Hearing hearing(papers, court);
       for (const auto& submission : submissions_) hearing.hear(submission);
       if (!exhibits_.lacks_something()) return minutes;
       const auto failed = exhibits_.gather(evidence_, [] { return true; });
@@ -86,6 +97,9 @@ class HearingTest : public ::testing::Test {
   Evidence evidence_;
   Exhibits exhibits_;
   std::deque<Submission> submissions_;
+  std::map<std::string, policy::Standing> standings_;
+  Rules rules_ = rules("founding");
+  bool lucky_ = false;
   int held_ = 0;
 };
 
@@ -126,13 +140,13 @@ TEST_F(HearingTest, AsksOnlyForWhatItNeedsAndRemembersIt) {
 
 TEST_F(HearingTest, WhatIsKnownOrNoLongerMattersChangesNothing) {
   Papers papers;
-  papers.results.push_back({"a", "owner of a", true, true, picture(1), ""});
+  papers.results.push_back({"a", "owner of a", true, true, picture(1), "", "pending"});
   papers.voids.push_back("v");
   rendered("a", picture(1));
   add("v", Finding::Outcome::kVoid);
   add("x", Finding::Outcome::kFailed).lease.owner = "owner of a";
   EXPECT_TRUE(hold(papers).results.empty());
-  papers.ending = Ending{true, "a", picture(1)};
+  papers.ending = Ending{true, picture(1)};
   submissions_.clear();
   add("late", Finding::Outcome::kFailed).lease.state = "expired";
   EXPECT_TRUE(hold(papers).results.empty());
@@ -153,8 +167,8 @@ TEST_F(HearingTest, AVoidResultAsksForAReplacement) {
 
 TEST_F(HearingTest, EarlierResultsAreComparedAndJudgedWithTheNewOnes) {
   Papers papers;
-  papers.results.push_back({"a", "owner of a", true, true, picture(1), ""});
-  papers.results.push_back({"b", "owner of b", true, true, picture(2), ""});
+  papers.results.push_back({"a", "owner of a", true, true, picture(1), "", "pending"});
+  papers.results.push_back({"b", "owner of b", true, true, picture(2), "", "pending"});
   papers.comparisons[{"a", "b"}] = Comparison{};
   rendered("c", picture(2));
   const Minutes minutes = hold(papers);
@@ -185,12 +199,175 @@ TEST_F(HearingTest, WhatCannotBeFoundOutIsAnErrorOfItsUnit) {
   rendered("a", picture(1));
   rendered("b", picture(2));
   Minutes minutes;
-  Hearing hearing({}, exhibits_, minutes, 0);
+  Beliefs beliefs(rules_.parameters);
+  Court court{exhibits_, minutes, rules_, beliefs, [](double) { return false; }, 0};
+  Hearing hearing({}, court);
   for (const auto& submission : submissions_) hearing.hear(submission);
   ASSERT_TRUE(exhibits_.lacks_something());
   const auto stopped = exhibits_.gather(evidence_, [] { return false; });
   EXPECT_EQ(stopped.at(1).code, Errc::kUnavailable);
   EXPECT_FALSE(exhibits_.lacks_something());
+}
+
+/// Accepted, by the owners of these leases.
+Papers accepted(const std::string& artifact, const std::vector<std::string>& leases) {
+  Papers out;
+  out.ending = Ending{true, artifact};
+  for (const auto& lease : leases) {
+    out.results.push_back({lease, "owner of " + lease, true, true, artifact, "", "agreed"});
+  }
+  return out;
+}
+
+/// An owner whose results were good so often.
+policy::Standing good(double results) {
+  policy::Standing out;
+  out.record.ok = results;
+  return out;
+}
+
+policy::Standing banned() {
+  policy::Standing out;
+  out.state = policy::State::kBanned;
+  return out;
+}
+
+TEST_F(HearingTest, StrangersNeedMoreAgreementThanThoseWhoProvedGood) {
+  rules_ = rules("replicated");
+  const std::string same = picture(1);
+  for (const char* lease : {"a", "b", "c", "d"}) rendered(lease, same);
+  Papers papers;
+  papers.replicas_wanted = 1;
+  Minutes minutes = hold(papers);
+  EXPECT_EQ(decisions(minutes), (std::vector{Decision::more_replicas, Decision::more_replicas,
+                                             Decision::more_replicas, Decision::accepted}));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(minutes.verdicts[i].verdict.replicas_needed, 1);
+  EXPECT_GT(minutes.verdicts[2].risk, 1e-4);
+  EXPECT_LE(minutes.verdicts[3].risk, 1e-4);
+  EXPECT_EQ(minutes.trust.size(), 4U);
+  for (const auto& event : minutes.trust) EXPECT_GT(event.ok, 0.9);
+  for (const char* lease : {"a", "b"}) standings_[std::string("owner of ") + lease] = good(20);
+  minutes = hold(papers);
+  EXPECT_EQ(decisions(minutes)[1], Decision::accepted);
+}
+
+TEST_F(HearingTest, WhatWasAskedForAlreadyIsNotAskedForAgain) {
+  rules_ = rules("replicated");
+  rendered("a", picture(1));
+  Papers papers;
+  papers.replicas_wanted = 2;
+  EXPECT_EQ(decisions(hold(papers)), std::vector{Decision::pending});
+  rules_ = rules("founding");
+  papers.replicas_wanted = 1;
+  EXPECT_EQ(decisions(hold(papers)), std::vector{Decision::more_replicas});
+}
+
+TEST_F(HearingTest, AManifestBoundsThePolicy) {
+  rules_ = rules("replicated");
+  const std::string same = picture(1);
+  for (const char* lease : {"a", "b", "c"}) rendered(lease, same).lease.policy = {2, 3};
+  Minutes minutes = hold();
+  EXPECT_EQ(minutes.verdicts[2].verdict.decision, Decision::failed);
+  EXPECT_NE(minutes.verdicts[2].verdict.reason.find("not certain enough"), std::string::npos);
+  EXPECT_TRUE(minutes.credited.empty());
+  for (const char* lease : {"a", "b", "c"}) standings_[std::string("owner of ") + lease] = good(50);
+  for (auto& submission : submissions_) submission.lease.policy = {3, 5};
+  EXPECT_EQ(decisions(hold())[2], Decision::accepted) << "three, though the policy is content";
+  for (auto& submission : submissions_) submission.lease.policy = {1, 5};
+  minutes = hold();
+  EXPECT_EQ(decisions(minutes)[0], Decision::accepted) << "the artist wants no cross-check";
+  EXPECT_TRUE(minutes.trust.empty()) << "what nobody examined says nothing of its owner";
+}
+
+TEST_F(HearingTest, ProvenOwnersPrevailOverAColludingPair) {
+  rules_ = rules("replicated");
+  for (const char* lease : {"x", "y"}) rendered(lease, picture(2)).lease.policy = {2, 9};
+  for (const char* lease : {"a", "b", "c", "d"}) {
+    rendered(lease, picture(1)).lease.policy = {2, 9};
+    standings_[std::string("owner of ") + lease] = good(50);
+  }
+  const Minutes minutes = hold();
+  EXPECT_EQ(minutes.outputs.size(), 1U);
+  EXPECT_EQ(minutes.judged.at("x"), "rejected");
+  EXPECT_EQ(minutes.judged.at("a"), "agreed");
+  const auto bad = std::ranges::count_if(minutes.trust, [](const auto& e) { return e.bad > 0.8; });
+  EXPECT_EQ(bad, 2);
+}
+
+TEST_F(HearingTest, AnExcludedOwnerHasNoOpinion) {
+  standings_["owner of a"] = banned();
+  rendered("a", picture(1));
+  rendered("b", picture(1));
+  const Minutes minutes = hold();
+  EXPECT_FALSE(minutes.verdicts[0].verdict.counts);
+  EXPECT_NE(minutes.verdicts[0].verdict.reason.find("it cheated"), std::string::npos);
+  EXPECT_EQ(minutes.results[0].outcome, Finding::Outcome::kVoid);
+  EXPECT_EQ(minutes.verdicts[1].verdict.decision, Decision::pending);
+}
+
+TEST_F(HearingTest, ACanaryIsWishedForByChanceAndByFoundingOnly) {
+  lucky_ = true;
+  const std::string same = picture(1);
+  rendered("a", same);
+  rendered("b", same);
+  ASSERT_EQ(hold().canaries.size(), 1U);
+  EXPECT_EQ(hold().canaries[0].wanted, 3U);
+  lucky_ = false;
+  EXPECT_TRUE(hold().canaries.empty());
+  lucky_ = true;
+  rules_ = rules("replicated");
+  EXPECT_TRUE(hold().canaries.empty());
+}
+
+TEST_F(HearingTest, ACanaryEarnsOrExposesAndChangesNoOutput) {
+  Papers papers = accepted(picture(1), {"a", "b"});
+  papers.reissue = Reissue{5, ReissueKind::kCanary};
+  rendered("c", picture(1));
+  Minutes minutes = hold(papers);
+  EXPECT_EQ(minutes.credited, std::vector<std::string>{"c"});
+  EXPECT_EQ(minutes.reissues.at(5).state, "confirmed");
+  EXPECT_TRUE(minutes.outputs.empty() && minutes.replacements.empty() && minutes.trust.empty());
+  submissions_.clear();
+  rendered("c", picture(2));
+  minutes = hold(papers);
+  EXPECT_EQ(minutes.reissues.at(5).state, "missed");
+  EXPECT_TRUE(minutes.credited.empty() && minutes.outputs.empty());
+  ASSERT_EQ(minutes.trust.size(), 1U);
+  EXPECT_EQ(minutes.trust[0].kind, policy::EventKind::kCanaryMissed);
+  submissions_.clear();
+  add("c", Finding::Outcome::kFailed);
+  minutes = hold(papers);
+  EXPECT_EQ(minutes.reissues.at(5).state, "unresolved");
+  EXPECT_TRUE(minutes.trust.empty());
+}
+
+TEST_F(HearingTest, ADoubtIsConfirmedByThoseWhoAreLeft) {
+  Papers papers = accepted(picture(1), {"a", "b"});
+  papers.reissue = Reissue{6, ReissueKind::kDoubt};
+  standings_["owner of a"] = banned();
+  rendered("c", picture(1));
+  const Minutes minutes = hold(papers);
+  EXPECT_EQ(minutes.verdicts[0].verdict.decision, Decision::pending);
+  EXPECT_EQ(minutes.reissues.at(6).state, "confirmed");
+  EXPECT_EQ(minutes.credited, std::vector<std::string>{"c"});
+  EXPECT_TRUE(minutes.reversed.empty() && minutes.replacements.empty());
+}
+
+TEST_F(HearingTest, ADoubtOverturnsWhatWasAcceptedAndTakesTheCreditBack) {
+  Papers papers = accepted(picture(1), {"a", "b"});
+  papers.reissue = Reissue{7, ReissueKind::kDoubt};
+  standings_["owner of a"] = standings_["owner of b"] = banned();
+  rendered("c", picture(2));
+  rendered("d", picture(2));
+  const Minutes minutes = hold(papers);
+  EXPECT_EQ(decisions(minutes), (std::vector{Decision::more_replicas, Decision::overturned}));
+  EXPECT_EQ(minutes.verdicts[1].verdict.artifact, picture(2));
+  EXPECT_EQ(minutes.reissues.at(7).state, "overturned");
+  EXPECT_EQ(minutes.reversed, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(minutes.credited, (std::vector<std::string>{"c", "d"}));
+  EXPECT_EQ(minutes.replacements, std::vector<std::string>{"c"});
+  EXPECT_EQ(minutes.judged.at("a"), "rejected");
+  EXPECT_TRUE(minutes.outputs.empty());
 }
 
 }  // namespace

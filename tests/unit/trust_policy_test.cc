@@ -432,5 +432,28 @@ TEST(JobCostsTest, AnAuditThatCostsMoreThanItBuysIsReplacedByReplicas) {
   EXPECT_NEAR(expected_renders(standard()), 1 + 2.9 * 0.025, 1e-12);
 }
 
+TEST(JobCostsTest, WithoutTrustedHardwareNobodyIsAskedToSettleAnything) {
+  JobCosts costs;
+  costs.trusted = false;
+  for (const char* name : {"standard", "strict", "replicated"}) {
+    const Parameters rules = for_job(shipped().at(name), shipped().at("replicated"), costs);
+    EXPECT_EQ(rules.audits.maximum, 0U) << name << " has nobody who settles a failed audit";
+    Roster roster(rules);
+    for (IdentityId good = 10; good < 15; ++good) check_results(roster, good, 50, 0);
+    Evidence evidence;
+    evidence.submissions = {{.identity = 1, .cluster = 1}, {.identity = 2, .cluster = 1}};
+    for (IdentityId good = 10; good < 15; ++good) {
+      const Step step = decide(evidence, rules, roster);
+      if (step.act == Act::kAccept) break;
+      ASSERT_EQ(step.act, Act::kAskReplica) << name;
+      evidence.submissions.push_back({.identity = good, .cluster = 2});
+    }
+    const Step step = decide(evidence, rules, roster);
+    ASSERT_EQ(step.act, Act::kAccept) << name;
+    EXPECT_EQ(evidence.submissions[step.target].cluster, 2U) << "proven owners, not two strangers";
+    EXPECT_LE(step.risk, rules.risk.limit);
+  }
+}
+
 }  // namespace
 }  // namespace worldshare::verifier::policy

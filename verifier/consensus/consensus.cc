@@ -21,13 +21,12 @@ class Court {
   Court(const std::vector<Opinion>& opinions,
         const std::vector<Agreement>& agreements,
         const Policy& policy)
-      : opinions_(opinions), agreements_(agreements), policy_(policy) {
+      : opinions_(opinions), agreements_(agreements), policy_(policy), graph_(opinions.size()) {
     for (std::size_t i = 0; i < opinions.size(); ++i) {
       if (opinions[i].rendered) renderings_.push_back(i);
     }
-    Graph graph(opinions.size());
-    for (const auto& pair : agreements) graph.connect(pair.a, pair.b);
-    cliques_ = maximal_cliques(graph, renderings_, kCliqueLimit);
+    for (const auto& pair : agreements) graph_.connect(pair.a, pair.b);
+    cliques_ = maximal_cliques(graph_, renderings_, kCliqueLimit);
     if (!cliques_.empty()) largest_ = cliques_.front().size();
   }
 
@@ -47,7 +46,40 @@ class Court {
     return more(missing, counts());
   }
 
+  Decision decide(const Weigh& weigh) const {
+    if (renderings_.empty() || policy_.replicas <= 1) return decide();
+    const auto sets = partition();
+    const Weighed weighed = weigh(sets);
+    const Clique& leader = sets[weighed.leader];
+    const bool enough = weighed.enough && leader.size() >= policy_.replicas;
+    if (enough) {
+      Decision out = accept(leader);
+      out.reason += "; " + weighed.why;
+      return out;
+    }
+    const std::size_t lacking =
+        leader.size() < policy_.replicas ? policy_.replicas - leader.size() : 1;
+    const std::string why = counts() + "; " + weighed.why;
+    if (opinions_.size() + lacking > policy_.max_replicas) {
+      return ask(Ruling::kFailed, 0,
+                 "not certain enough after " + counted(opinions_.size(), "owner") + " of at most " +
+                     std::to_string(policy_.max_replicas) + ": " + why);
+    }
+    return more(1, why);
+  }
+
  private:
+  /// Disjoint sets of what agrees pairwise, largest first.
+  std::vector<Clique> partition() const {
+    std::vector<Clique> out;
+    for (auto left = renderings_; !left.empty();) {
+      out.push_back(maximal_cliques(graph_, left, kCliqueLimit).front());
+      std::erase_if(left,
+                    [&](std::size_t one) { return std::ranges::binary_search(out.back(), one); });
+    }
+    return out;
+  }
+
   Decision accept(const Clique& set) const {
     Decision out;
     out.ruling = Ruling::kAccepted;
@@ -130,6 +162,7 @@ class Court {
   const std::vector<Agreement>& agreements_;
   const Policy& policy_;
   std::vector<std::size_t> renderings_;
+  Graph graph_;
   std::vector<Clique> cliques_;
   std::size_t largest_ = 0;
 };
@@ -140,6 +173,13 @@ Decision decide(const std::vector<Opinion>& opinions,
                 const std::vector<Agreement>& agreements,
                 const Policy& policy) {
   return Court(opinions, agreements, policy).decide();
+}
+
+Decision decide(const std::vector<Opinion>& opinions,
+                const std::vector<Agreement>& agreements,
+                const Policy& policy,
+                const Weigh& weigh) {
+  return Court(opinions, agreements, policy).decide(weigh);
 }
 
 }  // namespace worldshare::verifier

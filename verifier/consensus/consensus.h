@@ -2,8 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
+
+#include "verifier/consensus/cliques.h"
 
 namespace worldshare::verifier {
 
@@ -39,6 +42,15 @@ struct Decision {
   std::string reason;            ///< a sentence for people
 };
 
+/// What a policy makes of sets of renderings that contradict each other.
+struct Weighed {
+  std::size_t leader = 0;  ///< the set that is most likely right
+  bool enough = false;     ///< and certain enough to be accepted
+  std::string why;         ///< for people
+};
+/// Asked with at least one set, each ascending; a rendering is in one of them.
+using Weigh = std::function<Weighed(const std::vector<Clique>& sets)>;
+
 /// What the trust engine makes of the opinions on a unit, which are in the order of their arrival.
 /// A set of renderings that agree pairwise and are at least `policy.replicas` is accepted; its
 /// medoid, the member with the smallest sum of distances, becomes the artifact. Two such sets that
@@ -48,5 +60,13 @@ struct Decision {
 Decision decide(const std::vector<Opinion>& opinions,
                 const std::vector<Agreement>& agreements,
                 const Policy& policy);
+
+/// The same where a policy has a say: a set is accepted when it leads, is enough for `weigh`, and
+/// reaches `policy.replicas`. Sets are looked for largest first, each among what the larger ones
+/// left over. One further opinion is asked for at a time, so that nobody knows his partner's.
+Decision decide(const std::vector<Opinion>& opinions,
+                const std::vector<Agreement>& agreements,
+                const Policy& policy,
+                const Weigh& weigh);
 
 }  // namespace worldshare::verifier

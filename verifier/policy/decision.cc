@@ -42,7 +42,8 @@ class Deliberation {
 
   Step ask(std::uint32_t missing) const {
     if (evidence_.pending >= missing) return {};
-    if (evidence_.submissions.size() > rules_.replicas.maximum) return {.act = Act::kTrustedRender};
+    const bool many = evidence_.submissions.size() > rules_.replicas.maximum;
+    if (many && rules_.trusted) return {.act = Act::kTrustedRender};
     return {.act = Act::kAskReplica, .count = missing - evidence_.pending};
   }
 
@@ -78,9 +79,12 @@ class Deliberation {
     std::swap(risks[best], risks.back());
     const double risk = contested_risk(risks.back(), std::span(risks).first(risks.size() - 1));
     if (audits()) return gather(leader, risk);
-    if (two_groups()) return {.act = Act::kTrustedRender};
+    if (two_groups() && rules_.trusted) return {.act = Act::kTrustedRender};
     if (risk <= rules_.risk.limit) return step(Act::kAccept, leader.members.front(), risk);
-    return ask(1);
+    Step more = ask(1);
+    more.target = leader.members.front();
+    more.risk = risk;
+    return more;
   }
 
   /// Evidence on a picture that nothing contradicts.

@@ -13,15 +13,22 @@ Parameters with_costs(Parameters policy, const JobCosts& costs) {
   return policy;
 }
 
-}  // namespace
-
-Parameters for_job(const Parameters& policy, const Parameters& replicated, const JobCosts& costs) {
+Parameters choose(const Parameters& policy, const Parameters& replicated, const JobCosts& costs) {
   if (policy.mode == Mode::kQuorum || policy.audits.maximum == 0) return policy;
-  const bool pays = costs.auditable && policy.audits.minimum * costs.audit < kWhole;
+  const bool pays =
+      costs.auditable && costs.trusted && policy.audits.minimum * costs.audit < kWhole;
   const bool halves =
       costs.splittable && 2 * (costs.half + policy.audits.minimum * costs.audit) < 2;
   if (pays && (policy.mode != Mode::kSplit || halves)) return with_costs(policy, costs);
   return replicated;
+}
+
+}  // namespace
+
+Parameters for_job(const Parameters& policy, const Parameters& replicated, const JobCosts& costs) {
+  Parameters out = choose(policy, replicated, costs);
+  out.trusted = costs.trusted;
+  return out;
 }
 
 double expected_renders(const Parameters& policy) {

@@ -8,6 +8,7 @@ namespace worldshare::verifier::policy {
 struct JobCosts {
   bool auditable = true;   ///< the renderer can repeat a tile of a picture
   bool splittable = true;  ///< it can render a part of the samples, and halves can be merged
+  bool trusted = true;     ///< there is hardware that settles what volunteers cannot
   double audit = 0.025;    ///< of one audit, with its share of loading the scene
   double half = 0.52;      ///< of one half of the samples, with loading the scene
   double audit_power = 0;  ///< measured and doubted as Audits::power wants it; 0: the policy's own
@@ -16,7 +17,9 @@ struct JobCosts {
 
 /// `policy` with the job's costs in it. Where the least audits of a result cost as much as a
 /// replica, or nothing can be audited, or halves cannot be merged or cost as much as two whole
-/// results: `replicated`.
+/// results: `replicated`. Without trusted hardware nothing is audited either, because nobody could
+/// settle a failed audit; results that contradict each other then share their credibility, and
+/// further owners are asked.
 Parameters for_job(const Parameters& policy, const Parameters& replicated, const JobCosts& costs);
 
 /// Renders that an accepted unit costs when nobody fails: for schedulers and quotes.

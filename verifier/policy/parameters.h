@@ -93,6 +93,7 @@ struct Parameters {
   Replicas replicas;
   Canaries canaries;
   Risk risk;
+  bool trusted = true;  ///< there is trusted hardware; not a number of the file, see for_job()
 };
 
 }  // namespace worldshare::verifier::policy

@@ -1,12 +1,12 @@
 #include "verifier/trust/docket.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <limits>
 
 #include "shared/crypto.h"
 #include "verifier/metrics/metrics.h"
+#include "verifier/trust/columns.h"
+#include "verifier/trust/reissue_rows.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -15,18 +15,19 @@ namespace {
 // of it, in each sitting again.
 constexpr const char* kByKeys = "set local enable_seqscan = off";
 
-// Units lock by their positive ids, in the order in which they are given; services use negative
-// keys.
-constexpr const char* kLock = "select pg_advisory_xact_lock(id) from unnest($1::bigint[]) id";
-
-constexpr const char* kEndings = R"(
-  select u.id, v.decision is not distinct from 'accepted', v.lease, v.artifact
+// Of the accepted artifact the newest word counts.
+constexpr const char* kUnits = R"(
+  select u.id, v.unit is not null or u.state <> 'open', v.decision is not distinct from 'accepted',
+         coalesce(o.artifact, v.artifact), u.replicas_wanted, i.id, i.kind = 'canary'
     from units u left join verdicts v on v.unit = u.id and v.decision in ('accepted', 'failed')
-   where u.id = any($1) and (v.unit is not null or u.state <> 'open'))";
+    left join lateral (select artifact from verdicts w where w.unit = u.id and w.decision = 'overturned'
+                        order by w.decided_at desc limit 1) o on true
+    left join reissues i on i.unit = u.id and i.state = 'open'
+   where u.id = any($1))";
 
 constexpr const char* kResults = R"(
   select unit, lease, owner, outcome = 'rendered', error_code <> 'undecodable', artifact,
-         case when error = '' then error_code else error end
+         case when error = '' then error_code else error end, judged
     from results where unit = any($1) and outcome <> 'void' order by unit, received_at, lease)";
 
 constexpr const char* kVoids =
@@ -66,11 +67,11 @@ constexpr const char* kAddComparisons = R"(
   on conflict do nothing)";
 
 constexpr const char* kAddVerdicts = R"(
-  insert into verdicts (unit, lease, decision, counts, replicas_needed, artifact, reason, decided_at)
+  insert into verdicts (unit, lease, decision, counts, replicas_needed, artifact, reason, decided_at, risk, policy)
   select unit, lease, decision, counts, needed, nullif(artifact, ''), reason,
-         $1::timestamptz + position * interval '1 microsecond'
+         $1::timestamptz + position * interval '1 microsecond', nullif(risk, '')::float8, $11
     from unnest($2::bigint[], $3::text[], $4::text[], $5::bool[], $6::smallint[], $7::text[], $8::text[],
-                $9::bigint[]) x(unit, lease, decision, counts, needed, artifact, reason, position))";
+                $9::bigint[], $10::text[]) x(unit, lease, decision, counts, needed, artifact, reason, position, risk))";
 
 constexpr const char* kJudge = R"(
   update results r set judged = x.judged from unnest($1::text[], $2::text[]) x(lease, judged)
@@ -93,20 +94,23 @@ constexpr const char* kAwaitAssembly = R"(
    group by u.job, u.frame order by u.job, u.frame
   on conflict (job, frame) do update set state = 'waiting', due_at = now() where assemblies.state = 'failed')";
 
-constexpr const char* kAddCredit = R"(
-  insert into credit (lease, owner, job, amount)
-  select r.lease, r.owner, u.job, r.render_seconds
-    from results r join units u on u.id = r.unit where r.lease = any($1)
+constexpr const char* kReplaceOutputs = R"(
+  update outputs o set artifact = r.artifact, size_bytes = r.size_bytes, accepted_at = clock_timestamp()
+    from results r where r.lease = any($1) and o.unit = r.unit)";
+
+// What an owner earns is taken from the job: both in one statement, as the ledger wants it.
+constexpr const char* kEarn = R"(
+  insert into ledger (lease, kind, account, owner, job, amount_ms)
+  select r.lease, 'earned', x.account, r.owner, u.job, x.sign * round(r.render_seconds * 1000)::bigint
+    from results r join units u on u.id = r.unit, (values ('owner', 1), ('job', -1)) x(account, sign)
+   where r.lease = any($1)
   on conflict do nothing)";
 
-// Owners in one order for all verifiers, so that none waits for another in a circle.
-constexpr const char* kChangeRecords = R"(
-  insert into trust (owner, agreed, rejected, failed)
-  select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) x(owner, a, r, f)
-   order by owner
-  on conflict (owner) do update
-     set agreed = trust.agreed + excluded.agreed, rejected = trust.rejected + excluded.rejected,
-         failed = trust.failed + excluded.failed, updated_at = now())";
+constexpr const char* kReverse = R"(
+  insert into ledger (lease, kind, account, owner, job, amount_ms)
+  select lease, 'reversed', account, owner, job, -amount_ms from ledger
+   where lease = any($1) and kind = 'earned'
+  on conflict do nothing)";
 
 const char* to_text(Finding::Outcome outcome) {
   switch (outcome) {
@@ -116,15 +120,6 @@ const char* to_text(Finding::Outcome outcome) {
   }
   return "void";
 }
-
-std::string number(double value) {
-  std::array<char, 32> buffer{};
-  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
-}
-
-std::string optional(const std::optional<double>& value) { return value ? number(*value) : ""; }
-
-std::string flag(bool value) { return value ? "t" : "f"; }
 
 /// What an agent claims of its artifact is stored only where it can be true.
 bool is_possible(const wire::ResultT& result) {
@@ -141,6 +136,14 @@ Comparison read_comparison(const pg::Rows& rows, int row) {
   return out;
 }
 
+void read_unit(const pg::Rows& rows, int row, Papers& out) {
+  if (rows.boolean(row, 1)) out.ending = Ending{rows.boolean(row, 2), rows.str(row, 3)};
+  out.replicas_wanted = static_cast<unsigned>(rows.integer(row, 4));
+  if (rows.is_null(row, 5)) return;
+  out.reissue = Reissue{rows.integer(row, 5),
+                        rows.boolean(row, 6) ? ReissueKind::kCanary : ReissueKind::kDoubt};
+}
+
 FiledResult read_result(const pg::Rows& rows, int row) {
   FiledResult out;
   out.lease = rows.str(row, 1);
@@ -149,16 +152,8 @@ FiledResult read_result(const pg::Rows& rows, int row) {
   out.rendered = out.claims_image && rows.boolean(row, 4);
   out.artifact = rows.str(row, 5);
   out.error = rows.str(row, 6);
+  out.judged = rows.str(row, 7);
   return out;
-}
-
-/// A column for unnest().
-template <class Rows, class Get>
-auto column(const Rows& rows, Get get) {
-  std::vector<std::decay_t<decltype(get(*rows.begin()))>> out;
-  out.reserve(rows.size());
-  for (const auto& row : rows) out.push_back(get(row));
-  return pg::array(out);
 }
 
 std::string judged_of(const Minutes& minutes, const std::string& lease) {
@@ -168,24 +163,22 @@ std::string judged_of(const Minutes& minutes, const std::string& lease) {
 
 }  // namespace
 
-Result<Docket> Docket::open(pg::Connection& connection, std::vector<std::int64_t> units) {
+Result<Docket> Docket::open(pg::Connection& connection,
+                            std::vector<std::int64_t> units,
+                            const Rules& rules) {
   auto transaction = pg::Transaction::begin(connection);
   if (!transaction) return std::unexpected(transaction.error());
-  Docket out(std::move(*transaction), std::move(units));
-  if (auto ok = out.run(kByKeys, {}); !ok) return std::unexpected(ok.error());
-  if (auto ok = out.run(kLock, {pg::array(out.units_)}); !ok) return std::unexpected(ok.error());
+  Docket out(std::move(*transaction), std::move(units), rules);
+  auto ok = run(out.transaction_, kByKeys, {});
+  if (ok) ok = lock_units(out.transaction_, out.units_);
+  if (!ok) return std::unexpected(ok.error());
   return out;
-}
-
-Result<> Docket::run(const char* sql, std::initializer_list<pg::Param> params) {
-  if (auto rows = transaction_.exec(sql, params); !rows) return std::unexpected(rows.error());
-  return {};
 }
 
 Result<std::map<std::int64_t, Papers>> Docket::papers(const std::vector<std::string>& leases) {
   const pg::Param units = pg::array(units_);
-  const auto endings = transaction_.exec(kEndings, {units});
-  if (!endings) return std::unexpected(endings.error());
+  const auto rows = transaction_.exec(kUnits, {units});
+  if (!rows) return std::unexpected(rows.error());
   const auto results = transaction_.exec(kResults, {units});
   if (!results) return std::unexpected(results.error());
   const auto voids = transaction_.exec(kVoids, {pg::array(leases)});
@@ -193,10 +186,7 @@ Result<std::map<std::int64_t, Papers>> Docket::papers(const std::vector<std::str
   const auto comparisons = transaction_.exec(kComparisons, {units});
   if (!comparisons) return std::unexpected(comparisons.error());
   std::map<std::int64_t, Papers> out;
-  for (int row = 0; row < endings->size(); ++row) {
-    out[endings->integer(row, 0)].ending =
-        Ending{endings->boolean(row, 1), endings->str(row, 2), endings->str(row, 3)};
-  }
+  for (int row = 0; row < rows->size(); ++row) read_unit(*rows, row, out[rows->integer(row, 0)]);
   for (int row = 0; row < results->size(); ++row) {
     out[results->integer(row, 0)].results.push_back(read_result(*results, row));
   }
@@ -211,6 +201,15 @@ Result<std::map<std::int64_t, Papers>> Docket::papers(const std::vector<std::str
   return out;
 }
 
+Result<> Docket::beliefs(const std::map<std::int64_t, Papers>& papers,
+                         std::vector<std::string> owners,
+                         Beliefs& beliefs) {
+  for (const auto& [unit, one] : papers) {
+    for (const auto& result : one.results) owners.push_back(result.owner);
+  }
+  return read_beliefs(transaction_, std::move(owners), beliefs);
+}
+
 Result<> Docket::write(const Minutes& minutes) {
   if (minutes.results.empty()) return {};
   if (auto ok = read_moment(); !ok) return ok;
@@ -219,7 +218,12 @@ Result<> Docket::write(const Minutes& minutes) {
   if (auto ok = add_verdicts(minutes); !ok) return ok;
   if (auto ok = mark_earlier(minutes); !ok) return ok;
   if (auto ok = add_outcomes(minutes); !ok) return ok;
-  return change_records(minutes);
+  if (auto ok = change_reissues(transaction_, minutes); !ok) return ok;
+  // Last, because the owners' rows stay locked until the end.
+  auto excluded = change_trust(transaction_, rules_.parameters, minutes.records, minutes.trust);
+  if (!excluded) return std::unexpected(excluded.error());
+  exclusions_ = std::move(*excluded);
+  return {};
 }
 
 Result<> Docket::read_moment() {
@@ -240,9 +244,7 @@ Result<> Docket::add_results(const Minutes& minutes) {
   const auto added = transaction_.exec(
       kAddResults,
       {moment_, column(rows, lease),
-       column(
-           rows,
-           [](const auto& row) { return std::string(to_text(row.submission->finding.outcome)); }),
+       column(rows, [](const auto& row) { return std::string(to_text(row.outcome)); }),
        column(rows,
               [&](const auto& row) {
                 return is_possible(result(row)) ? result(row).artifact->sha256 : std::string();
@@ -271,7 +273,7 @@ Result<> Docket::add_comparisons(const Minutes& minutes) {
   const auto& rows = minutes.comparisons;
   if (rows.empty()) return {};
   return run(
-      kAddComparisons,
+      transaction_, kAddComparisons,
       {column(rows, [](const auto& row) { return row.unit; }),
        column(rows, [](const auto& row) { return row.lease_a; }),
        column(rows, [](const auto& row) { return row.lease_b; }),
@@ -286,7 +288,7 @@ Result<> Docket::add_comparisons(const Minutes& minutes) {
 Result<> Docket::add_verdicts(const Minutes& minutes) {
   const auto& rows = minutes.verdicts;
   return run(
-      kAddVerdicts,
+      transaction_, kAddVerdicts,
       {moment_,
        column(rows, [](const auto& row) { return static_cast<std::int64_t>(row.verdict.unit); }),
        column(rows, [](const auto& row) { return row.verdict.lease; }),
@@ -298,7 +300,8 @@ Result<> Docket::add_verdicts(const Minutes& minutes) {
        column(rows, [](const auto& row) { return std::int64_t{row.verdict.replicas_needed}; }),
        column(rows, [](const auto& row) { return row.verdict.artifact; }),
        column(rows, [](const auto& row) { return row.verdict.reason; }),
-       column(rows, [](const auto& row) { return static_cast<std::int64_t>(row.position); })});
+       column(rows, [](const auto& row) { return static_cast<std::int64_t>(row.position); }),
+       column(rows, [](const auto& row) { return optional(row.risk); }), minutes.decided_by});
 }
 
 /// Results of earlier sittings; those of this one are written as they were judged.
@@ -308,29 +311,25 @@ Result<> Docket::mark_earlier(const Minutes& minutes) {
   const auto key = [](const auto& row) { return row.first; };
   const auto value = [](const auto& row) { return row.second; };
   if (!earlier.empty()) {
-    if (auto ok = run(kJudge, {column(earlier, key), column(earlier, value)}); !ok) return ok;
+    if (auto ok = run(transaction_, kJudge, {column(earlier, key), column(earlier, value)}); !ok)
+      return ok;
   }
   if (minutes.flaws.empty()) return {};
-  return run(kAddFlaws, {column(minutes.flaws, key), column(minutes.flaws, value)});
+  return run(transaction_, kAddFlaws, {column(minutes.flaws, key), column(minutes.flaws, value)});
 }
 
 Result<> Docket::add_outcomes(const Minutes& minutes) {
-  if (!minutes.outputs.empty()) {
-    if (auto ok = run(kAddOutputs, {pg::array(minutes.outputs)}); !ok) return ok;
-    if (auto ok = run(kAwaitAssembly, {pg::array(minutes.outputs)}); !ok) return ok;
+  const std::pair<const char*, const std::vector<std::string>&> changes[] = {
+      {kAddOutputs, minutes.outputs},
+      {kAwaitAssembly, minutes.outputs},
+      {kReplaceOutputs, minutes.replacements},
+      {kEarn, minutes.credited},
+      {kReverse, minutes.reversed}};
+  for (const auto& [sql, leases] : changes) {
+    if (leases.empty()) continue;
+    if (auto ok = run(transaction_, sql, {pg::array(leases)}); !ok) return ok;
   }
-  if (minutes.credited.empty()) return {};
-  return run(kAddCredit, {pg::array(minutes.credited)});
-}
-
-Result<> Docket::change_records(const Minutes& minutes) {
-  const auto& rows = minutes.records;
-  if (rows.empty()) return {};
-  return run(kChangeRecords,
-             {column(rows, [](const auto& row) { return row.first; }),
-              column(rows, [](const auto& row) { return std::int64_t{row.second.agreed}; }),
-              column(rows, [](const auto& row) { return std::int64_t{row.second.rejected}; }),
-              column(rows, [](const auto& row) { return std::int64_t{row.second.failed}; })});
+  return {};
 }
 
 }  // namespace worldshare::verifier

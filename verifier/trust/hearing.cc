@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+// Units that are open. Those that have ended: reexamination.cc.
+
 namespace worldshare::verifier {
 namespace {
 
@@ -32,20 +34,25 @@ FiledResult to_filed(const Submission& submission) {
 void Hearing::hear(const Submission& submission) {
   now_ = &submission;
   if (stopped_ || !is_news()) return;
-  file();
   const Finding& finding = submission.finding;
-  if (finding.outcome == Finding::Outcome::kVoid) return dismiss();
+  const std::string& owner = submission.lease.owner;
+  const bool excluded = court_.beliefs.excluded(owner);
+  file(excluded ? Finding::Outcome::kVoid : finding.outcome);
+  if (finding.outcome == Finding::Outcome::kVoid) return dismiss(finding.why_void);
+  if (excluded) return dismiss("its owner is excluded: " + court_.beliefs.reason(owner));
   tell(wire::EventKind::frame_reported, submission.lease.owner,
        finding.outcome == Finding::Outcome::kRendered ? "rendered" : "cannot be rendered");
   if (!papers_.ending) return deliberate();
-  if (finding.outcome == Finding::Outcome::kRendered) return compare_late();
-  note_late();
+  if (papers_.reissue && papers_.ending->accepted) {
+    return papers_.reissue->kind == ReissueKind::kCanary ? answer_canary() : reexamine();
+  }
+  compare_late();
 }
 
 /// False: this lease, or this owner on this unit, has reported before, or the lease ran out and the
 /// unit is done.
 bool Hearing::is_news() const {
-  if (papers_.ending && now_->lease.state == "expired") return false;
+  if (papers_.ending && !papers_.reissue && now_->lease.state == "expired") return false;
   const bool is_void = now_->finding.outcome == Finding::Outcome::kVoid;
   const bool known = std::ranges::any_of(papers_.results, [&](const FiledResult& filed) {
     return filed.lease == now_->lease.lease || (!is_void && filed.owner == now_->lease.owner);
@@ -55,45 +62,65 @@ bool Hearing::is_news() const {
   return !known && !known_as_void;
 }
 
-void Hearing::file() {
-  minutes_.results.push_back({now_, minutes_.positions++});
-  if (now_->finding.outcome == Finding::Outcome::kVoid) {
+void Hearing::file(Finding::Outcome outcome) {
+  minutes().results.push_back({now_, minutes().positions++, outcome});
+  if (outcome == Finding::Outcome::kVoid) {
     papers_.voids.push_back(now_->lease.lease);
   } else {
     papers_.results.push_back(to_filed(*now_));
   }
 }
 
-void Hearing::dismiss() {
+void Hearing::dismiss(const std::string& why) {
   Ruled ruled;
   ruled.counts = false;
   ruled.decision = papers_.ending ? wire::Decision::pending : wire::Decision::more_replicas;
   ruled.replicas_needed = papers_.ending ? 0 : 1;
-  ruled.reason = "the result is void: " + now_->finding.why_void;
+  ruled.reason = "the result is void: " + why;
   tell(wire::EventKind::replica_rejected, now_->lease.owner, ruled.reason);
-  minutes_.judged[now_->lease.lease] = "void";
-  ++minutes_.records[now_->lease.owner].rejected;
+  minutes().judged[now_->lease.lease] = "void";
+  ++minutes().records[now_->lease.owner].rejected;
   give_verdict(std::move(ruled));
 }
 
-/// Each round in which an artifact turns out not to decode makes one opinion fewer a rendering.
 void Hearing::deliberate() {
+  if (const auto outcome = conclude(now_->lease.policy)) pronounce(*outcome);
+}
+
+/// Nothing when the hearing has to stop. Each round in which an artifact turns out not to decode
+/// makes one opinion fewer a rendering.
+std::optional<Hearing::Outcome> Hearing::conclude(const Policy& manifest) {
   for (;;) {
     flaws_ = 0;
     const auto agreements = compare_all();
-    if (stopped_) return;
+    if (stopped_) return std::nullopt;
     if (flaws_ != 0) continue;
-    const Decision decision = decide(opinions(), agreements, now_->lease.policy);
-    prove(decision);
-    if (stopped_) return;
-    if (flaws_ == 0) return pronounce(decision);
+    Outcome outcome = decide_now(agreements, manifest);
+    prove(outcome.decision);
+    if (stopped_) return std::nullopt;
+    if (flaws_ == 0) return outcome;
   }
 }
 
+Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
+                                     const Policy& manifest) {
+  Outcome out{{}, Weighing(court_.rules, court_.beliefs, papers_.results)};
+  if (court_.rules.parameters.mode == policy::Mode::kQuorum) {
+    out.decision = decide(opinions(), agreements, manifest);
+  } else {
+    out.decision = decide(opinions(), agreements, manifest,
+                          [&](const auto& sets) { return out.weighing.weigh(sets); });
+  }
+  return out;
+}
+
+/// Who is excluded has none.
 std::vector<Opinion> Hearing::opinions() const {
   std::vector<Opinion> out;
   for (const auto& result : papers_.results) {
-    out.push_back({result.lease, result.owner, result.rendered, result.artifact, result.error});
+    const bool excluded = court_.beliefs.excluded(result.owner);
+    out.push_back({result.lease, result.owner, result.rendered && !excluded, result.artifact,
+                   excluded ? "its owner is excluded" : result.error});
   }
   return out;
 }
@@ -119,12 +146,13 @@ const Comparison* Hearing::compare_pair(const FiledResult& a, const FiledResult&
   const auto known = papers_.comparisons.find(leases);
   if (known != papers_.comparisons.end()) return &known->second;
   const LeaseRecord& lease = now_->lease;
-  const Exhibit* exhibit = exhibits_.compared(lease.unit, lease.image, a.artifact, b.artifact);
+  const Exhibit* exhibit =
+      court_.exhibits.compared(lease.unit, lease.image, a.artifact, b.artifact);
   if (exhibit == nullptr) {
     stopped_ = true;
     return nullptr;
   }
-  minutes_.comparisons.push_back({lease.unit, leases.first, leases.second, exhibit->comparison});
+  minutes().comparisons.push_back({lease.unit, leases.first, leases.second, exhibit->comparison});
   for (const auto& [result, flaw] : {std::pair(&a, &exhibit->flaw_a), {&b, &exhibit->flaw_b}}) {
     if (flaw->empty()) continue;
     note_flaw(*std::ranges::find(papers_.results, result->lease, &FiledResult::lease), *flaw);
@@ -143,7 +171,7 @@ void Hearing::prove(const Decision& decision) {
 }
 
 void Hearing::prove(FiledResult& result) {
-  const auto* flaw = exhibits_.proven(now_->lease.unit, now_->lease.image, result.artifact);
+  const auto* flaw = court_.exhibits.proven(now_->lease.unit, now_->lease.image, result.artifact);
   if (flaw == nullptr) {
     stopped_ = true;
   } else if (*flaw) {
@@ -155,20 +183,32 @@ void Hearing::note_flaw(FiledResult& result, const std::string& why) {
   ++flaws_;
   result.rendered = false;
   result.error = "its artifact does not decode: " + why;
-  minutes_.flaws[result.lease] = result.error;
+  minutes().flaws[result.lease] = result.error;
   tell(wire::EventKind::replica_rejected, result.owner, result.error);
 }
 
-void Hearing::pronounce(const Decision& decision) {
+/// What the dispatcher hears: it acts on numbers that it was not told yet.
+wire::Decision Hearing::spoken(const Decision& decision) const {
+  const bool open = decision.ruling == Ruling::kPending || decision.ruling == Ruling::kMoreReplicas;
+  const std::size_t wanted = papers_.results.size() + decision.replicas_needed;
+  if (open && wanted > papers_.replicas_wanted) return wire::Decision::more_replicas;
+  const bool asked = open && court_.rules.parameters.mode != policy::Mode::kQuorum;
+  if (asked) return wire::Decision::pending;
+  return to_wire(decision.ruling);
+}
+
+void Hearing::pronounce(const Outcome& outcome) {
+  const Decision& decision = outcome.decision;
   Ruled ruled;
-  ruled.decision = to_wire(decision.ruling);
+  ruled.decision = spoken(decision);
   ruled.replicas_needed = decision.replicas_needed;
   ruled.reason = decision.reason;
+  ruled.risk = outcome.weighing.risk();
   if (decision.ruling == Ruling::kAccepted) {
     ruled.artifact = papers_.results[decision.accepted].artifact;
   }
   give_verdict(std::move(ruled));
-  if (decision.ruling == Ruling::kAccepted) accept(decision);
+  if (decision.ruling == Ruling::kAccepted) accept(outcome);
   if (decision.ruling == Ruling::kFailed) {
     // Nobody earns and nobody is blamed: it is not known who was right.
     judge_all({});
@@ -177,7 +217,8 @@ void Hearing::pronounce(const Decision& decision) {
   }
 }
 
-void Hearing::accept(const Decision& decision) {
+void Hearing::accept(const Outcome& outcome) {
+  const Decision& decision = outcome.decision;
   const FiledResult& accepted = papers_.results[decision.accepted];
   for (const std::size_t index : decision.rejected) {
     tell(wire::EventKind::replica_rejected, papers_.results[index].owner,
@@ -188,52 +229,42 @@ void Hearing::accept(const Decision& decision) {
     tell(wire::EventKind::frame_accepted, accepted.owner, decision.reason);
   }
   judge_all(decision.agreed);
-  minutes_.outputs.push_back(accepted.lease);
+  minutes().outputs.push_back(accepted.lease);
   for (const auto& result : papers_.results) {
-    RecordChange& record = minutes_.records[result.owner];
-    const std::string& judged = minutes_.judged[result.lease];
-    if (judged == "agreed") {
+    RecordChange& record = minutes().records[result.owner];
+    if (result.judged == "agreed") {
       ++record.agreed;
-      minutes_.credited.push_back(result.lease);
+      minutes().credited.push_back(result.lease);
     } else {
-      ++(judged == "rejected" ? record.rejected : record.failed);
+      ++(result.judged == "rejected" ? record.rejected : record.failed);
     }
   }
-  papers_.ending = Ending{true, accepted.lease, accepted.artifact};
+  std::ranges::move(outcome.weighing.settle(now_->lease.unit), std::back_inserter(minutes().trust));
+  papers_.ending = Ending{true, accepted.artifact};
+  wish_for_canary();
+}
+
+/// A share of all leases: so many for each of the unit's own.
+void Hearing::wish_for_canary() {
+  const double rate = court_.rules.parameters.canaries.rate;
+  const double each = rate / (1 - rate) * static_cast<double>(papers_.results.size());
+  const bool part = messages::is_part_of_frame(now_->lease.shard);
+  if (rate <= 0 || part || !court_.chance(each)) return;
+  minutes().canaries.push_back({now_->lease.unit, papers_.results.size() + 1});
+}
+
+void Hearing::judge(FiledResult& result, const std::string& judged) {
+  result.judged = judged;
+  minutes().judged[result.lease] = judged;
 }
 
 void Hearing::judge_all(const std::vector<std::size_t>& agreed) {
   for (std::size_t index = 0; index < papers_.results.size(); ++index) {
-    const FiledResult& result = papers_.results[index];
-    minutes_.judged[result.lease] = std::ranges::find(agreed, index) != agreed.end() ? "agreed"
-                                    : result.claims_image                            ? "rejected"
-                                                                                     : "failed";
+    FiledResult& result = papers_.results[index];
+    judge(result, std::ranges::find(agreed, index) != agreed.end() ? "agreed"
+                  : result.claims_image                            ? "rejected"
+                                                                   : "failed");
   }
-}
-
-void Hearing::note_late() { late("failed", "the frame was judged before"); }
-
-void Hearing::compare_late() {
-  if (!papers_.ending->accepted) return late("rejected", "the frame had failed before");
-  const auto accepted =
-      std::ranges::find(papers_.results, papers_.ending->lease, &FiledResult::lease);
-  if (accepted == papers_.results.end()) {
-    return late("rejected", "the accepted result is not on record");
-  }
-  flaws_ = 0;
-  const Comparison* comparison = compare_pair(*accepted, papers_.results.back());
-  if (comparison == nullptr) return;
-  if (flaws_ != 0) return late("rejected", "its artifact does not decode");
-  comparison->agree ? late("agreed", "the frame was accepted before, alike")
-                    : late("rejected", "the frame was accepted before, unlike this one");
-}
-
-/// A final verdict stands: the result is kept on record, earns nothing and changes nothing.
-void Hearing::late(const std::string& judged, const std::string& reason) {
-  minutes_.judged[now_->lease.lease] = judged;
-  Ruled ruled;
-  ruled.reason = reason;
-  give_verdict(std::move(ruled));
 }
 
 void Hearing::give_verdict(Ruled ruled) {
@@ -248,18 +279,18 @@ void Hearing::give_verdict(Ruled ruled) {
   verdict.replicas_needed = static_cast<std::uint8_t>(ruled.replicas_needed);
   verdict.artifact = std::move(ruled.artifact);
   verdict.reason = std::move(ruled.reason);
-  minutes_.verdicts.push_back({std::move(verdict), minutes_.positions++});
+  minutes().verdicts.push_back({std::move(verdict), minutes().positions++, ruled.risk});
 }
 
 void Hearing::tell(wire::EventKind kind, const std::string& owner, const std::string& message) {
   wire::EventT event;
   event.job = now_->lease.job;
   event.kind = kind;
-  event.time_ms = now_ms_;
+  event.time_ms = court_.now_ms;
   event.frame = now_->lease.frame;
   event.owner = owner;
   event.message = message;
-  minutes_.events.push_back(std::move(event));
+  minutes().events.push_back(std::move(event));
 }
 
 }  // namespace worldshare::verifier

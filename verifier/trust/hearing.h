@@ -1,25 +1,39 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "verifier/consensus/consensus.h"
+#include "verifier/trust/beliefs.h"
 #include "verifier/trust/exhibits.h"
 #include "verifier/trust/minutes.h"
 #include "verifier/trust/papers.h"
+#include "verifier/trust/rules.h"
+#include "verifier/trust/weighing.h"
 
 namespace worldshare::verifier {
 
+/// What all hearings of a sitting share.
+struct Court {
+  Exhibits& exhibits;
+  Minutes& minutes;
+  const Rules& rules;
+  Beliefs& beliefs;
+  std::function<bool(double)> chance;  ///< true with this probability, unforeseeable
+  std::uint64_t now_ms = 0;
+};
+
 /// Hears the results of one unit, one after the other, on the papers that the database holds of it,
-/// and takes minutes. No I/O. Where `exhibits` lack something, the hearing stops and its minutes
-/// are void: it is held again, from the papers on, once that is known. Used once; the referenced
-/// objects must outlive it.
+/// and takes minutes. No I/O. How many owners have to agree is the policy's word, between what the
+/// manifest asks for and what it allows. An accepted unit that was reissued is judged again.
+/// Where `exhibits` lack something, the hearing stops and its minutes are void: it is held again,
+/// from the papers on, once that is known. Used once; the referenced objects must outlive it.
 class Hearing {
  public:
-  Hearing(Papers papers, Exhibits& exhibits, Minutes& minutes, std::uint64_t now_ms)
-      : papers_(std::move(papers)), exhibits_(exhibits), minutes_(minutes), now_ms_(now_ms) {}
+  Hearing(Papers papers, Court& court) : papers_(std::move(papers)), court_(court) {}
 
   /// A result that is known already, or that no longer matters, changes nothing. `submission` must
   /// outlive the minutes.
@@ -33,30 +47,51 @@ class Hearing {
     unsigned replicas_needed = 0;
     std::string artifact;
     std::string reason;
+    std::optional<double> risk;
   };
+  /// What was decided, and the policy's reasons for it.
+  struct Outcome {
+    Decision decision;
+    Weighing weighing;
+  };
+  Minutes& minutes() { return court_.minutes; }
   bool is_news() const;
-  void file();
-  void dismiss();
+  void file(Finding::Outcome outcome);
+  void dismiss(const std::string& why);
+
+  // hearing.cc: a unit that is open
   void deliberate();
+  std::optional<Outcome> conclude(const Policy& manifest);
+  Outcome decide_now(const std::vector<Agreement>& agreements, const Policy& manifest);
   std::vector<Opinion> opinions() const;
   std::vector<Agreement> compare_all();
   const Comparison* compare_pair(const FiledResult& a, const FiledResult& b);
   void prove(const Decision& decision);
   void prove(FiledResult& result);
   void note_flaw(FiledResult& result, const std::string& why);
-  void pronounce(const Decision& decision);
-  void accept(const Decision& decision);
+  void pronounce(const Outcome& outcome);
+  wire::Decision spoken(const Decision& decision) const;
+  void accept(const Outcome& outcome);
+  void judge(FiledResult& result, const std::string& judged);
   void judge_all(const std::vector<std::size_t>& agreed);
-  void note_late();
+  void wish_for_canary();
+
+  // reexamination.cc: one that has ended
+  const FiledResult* accepted_result() const;
   void compare_late();
   void late(const std::string& judged, const std::string& reason);
+  void answer_canary();
+  void reexamine();
+  void hold_to(const FiledResult& right, const Outcome& outcome);
+  void conclude_doubt(const Outcome& outcome);
+  bool equal(const FiledResult& a, const FiledResult& b) const;
+  void end_reissue(const std::string& state, const std::string& reason);
+
   void give_verdict(Ruled ruled);
   void tell(wire::EventKind kind, const std::string& owner, const std::string& message);
 
   Papers papers_;
-  Exhibits& exhibits_;
-  Minutes& minutes_;
-  const std::uint64_t now_ms_;
+  Court& court_;
   const Submission* now_ = nullptr;  ///< the one that is heard
   int flaws_ = 0;                    ///< noted since the opinions were looked at
   bool stopped_ = false;             ///< an exhibit is lacking

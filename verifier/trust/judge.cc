@@ -1,7 +1,10 @@
 #include "verifier/trust/judge.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
+#include "shared/crypto.h"
 #include "verifier/trust/docket.h"
 #include "verifier/trust/examination.h"
 #include "verifier/trust/hearing.h"
@@ -14,6 +17,12 @@ constexpr int kAttempts = 5;
 const Error& stopped() {
   static const Error error{Errc::kUnavailable, "the verifier stops"};
   return error;
+}
+
+/// Nobody may foresee who is tested.
+bool by_chance(double probability) {
+  constexpr double kSteps = 1U << 30U;
+  return static_cast<double>(random_below(1U << 30U)) < probability * kSteps;
 }
 
 template <class T>
@@ -114,31 +123,40 @@ void Judge::hold(Cases cases, const GoOn& go_on, Sitting& sitting) {
 Result<std::optional<Minutes>> Judge::hear(const Cases& cases) {
   std::vector<std::int64_t> units;
   std::vector<std::string> leases;
+  std::vector<std::string> owners;
   for (const Case* one : cases) {
+    owners.push_back(one->submission.lease.owner);
     units.push_back(one->submission.lease.unit);
     leases.push_back(one->submission.lease.lease);
   }
   sort_and_unify(units);
-  auto docket = Docket::open(connection_, std::move(units));
+  auto docket = Docket::open(connection_, std::move(units), options_.rules);
   if (!docket) return std::unexpected(docket.error());
   auto papers = docket->papers(leases);
   if (!papers) return std::unexpected(papers.error());
+  Beliefs beliefs(options_.rules.parameters);
+  if (auto ok = docket->beliefs(*papers, std::move(owners), beliefs); !ok) {
+    return std::unexpected(ok.error());
+  }
   Minutes minutes;
   minutes.lpips_network = evidence_.lpips_network();
-  const auto now_ms = unix_ms(clock_.now());
+  minutes.decided_by = options_.rules.text;
+  Court court{exhibits_, minutes, options_.rules, beliefs, by_chance, unix_ms(clock_.now())};
   std::map<std::int64_t, Hearing> hearings;
   for (const Case* one : cases) {
     const std::int64_t unit = one->submission.lease.unit;
     auto hearing = hearings.find(unit);
     if (hearing == hearings.end()) {
-      hearing =
-          hearings.try_emplace(unit, std::move((*papers)[unit]), exhibits_, minutes, now_ms).first;
+      hearing = hearings.try_emplace(unit, std::move((*papers)[unit]), court).first;
     }
     hearing->second.hear(one->submission);
   }
   if (exhibits_.lacks_something()) return std::nullopt;
   if (auto ok = docket->write(minutes); !ok) return std::unexpected(ok.error());
   if (auto ok = docket->commit(); !ok) return std::unexpected(ok.error());
+  for (const auto& [owner, reason] : docket->exclusions()) {
+    spdlog::warn("owner excluded owner={} reason=\"{}\"", owner, reason);
+  }
   return minutes;
 }
 

@@ -13,12 +13,14 @@
 #include "verifier/trust/exhibits.h"
 #include "verifier/trust/lease_record.h"
 #include "verifier/trust/minutes.h"
+#include "verifier/trust/rules.h"
 
 namespace worldshare::verifier {
 
 struct JudgeOptions {
   std::string dispatcher_public_key;
   std::uint64_t image_limit_bytes = 2ULL << 30;  ///< of one decoded image
+  Rules rules;
 };
 
 /// What became of some results.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Minutes {
   struct Result {
     const Submission* submission = nullptr;
     std::size_t position = 0;
+    Finding::Outcome outcome = Finding::Outcome::kVoid;
   };
   struct Comparison {
     std::int64_t unit = 0;
@@ -33,17 +35,35 @@ struct Minutes {
   struct Verdict {
     wire::VerdictT verdict;
     std::size_t position = 0;
+    std::optional<double> risk;  ///< that the leading picture is wrong, where the policy was asked
+  };
+  /// A further replica is wanted of an accepted unit.
+  struct Canary {
+    std::int64_t unit = 0;
+    std::size_t wanted = 0;  ///< opinions in all
+  };
+  /// How a reissue stands: a state of the table, and the opinions that it wants in all.
+  struct ReissueChange {
+    std::string state;
+    std::size_t wanted = 0;
+    std::string reason;
   };
 
   std::vector<Result> results;
   std::vector<Comparison> comparisons;
   std::string lpips_network;  ///< of their distances
   std::vector<Verdict> verdicts;
-  std::map<std::string, std::string> judged;    ///< lease → results.judged, where it is not pending
-  std::map<std::string, std::string> flaws;     ///< lease → why its artifact does not decode
-  std::vector<std::string> outputs;             ///< leases of accepted results
-  std::vector<std::string> credited;            ///< leases of agreed results
-  std::map<std::string, RecordChange> records;  ///< by owner
+  std::map<std::string, std::string> judged;  ///< lease → results.judged, where it is not pending
+  std::map<std::string, std::string> flaws;   ///< lease → why its artifact does not decode
+  std::vector<std::string> outputs;           ///< leases of accepted results
+  std::vector<std::string> replacements;      ///< likewise, in place of what was accepted before
+  std::vector<std::string> credited;          ///< leases of agreed results
+  std::vector<std::string> reversed;          ///< leases whose credit is taken back
+  std::vector<TrustEvent> trust;              ///< in their order
+  std::vector<Canary> canaries;
+  std::map<std::int64_t, ReissueChange> reissues;  ///< by reissue
+  std::string decided_by;                          ///< the policy
+  std::map<std::string, RecordChange> records;     ///< by owner
   std::vector<wire::EventT> events;
   std::size_t positions = 0;
 };

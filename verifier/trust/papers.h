@@ -8,6 +8,7 @@
 
 #include "shared/messages/messages.h"
 #include "verifier/consensus/agreement.h"
+#include "verifier/policy/event.h"
 #include "verifier/trust/examination.h"
 #include "verifier/trust/lease_record.h"
 
@@ -23,8 +24,26 @@ struct Submission {
 /// How a unit ended.
 struct Ending {
   bool accepted = false;
-  std::string lease;     ///< of the accepted result
-  std::string artifact;  ///< of the accepted result
+  std::string artifact;  ///< that is accepted
+};
+
+enum class ReissueKind : std::uint8_t { kCanary, kDoubt };
+
+/// An accepted unit of which the trust engine wants further replicas.
+struct Reissue {
+  std::int64_t id = 0;
+  ReissueKind kind = ReissueKind::kCanary;
+};
+
+/// Something that happened to an owner, as the policy counts it.
+struct TrustEvent {
+  std::string owner;
+  policy::EventKind kind = policy::EventKind::kChecked;
+  double ok = 0;
+  double bad = 0;
+  std::int64_t unit = 0;
+  std::string lease;
+  std::string reason;  ///< for people
 };
 
 /// A counted result of a unit.
@@ -34,7 +53,8 @@ struct FiledResult {
   bool claims_image = false;  ///< it was reported as rendered
   bool rendered = false;      ///< and its artifact is not known to be undecodable
   std::string artifact;
-  std::string error;  ///< for people, when not rendered
+  std::string error;               ///< for people, when not rendered
+  std::string judged = "pending";  ///< as in results.judged
 };
 
 /// What two leases' comparison showed, keyed by the smaller and the larger lease.
@@ -46,6 +66,8 @@ struct Papers {
   std::vector<FiledResult> results;  ///< in the order of their arrival
   std::vector<std::string> voids;    ///< leases whose results are void
   Comparisons comparisons;
+  unsigned replicas_wanted = 255;  ///< opinions that the dispatcher was asked for, in all
+  std::optional<Reissue> reissue;
 };
 
 }  // namespace worldshare::verifier

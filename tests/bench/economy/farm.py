@@ -44,6 +44,7 @@ class Farm:
         """Every agent belongs to an owner of its own. `statements`: PostgreSQL keeps account of them."""
         self.statements = statements
         self.root, self.binaries, self.agents, self.scene = root, binaries, agents, None
+        self.pair_after_commit = False
         self.folder = tempfile.mkdtemp(prefix="ws-economy-")
         os.chmod(self.folder, 0o711)
         self.running = []
@@ -160,11 +161,12 @@ http: {{address: 127.0.0.1, port: {port}, url_secret_file: {folder}/url-secret}}
 blobs: {{directory: {folder}/blobs}}
 nats: {{url: "{nats}", seed_file: {folder}/dispatcher.seed, streams_file: {root}/broker-config/streams.yaml}}
 postgres: {{conninfo: "{pg}", sql_directory: {root}/schemas/sql}}
-lease: {{sibling_hold_seconds: 0}}
+lease: {{sibling_hold_seconds: 0, pair_after_commit: {pair}}}
 log: {{level: warn}}
-""".format(port=port, folder=self.folder, nats=self.nats_url, root=self.root, pg=self.conninfo))
+""".format(port=port, folder=self.folder, nats=self.nats_url, root=self.root, pg=self.conninfo,
+           pair=str(self.pair_after_commit).lower()))
 
-    def start_verifier(self, workers):
+    def start_verifier(self, workers, policy="founding"):
         config = self.write("verifier.yaml", """
 http: {{port: {port}}}
 nats: {{url: "{nats}", seed_file: {folder}/verifier.seed}}
@@ -172,16 +174,17 @@ dispatcher: {{public_key: {key}}}
 blobs: {{directory: {folder}/blobs}}
 postgres: {{conninfo: "{pg}"}}
 workers: {workers}
+trust: {{policy: {policy}}}
 log: {{level: warn}}
 """.format(port=self.ports["verifier"], folder=self.folder, nats=self.nats_url, key=self.dispatcher_key,
-           pg=self.conninfo, workers=workers))
+           pg=self.conninfo, workers=workers, policy=policy))
         return self.spawn("verifier", [self.program("worldshare-verifier"), "--config", config])
 
-    def start_swarm(self, name, *flags):
+    def start_swarm(self, name, *flags, same_picture=True):
         out = open(self.path(name + ".json"), "wb")
         argv = [self.program("worldshare-swarm"), "--nats", self.nats_url, "--roster", self.path("roster.txt"),
-                "--agents", str(self.agents), "--assignments", self.path(name + ".assignments"), "--same-picture",
-                *[str(flag) for flag in flags]]
+                "--agents", str(self.agents), "--assignments", self.path(name + ".assignments"),
+                *(["--same-picture"] if same_picture else []), *[str(flag) for flag in flags]]
         log = open(os.path.join(self.logs, name + ".log"), "ab")
         process = subprocess.Popen(argv, stdout=out, stderr=log, cwd="/")
         self.running.append((process, signal.SIGTERM))
@@ -201,7 +204,7 @@ log: {{level: warn}}
             lines = [line.split() for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
         return [(int(time_us) / 1e6, int(frame)) for time_us, frame in lines]
 
-    def submit(self, url, first, last, title="null units", schedule=None):
+    def submit(self, url, first, last, title="null units", schedule=None, policy=None):
         if not self.scene:
             blend = smallest_blend()
             digest = hashlib.sha256(blend).hexdigest()
@@ -210,7 +213,8 @@ log: {{level: warn}}
                 raise SystemExit("economy: the scene is not taken: %s" % body)
             self.scene = {"sha256": digest, "size_bytes": len(blend), "name": "null.blend"}
         manifest = {"version": 1, "title": title, "scene": self.scene, "frames": {"first": first, "last": last},
-                    "output": {"width": 16, "height": 16, "format": "png"}, "policy": {"replicas": 2}, "schedule": schedule or {}}
+                    "output": {"width": 16, "height": 16, "format": "png"}, "policy": policy or {"replicas": 2},
+                    "schedule": schedule or {}}
         answer = self.fetch(url + "/v1/jobs", json.dumps(manifest).encode(), "POST",
                             {"Content-Type": "application/json"})
         if not answer or answer[0] != 201:

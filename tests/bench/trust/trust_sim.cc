@@ -27,6 +27,7 @@ struct Options {
   std::string file;
   std::string rule = "standard";
   std::vector<std::string> numbers;  ///< "key=value", over the policy's own
+  bool production = false;           ///< no audits, no halves, no trusted hardware
   Model model;
 };
 
@@ -48,6 +49,7 @@ Result<std::unique_ptr<trust_bench::Rule>> make_rule(const Options& options) {
   const auto found = policies->find(options.rule);
   if (found == policies->end()) return fail(Errc::kInvalid, "--rule: no policy " + options.rule);
   policy::JobCosts costs{.audit = options.model.audit_cost, .half = options.model.half_cost};
+  if (options.production) costs.auditable = costs.splittable = costs.trusted = false;
   policy::Parameters parameters = policy::for_job(found->second, policies->at("replicated"), costs);
   for (const std::string& number : options.numbers) {
     if (auto ok = overrule(number, parameters); !ok) return std::unexpected(ok.error());
@@ -102,6 +104,8 @@ int main(int argc, char** argv) {
   app.add_option("--policies", options.file, "policy.yaml")->required();
   app.add_option("--rule", options.rule, "a policy of the file, or p0, p1, p3, p4a");
   app.add_option("--set", options.numbers, "KEY=NUMBER of the policy");
+  app.add_flag("--production", options.production,
+               "what the verifier can carry out today: no audits, no halves, no trusted hardware");
   add_world(app, options.model);
   CLI11_PARSE(app, argc, argv);
   return simulate(options);

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/listing.h"
+#include "cli/server_options.h"
+#include "shared/clock.h"
+
+namespace worldshare::cli {
+namespace {
+
+struct VerdictOptions {
+  ServerOptions server;
+  std::uint64_t unit = 0;
+  bool json = false;
+};
+
+std::string table_of_results(const wire::UnitVerdictsT& unit) {
+  Listing results({"OWNER", "JUDGED", "SECONDS", "ARTIFACT", "ERROR"});
+  for (const auto& line : unit.replicas) {
+    results.add({line->owner, line->state, fmt::format("{:.1f}", line->render_seconds),
+                 line->artifact.substr(0, 12), line->error});
+  }
+  std::string out = results.text();
+  for (const auto& pair : unit.comparisons) {
+    out += fmt::format("{} and {} {} ({}", pair->a, pair->b, pair->agree ? "agree" : "differ",
+                       pair->method);
+    if (pair->method == "metrics") {
+      out += fmt::format(", PSNR {:.1f} dB, SSIM {:.4f}", pair->psnr_db, pair->ssim);
+    }
+    out += ")\n";
+  }
+  return out;
+}
+
+std::string text_of(const wire::UnitVerdictsT& unit) {
+  const auto now = unix_ms(SystemClock().now());
+  std::string out = fmt::format("unit {}, frame {} of job {}, is {}\n\n", unit.unit, unit.frame,
+                                unit.job, unit.state);
+  out += table_of_results(unit) + "\n";
+  for (const auto& line : unit.verdicts) {
+    out += fmt::format("{} ago, after {}: {}{}; {}\n", age(line->at_ms, now), line->owner,
+                       line->decision, line->counts ? "" : " (void)", line->reason);
+  }
+  if (!unit.verdicts.empty()) {
+    out += fmt::format("decided by the policy {}\n", unit.verdicts.back()->policy);
+  }
+  for (const auto& line : unit.reissues) {
+    out += fmt::format("{} ago it was given out again ({}): {}{}\n", age(line->made_ms, now),
+                       line->kind, line->state, line->reason.empty() ? "" : "; " + line->reason);
+  }
+  return out;
+}
+
+}  // namespace
+
+Run add_verdict(CLI::App& app) {
+  auto options = std::make_shared<VerdictOptions>();
+  auto* command = app.add_subcommand("verdict", "how a unit was decided, and on what evidence");
+  command->add_option("unit", options->unit, "its number, as `worldshare units` lists it")
+      ->required();
+  command->add_flag("--json", options->json, "as the API gives it");
+  options->server.add_to(*command);
+  return [options](std::stop_token stop) {
+    auto api = options->server.client(stop);
+    if (!api) return report_error(api.error(), stop);
+    const auto unit =
+        api->get<wire::UnitVerdicts>("/v1/units/" + std::to_string(options->unit) + "/verdicts");
+    if (!unit) return report_error(unit.error(), stop);
+    fmt::print("{}", options->json ? messages::to_json(*unit) + "\n" : text_of(*unit));
+    return kDone;
+  };
+}
+
+}  // namespace worldshare::cli

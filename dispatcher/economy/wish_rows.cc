@@ -1,0 +1,143 @@
+#include "dispatcher/economy/wish_rows.h"
+
+#include <map>
+
+#include "shared/messages/manifest.h"
+
+namespace worldshare::dispatcher {
+namespace {
+
+constexpr const char* kReissued = R"(
+  select u.id, u.job, u.frame, i.wanted
+    from reissues i join units u on u.id = i.unit join jobs j on j.id = u.job
+   where i.state = 'open' and u.state = 'accepted' and u.shard = ''
+     and j.state in ('queued', 'active', 'completed', 'failed') and not j.paused
+   order by i.id limit 1000)";
+
+constexpr const char* kTheirReplicas = R"(
+  select p.unit, p.lease, p.agent, p.owner, p.slot, p.state, r.outcome is not null and r.outcome <> 'void',
+         (extract(epoch from p.expires_at) * 1000)::bigint, (extract(epoch from p.leased_at) * 1000)::bigint
+    from replicas p left join results r on r.lease = p.lease
+   where p.unit = any($1) and p.state <> 'expired')";
+
+constexpr const char* kEndedJobs = R"(
+  select id, manifest::text, tenant, priority, (extract(epoch from created_at) * 1000)::bigint, frames_ordered
+    from jobs where id = any($1) and state in ('completed', 'failed'))";
+
+constexpr const char* kAnythingToDo = R"(
+  select exists (select from trust t join agents a on a.owner = t.owner
+                  where t.state <> 'active' and a.standing <> 'disabled')
+      or exists (select from trust t join replicas p on p.owner = t.owner
+                  where t.state <> 'active' and p.state = 'leased')
+      or exists (select from agents a join trust t on t.owner = a.owner
+                  where t.state = 'active' and a.standing = 'disabled'
+                    and a.standing_reason like 'its owner is excluded: %'))";
+
+constexpr const char* kEndTheirLeases = R"(
+  update replicas p set state = 'expired', ended_at = now() from trust t
+   where t.owner = p.owner and t.state <> 'active' and p.state = 'leased' returning p.lease)";
+
+constexpr const char* kDisable = R"(
+  update agents a set standing = 'disabled', standing_reason = 'its owner is excluded: ' || t.reason,
+         changed_at = clock_timestamp()
+    from trust t where t.owner = a.owner and t.state <> 'active' and a.standing <> 'disabled' returning a.id)";
+
+constexpr const char* kEnable = R"(
+  update agents a set standing = 'enabled', standing_reason = '', changed_at = clock_timestamp()
+    from trust t where t.owner = a.owner and t.state = 'active' and a.standing = 'disabled'
+     and a.standing_reason like 'its owner is excluded: %' returning a.id)";
+
+void add_their_replica(StoredUnit& unit, const pg::Rows& rows, int row) {
+  const bool counts = rows.boolean(row, 6);
+  const std::string_view state = rows.text(row, 5);
+  if (counts || state == "void") {
+    unit.reports.push_back({rows.str(row, 1), rows.str(row, 3), counts});
+  }
+  if (counts || state != "leased") return;
+  Lease lease;
+  lease.id = rows.str(row, 1);
+  lease.unit = unit.id;
+  lease.job = unit.job;
+  lease.agent = rows.str(row, 2);
+  lease.owner = rows.str(row, 3);
+  lease.slot = static_cast<std::uint32_t>(rows.integer(row, 4));
+  lease.expires_at = from_unix_ms(static_cast<std::uint64_t>(rows.integer(row, 7)));
+  lease.granted_at = from_unix_ms(static_cast<std::uint64_t>(rows.integer(row, 8)));
+  unit.leases.push_back(std::move(lease));
+}
+
+Result<> append(pg::Transaction& transaction, const char* sql, std::vector<std::string>& out) {
+  const auto rows = transaction.exec(sql);
+  if (!rows) return std::unexpected(rows.error());
+  for (int row = 0; row < rows->size(); ++row) out.push_back(rows->str(row, 0));
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<StoredUnit>> reissued_units(pg::Connection& pg) {
+  const auto rows = pg.exec(kReissued);
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<StoredUnit> out;
+  std::vector<std::int64_t> ids;
+  std::map<std::int64_t, std::size_t> places;
+  for (int row = 0; row < rows->size(); ++row) {
+    StoredUnit unit;
+    unit.id = rows->integer(row, 0);
+    unit.job = rows->str(row, 1);
+    unit.shard.frame = static_cast<std::int32_t>(rows->integer(row, 2));
+    unit.wanted = static_cast<std::uint32_t>(rows->integer(row, 3));
+    unit.reissued = true;
+    places[unit.id] = out.size();
+    ids.push_back(unit.id);
+    out.push_back(std::move(unit));
+  }
+  if (ids.empty()) return out;
+  const auto replicas = pg.exec(kTheirReplicas, {pg::array(ids)});
+  if (!replicas) return std::unexpected(replicas.error());
+  for (int row = 0; row < replicas->size(); ++row) {
+    add_their_replica(out[places.at(replicas->integer(row, 0))], *replicas, row);
+  }
+  return out;
+}
+
+Result<std::vector<Job>> ended_jobs(pg::Connection& pg, const std::vector<std::string>& ids) {
+  std::vector<Job> out;
+  if (ids.empty()) return out;
+  const auto rows = pg.exec(kEndedJobs, {pg::array(ids)});
+  if (!rows) return std::unexpected(rows.error());
+  for (int row = 0; row < rows->size(); ++row) {
+    auto manifest = messages::parse_manifest(rows->text(row, 1));
+    if (!manifest) {
+      return fail(Errc::kInternal,
+                  "stored manifest of job " + rows->str(row, 0) + ": " + manifest.error().message);
+    }
+    Job job;
+    job.id = rows->str(row, 0);
+    job.manifest = std::move(*manifest);
+    job.tenant = rows->str(row, 2);
+    job.priority = static_cast<std::uint32_t>(rows->integer(row, 3));
+    job.queued_at = from_unix_ms(static_cast<std::uint64_t>(rows->integer(row, 4)));
+    job.ordered = static_cast<std::uint32_t>(rows->integer(row, 5));
+    job.position = messages::frame_count(job.manifest);
+    out.push_back(std::move(job));
+  }
+  return out;
+}
+
+Result<Exclusions> apply_exclusions(Leadership& leadership, pg::Connection& pg) {
+  Exclusions out;
+  const auto work = pg.exec(kAnythingToDo);
+  if (!work) return std::unexpected(work.error());
+  if (!work->boolean(0, 0)) return out;
+  auto transaction = leadership.begin();
+  if (!transaction) return std::unexpected(transaction.error());
+  auto done = append(*transaction, kEndTheirLeases, out.leases);
+  if (done) done = append(*transaction, kDisable, out.agents);
+  if (done) done = append(*transaction, kEnable, out.agents);
+  if (done) done = transaction->commit();
+  if (!done) return std::unexpected(done.error());
+  return out;
+}
+
+}  // namespace worldshare::dispatcher

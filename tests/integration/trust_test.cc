@@ -1,0 +1,270 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/integration/verifier_bench.h"
+
+// What the trust engine believes, asks for, takes back and lets operators overrule.
+
+namespace worldshare::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using wire::Decision;
+
+class TrustTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    broker_ = NatsServer::start();
+    broker_->provision();
+    postgres_ = PostgresServer::start();
+  }
+  static void TearDownTestSuite() {
+    postgres_.reset();
+    broker_.reset();
+  }
+  void SetUp() override { bench_ = std::make_unique<VerifierBench>(*broker_, *postgres_); }
+  void TearDown() override { bench_.reset(); }
+
+  wire::VerdictT render(std::int64_t unit, const std::string& owner, const Bytes& artifact) {
+    const Lease lease = bench_->lease(unit, bench_->volunteer(owner));
+    bench_->render(lease, artifact);
+    return bench_->verdict(lease);
+  }
+
+  /// A unit that these owners render alike; the last one's verdict.
+  wire::VerdictT unit_of(const std::vector<std::string>& owners, const Bytes& artifact) {
+    const std::int64_t unit = bench_->unit(2, 9);
+    wire::VerdictT last;
+    for (const auto& owner : owners) last = render(unit, owner, artifact);
+    return last;
+  }
+
+  std::string query(const std::string& sql) { return bench_->query(sql); }
+  bool becomes(const std::string& sql, const std::string& value) {
+    const bool came = bench_->eventually([&] { return query(sql) == value; });
+    EXPECT_TRUE(came) << sql << " is " << query(sql);
+    return came;
+  }
+  std::string state(const std::string& owner) {
+    return query("select state from trust where owner = '" + owner + "'");
+  }
+  /// Why PostgreSQL refuses it; empty when it does not.
+  std::string refusal(const char* sql) {
+    auto connection = pg::Connection::open(bench_->config().postgres_conninfo);
+    const auto done = connection->exec(sql);
+    return done ? "" : done.error().message;
+  }
+
+  /// Founding policy, every unit with a canary. Two owners agree on a wrong picture, and one of
+  /// them misses a canary later. The unit with the wrong picture.
+  std::int64_t expose_one_of_a_colluding_pair() {
+    bench_->use_policy("founding", 0.5);
+    bench_->start_verifier(1);
+    const std::int64_t wrong = bench_->unit(2, 5);
+    render(wrong, "villain", picture(66));
+    EXPECT_EQ(render(wrong, "accomplice", picture(66)).decision, Decision::accepted);
+    const std::int64_t other = bench_->unit(2, 5);
+    render(other, "honest", picture(2));
+    EXPECT_EQ(render(other, "upright", picture(2)).decision, Decision::accepted);
+    EXPECT_EQ(render(other, "villain", picture(66)).decision, Decision::pending);
+    EXPECT_EQ(state("villain"), "banned");
+    becomes("select kind || ' ' || wanted from reissues where state = 'open' and unit = " +
+                std::to_string(wrong),
+            "doubt 3");
+    return wrong;
+  }
+
+  static std::unique_ptr<NatsServer> broker_;
+  static std::unique_ptr<PostgresServer> postgres_;
+  std::unique_ptr<VerifierBench> bench_;
+};
+
+std::unique_ptr<NatsServer> TrustTest::broker_;
+std::unique_ptr<PostgresServer> TrustTest::postgres_;
+
+const std::vector<std::string> kFour{"ann", "bob", "cyd", "dan"};
+
+TEST_F(TrustTest, StrangersConfirmEachOtherUntilTheyAreKnown) {
+  bench_->use_policy("replicated");
+  bench_->start_verifier(1);
+  const std::int64_t unit = bench_->unit(2, 5);
+  EXPECT_EQ(render(unit, "ann", picture(1)).decision, Decision::pending) << "two were asked for";
+  const auto second = render(unit, "bob", picture(1));
+  EXPECT_EQ(second.decision, Decision::more_replicas);
+  EXPECT_EQ(second.replicas_needed, 1);
+  EXPECT_THAT(second.reason, HasSubstr("the chance that the picture is wrong is put at"));
+  EXPECT_EQ(render(unit, "cyd", picture(1)).decision, Decision::more_replicas);
+  EXPECT_EQ(render(unit, "dan", picture(1)).decision, Decision::accepted);
+  EXPECT_EQ(query("select count(*) from trust where ok > 0.99 and bad = 0"), "4");
+  EXPECT_EQ(query("select count(*) from trust_events where kind = 'checked'"), "4");
+  EXPECT_EQ(
+      query("select policy || ' ' || (risk < 1e-4) from verdicts where decision = 'accepted'"),
+      "replicated true");
+  for (unsigned i = 2; i < 8; ++i) unit_of(kFour, picture(i));
+  EXPECT_EQ(unit_of({"ann", "bob"}, picture(9)).decision, Decision::accepted);
+  EXPECT_EQ(query("select vetted >= 3 from trust_prior"), "t");
+  EXPECT_EQ(query("select sum(amount_ms) from ledger"), "0");
+}
+
+TEST_F(TrustTest, WhoIsOutvotedTwiceIsExcludedAndHasNoOpinionAnyMore) {
+  bench_->use_policy("standard");
+  bench_->start_verifier(1);
+  for (unsigned i = 1; i < 9; ++i) unit_of(kFour, picture(i));
+  for (unsigned i = 20; i < 22; ++i) {
+    const std::int64_t unit = bench_->unit(2, 9);
+    render(unit, "eve", picture(100 + i));
+    for (const auto& owner : kFour) render(unit, owner, picture(i));
+  }
+  EXPECT_EQ(state("eve"), "banned");
+  EXPECT_THAT(query("select reason from trust where owner = 'eve'"), HasSubstr("count as bad"));
+  EXPECT_EQ(query("select count(*) from trust_events where owner = 'eve' and kind = 'banned'"),
+            "1");
+  EXPECT_EQ(query("select excluded from trust_prior"), "1");
+  const auto late = render(bench_->unit(2, 9), "eve", picture(30));
+  EXPECT_FALSE(late.counts);
+  EXPECT_EQ(late.decision, Decision::more_replicas);
+  EXPECT_THAT(late.reason, HasSubstr("its owner is excluded"));
+  EXPECT_THAT(query("select distinct policy from verdicts"), HasSubstr("hands out no audits"));
+  EXPECT_EQ(query("select count(*) from credit where owner = 'eve'"), "0");
+}
+
+TEST_F(TrustTest, ACanaryPaysTheHonestAndExcludesTheCheater) {
+  bench_->use_policy("founding", 0.5);
+  bench_->start_verifier(1);
+  const std::int64_t unit = bench_->unit(2, 5);
+  render(unit, "ann", picture(1));
+  render(unit, "bob", picture(1));
+  EXPECT_EQ(query("select kind || ' ' || wanted || ' ' || state from reissues"), "canary 3 open");
+  const auto answer = render(unit, "cyd", picture(1));
+  EXPECT_TRUE(answer.counts);
+  EXPECT_EQ(query("select state from reissues"), "confirmed");
+  EXPECT_EQ(query("select count(*) from credit where owner = 'cyd'"), "1");
+  const std::int64_t next = bench_->unit(2, 5);
+  render(next, "ann", picture(2));
+  render(next, "bob", picture(2));
+  const Lease lease = bench_->lease(next, bench_->volunteer("eve"));
+  bench_->render(lease, picture(3));
+  bench_->verdict(lease);
+  bench_->send(lease, bench_->rendered(lease, picture(3)), "once more");
+  EXPECT_EQ(state("eve"), "banned");
+  EXPECT_EQ(query("select canaries_missed from trust where owner = 'eve'"), "1");
+  EXPECT_EQ(query("select state from reissues order by id desc limit 1"), "missed");
+  EXPECT_EQ(query("select count(*) from outputs o join results r on r.artifact = o.artifact where "
+                  "r.owner = 'eve'"),
+            "0");
+  EXPECT_EQ(query("select count(*) from credit where owner = 'eve'"), "0");
+}
+
+TEST_F(TrustTest, WhatRestedOnAnExcludedOwnerIsOverturnedAndItsCreditTakenBack) {
+  const std::int64_t unit = expose_one_of_a_colluding_pair();
+  EXPECT_EQ(render(unit, "honest", picture(1)).decision, Decision::more_replicas);
+  EXPECT_EQ(query("select wanted from reissues where state = 'open' and kind = 'doubt'"), "4");
+  const auto last = render(unit, "upright", picture(1));
+  EXPECT_EQ(last.decision, Decision::overturned);
+  EXPECT_EQ(last.artifact, to_hex(sha256(picture(1))));
+  EXPECT_EQ(query("select artifact from outputs where unit = " + std::to_string(unit)),
+            last.artifact);
+  EXPECT_EQ(query("select state from reissues where kind = 'doubt'"), "overturned");
+  EXPECT_EQ(query("select count(*) from ledger where kind = 'reversed'"), "4");
+  EXPECT_EQ(query("select count(*) from credit where owner in ('villain', 'accomplice')"), "0");
+  EXPECT_EQ(query("select count(*) from credit where owner in ('honest', 'upright')"), "4");
+  EXPECT_EQ(query("select sum(amount_ms) from ledger"), "0");
+  EXPECT_EQ(query("select count(*) from verdicts where decision = 'accepted' and unit = " +
+                  std::to_string(unit)),
+            "1");
+  EXPECT_EQ(query("select judged from results where owner = 'accomplice'"), "rejected");
+}
+
+TEST_F(TrustTest, ADoubtThatOthersDispelChangesNothing) {
+  const std::int64_t unit = expose_one_of_a_colluding_pair();
+  const auto answer = render(unit, "honest", picture(66));
+  EXPECT_EQ(answer.decision, Decision::pending);
+  EXPECT_THAT(answer.reason, HasSubstr("confirmed"));
+  EXPECT_EQ(query("select state from reissues where kind = 'doubt'"), "confirmed");
+  EXPECT_EQ(query("select count(*) from ledger where kind = 'reversed'"), "0");
+  EXPECT_EQ(query("select count(*) from credit where owner = 'honest'"), "2");
+}
+
+TEST_F(TrustTest, AnOperatorReadmitsAndBansOnTheRecord) {
+  expose_one_of_a_colluding_pair();
+  bench_->execute(
+      "insert into overrules (owner, action, operator, reason) values ('villain', "
+      "'readmit', 'olga', 'a faulty disk, replaced')");
+  becomes("select state from trust where owner = 'villain'", "active");
+  EXPECT_EQ(query("select ok + bad + canaries_missed from trust where owner = 'villain'"), "0");
+  EXPECT_EQ(query("select reason from trust_events where kind = 'readmitted'"),
+            "operator olga: a faulty disk, replaced");
+  EXPECT_EQ(query("select state_before from overrules_done"), "banned");
+  bench_->execute(
+      "insert into overrules (owner, action, operator, reason) values ('villain', "
+      "'ban', 'olga', 'again')");
+  becomes("select state || ' ' || reason from trust where owner = 'villain'",
+          "banned operator olga: again");
+  EXPECT_EQ(query("select count(*) from overrules_done"), "2");
+}
+
+TEST_F(TrustTest, TheLedgerTakesOnlyWhatBalancesAndForgetsNothing) {
+  bench_->start_verifier(1);
+  unit_of({"ann", "bob"}, picture(1));
+  EXPECT_EQ(query("select count(*) || ' ' || sum(amount_ms) from ledger"), "4 0");
+  EXPECT_EQ(query("select sum(amount_ms) from ledger where account = 'owner'"), "25000");
+  EXPECT_THAT(
+      refusal("insert into ledger select lease, 'reversed', 'owner', owner, job, -amount_ms "
+              "from ledger where account = 'owner'"),
+      HasSubstr("does not sum up to zero"));
+  EXPECT_THAT(refusal("insert into ledger select lease, 'reversed', account, owner, job, amount_ms "
+                      "from ledger"),
+              HasSubstr("not of what was earned"));
+  EXPECT_THAT(refusal("update ledger set amount_ms = 0"), HasSubstr("only added to"));
+  EXPECT_THAT(refusal("delete from ledger"), HasSubstr("only added to"));
+  EXPECT_EQ(refusal("insert into ledger select lease, 'reversed', account, owner, job, -amount_ms "
+                    "from ledger"),
+            "");
+  EXPECT_EQ(query("select count(*) from credit"), "0");
+  EXPECT_NE(refusal("insert into ledger select lease, 'reversed', account, owner, job, amount_ms "
+                    "from ledger where kind = 'reversed'"),
+            "")
+      << "a result is reversed once";
+}
+
+TEST_F(TrustTest, StandingsAreTheSumOfTheirEventsWhoeverJudged) {
+  bench_->use_policy("replicated");
+  std::vector<Lease> all;
+  for (int i = 0; i < 40; ++i) {
+    const std::int64_t unit = bench_->unit(2, 9);
+    for (const auto& owner : kFour) {
+      all.push_back(bench_->lease(unit, bench_->volunteer(owner)));
+      bench_->render(all.back(), picture(1));
+    }
+  }
+  for (int i = 0; i < 3; ++i) bench_->start_verifier();
+  becomes("select count(published_at) from verdicts", "160");
+  EXPECT_EQ(query("select count(*) from verdicts where decision = 'accepted'"), "40");
+  EXPECT_EQ(query("select sum(amount_ms) from ledger"), "0");
+  EXPECT_EQ(query("select count(distinct (owner, unit)) - count(*) from trust_events"), "0");
+  for (const auto& owner : kFour) {
+    auto connection = pg::Connection::open(bench_->config().postgres_conninfo);
+    const auto events =
+        connection->exec("select ok from trust_events where owner = $1 order by id", {owner});
+    double ok = 0;
+    for (int row = 0; row < events->size(); ++row) ok = 0.995 * ok + events->real(row, 0);
+    const auto kept = connection->exec("select ok from trust where owner = $1", {owner});
+    EXPECT_NEAR(kept->real(0, 0), ok, 1e-9);
+  }
+}
+
+TEST_F(TrustTest, APolicyThatIsNotThereOrImpossibleStopsTheVerifier) {
+  auto config = bench_->config();
+  config.trust_policy = "lenient";
+  EXPECT_THAT(config.check().error().message, HasSubstr("trust.policy: there is no 'lenient'"));
+  config.trust_policy = "founding";
+  EXPECT_TRUE(config.check());
+  bench_->use_policy("founding", 1.5);
+  EXPECT_THAT(config.check().error().message, HasSubstr("trust.policies_file"));
+  EXPECT_THAT(config.check().error().message, HasSubstr("canaries.rate"));
+}
+
+}  // namespace
+}  // namespace worldshare::testing

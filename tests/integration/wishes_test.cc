@@ -1,0 +1,172 @@
+#include "tests/integration/dispatcher_fixture.h"
+
+// What the trust engine asks of the dispatcher in its tables, and what people can see of it.
+
+namespace worldshare::testing {
+namespace {
+
+constexpr const char* kOneReplica = R"(, "policy": {"replicas": 1, "max_replicas": 2})";
+
+class WishesTest : public DispatcherTest {
+ protected:
+  wire::AssignmentT assigned(FakeAgent& agent) {
+    agent.beat({0});
+    auto work = agent.next();
+    EXPECT_TRUE(work && work->body.AsAssignment() != nullptr);
+    return work && work->body.AsAssignment() != nullptr ? *work->body.AsAssignment()
+                                                        : wire::AssignmentT{};
+  }
+  std::string query(const std::string& sql) {
+    auto pg = pg::Connection::open(config_.postgres_conninfo);
+    const auto rows = pg->exec(sql.c_str());
+    EXPECT_TRUE(rows) << rows.error().message;
+    return rows && !rows->empty() ? rows->str(0, 0) : "";
+  }
+  /// As the verifier writes and says it.
+  void judged(const std::string& lease, wire::Decision decision, unsigned opinions) {
+    query(
+        "insert into results (lease, unit, owner, agent, outcome, judged) select lease, unit, "
+        "owner, agent, 'rendered', 'agreed' from replicas where lease = '" +
+        lease + "'");
+    verdict(lease, decision, opinions);
+  }
+  std::string unit_of(const std::string& lease) {
+    return query("select unit from replicas where lease = '" + lease + "'");
+  }
+  http::Response post(const std::string& path, const std::string& body) {
+    auto response = http::post(url_ + path, "application/json", body, options_);
+    EXPECT_TRUE(response) << response.error().message;
+    return response ? *response : http::Response{};
+  }
+  template <class Table>
+  typename Table::NativeTableType get(const std::string& path) {
+    const auto response = http::get(url_ + path, options_);
+    auto parsed = messages::parse_json<Table>(response ? response->body : "");
+    EXPECT_TRUE(parsed) << (response ? response->body : "no answer");
+    return parsed ? std::move(*parsed) : typename Table::NativeTableType{};
+  }
+};
+
+TEST_F(WishesTest, AReissuedUnitGoesToAnotherOwnerThoughItsJobHasEnded) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  const std::string job = submit(R"({"first": 1, "last": 1})", kOneReplica);
+  const auto work = assigned(one);
+  judged(work.lease, wire::Decision::accepted, 1);
+  ASSERT_TRUE(eventually([&] { return status(job).state == "completed"; }));
+  const std::string unit = unit_of(work.lease);
+  query("insert into reissues (unit, kind, wanted) values (" + unit + ", 'doubt', 2)");
+  one.beat({0});
+  const auto again = assigned(two);
+  EXPECT_EQ(again.frame, work.frame);
+  EXPECT_NE(again.lease, work.lease);
+  EXPECT_EQ(unit_of(again.lease), unit);
+  EXPECT_FALSE(one.next(500ms)) << "its owner has rendered it";
+  // A restart in between loses nothing.
+  stop();
+  start();
+  two.beat({});
+  const auto resent = two.next();
+  ASSERT_TRUE(resent && resent->body.AsAssignment() != nullptr);
+  EXPECT_EQ(resent->body.AsAssignment()->lease, again.lease);
+  query("update reissues set state = 'confirmed'");
+  judged(again.lease, wire::Decision::pending, 2);
+  EXPECT_TRUE(eventually([&] {
+    return query("select state from replicas where lease = '" + again.lease + "'") == "reported";
+  }));
+  EXPECT_EQ(status(job).state, "completed");
+  EXPECT_EQ(status(job).frames_accepted, 1U);
+  EXPECT_EQ(query("select state from units"), "accepted");
+}
+
+TEST_F(WishesTest, AnExcludedOwnersLeasesEndAndItGetsNoMoreUntilItIsReadmitted) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  submit(R"({"first": 1, "last": 1})", kOneReplica);
+  const auto work = assigned(one);
+  query(
+      "insert into trust (owner, state, reason, excluded_at) values ('anna', 'banned', "
+      "'it missed canaries', now())");
+  const auto order = one.next();
+  ASSERT_TRUE(order && order->body.AsStop() != nullptr);
+  EXPECT_EQ(order->body.AsStop()->lease, work.lease);
+  EXPECT_EQ(query("select state from replicas where lease = '" + work.lease + "'"), "expired");
+  EXPECT_EQ(query("select standing || ' ' || standing_reason from agents where owner = 'anna'"),
+            "disabled its owner is excluded: it missed canaries");
+  one.beat({0});
+  EXPECT_EQ(assigned(two).frame, work.frame) << "its unit goes to somebody else";
+  submit(R"({"first": 7, "last": 7})", kOneReplica);
+  one.beat({0});
+  EXPECT_FALSE(one.next(1000ms));
+  query("update trust set state = 'active', reason = ''");
+  one.beat({0});
+  const auto next = one.next();
+  ASSERT_TRUE(next && next->body.AsAssignment() != nullptr);
+  EXPECT_EQ(next->body.AsAssignment()->frame, 7);
+}
+
+TEST_F(WishesTest, TheSecondReplicaWaitsForTheFirstOnesResultWhereThatIsAskedFor) {
+  stop();
+  config_.economy.pair_after_commit = true;
+  start();
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  submit(R"({"first": 1, "last": 1})");
+  const auto work = assigned(one);
+  two.beat({0});
+  EXPECT_FALSE(two.next(1000ms));
+  EXPECT_EQ(query("select replicas_wanted from units"), "1");
+  wire::VerdictT more;
+  more.unit = std::stoull(unit_of(work.lease));
+  more.lease = work.lease;
+  more.decision = wire::Decision::more_replicas;
+  more.opinions = 1;
+  more.replicas_needed = 1;
+  auto verifier = broker_->connect(broker_->verifier());
+  ASSERT_TRUE(verifier->publish_stored("verdicts.x", messages::encode(more), "v1", "", 2000ms));
+  EXPECT_TRUE(two.next());
+}
+
+TEST_F(WishesTest, PeopleSeeWhyAndOperatorsOverruleOnTheRecord) {
+  FakeAgent one = agent("anna");
+  submit(R"({"first": 1, "last": 1})", kOneReplica);
+  const auto work = assigned(one);
+  judged(work.lease, wire::Decision::accepted, 1);
+  const std::string unit = unit_of(work.lease);
+  query("insert into verdicts (unit, lease, decision, reason, policy, risk) values (" + unit +
+        ", '" + work.lease + "', 'accepted', '4 renderings agree', 'replicated', 5e-5)");
+  query("insert into trust (owner, malice, ok) values ('anna', 0.02, 7)");
+  query("insert into trust_events (owner, kind, ok, unit, reason) values ('anna', 'checked', 1, " +
+        unit + ", 'others agreed with it')");
+  const auto verdicts = get<wire::UnitVerdicts>("/v1/units/" + unit + "/verdicts");
+  ASSERT_EQ(verdicts.verdicts.size(), 1U);
+  EXPECT_EQ(verdicts.verdicts[0]->policy, "replicated");
+  EXPECT_EQ(verdicts.verdicts[0]->owner, "anna");
+  ASSERT_EQ(verdicts.replicas.size(), 1U);
+  EXPECT_EQ(verdicts.replicas[0]->state, "agreed");
+  EXPECT_EQ(http::get(url_ + "/v1/units/9999/verdicts", options_)->status, 404U);
+  EXPECT_EQ(http::get(url_ + "/v1/units/x/verdicts", options_)->status, 400U);
+
+  auto trust = get<wire::OwnerTrust>("/v1/trust/anna");
+  EXPECT_EQ(trust.state, "active");
+  EXPECT_EQ(trust.ok, 7);
+  ASSERT_EQ(trust.events.size(), 1U);
+  EXPECT_EQ(trust.events[0]->reason, "others agreed with it");
+  EXPECT_EQ(http::get(url_ + "/v1/trust/nobody", options_)->status, 404U);
+  const std::string path = "/v1/trust/anna/overrule";
+  EXPECT_EQ(post(path, R"({"action": "ban", "operator": "olga"})").status, 400U);
+  EXPECT_EQ(post(path, R"({"operator": "olga", "reason": "x"})").status, 400U);
+  EXPECT_EQ(
+      post("/v1/trust/nobody/overrule", R"({"action": "ban", "operator": "olga", "reason": "x"})")
+          .status,
+      404U);
+  EXPECT_EQ(post(path, R"({"action": "ban", "operator": "olga", "reason": "x"})").status, 200U);
+  trust = get<wire::OwnerTrust>("/v1/trust/anna");
+  ASSERT_EQ(trust.overrules.size(), 1U);
+  EXPECT_EQ(trust.overrules[0]->action, "ban");
+  EXPECT_EQ(trust.overrules[0]->operator_, "olga");
+  EXPECT_EQ(trust.overrules[0]->state_before, "") << "the verifier has not carried it out";
+}
+
+}  // namespace
+}  // namespace worldshare::testing

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "shared/pg/connection.h"
+
+// Values of rows, as the arrays that unnest() takes.
+
+namespace worldshare::verifier {
+
+inline std::string number(double value) {
+  std::array<char, 32> buffer{};
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
+}
+
+/// "" stands for NULL: nullif(x, '').
+inline std::string optional(const std::optional<double>& value) {
+  return value ? number(*value) : "";
+}
+
+inline std::string flag(bool value) { return value ? "t" : "f"; }
+
+template <class Rows, class Get>
+pg::Param column(const Rows& rows, Get get) {
+  std::vector<std::decay_t<decltype(get(*rows.begin()))>> out;
+  out.reserve(rows.size());
+  for (const auto& row : rows) out.push_back(get(row));
+  return pg::array(out);
+}
+
+/// Runs a statement whose rows do not matter.
+inline Result<> run(pg::Transaction& transaction,
+                    const char* sql,
+                    std::initializer_list<pg::Param> params) {
+  if (auto rows = transaction.exec(sql, params); !rows) return std::unexpected(rows.error());
+  return {};
+}
+
+/// Of many verifiers one at a time judges a unit. Units lock by their positive ids, in the order in
+/// which they are given, ascending for all; services use negative keys.
+inline Result<> lock_units(pg::Transaction& transaction, const std::vector<std::int64_t>& units) {
+  return run(transaction, "select pg_advisory_xact_lock(id) from unnest($1::bigint[]) id",
+             {pg::array(units)});
+}
+
+}  // namespace worldshare::verifier
