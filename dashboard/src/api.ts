@@ -52,7 +52,8 @@ export function authorisation(): Record<string, string> {
 
 export async function problemOf(response: Response): Promise<ApiError> {
   const isProblem = response.headers.get("Content-Type")?.startsWith("application/problem+json");
-  const problem = isProblem ? ((await response.json()) as Problem) : undefined;
+  const text = isProblem ? await response.text() : ""; // an answer to HEAD has none
+  const problem = text ? (JSON.parse(text) as Problem) : undefined;
   return new ApiError(response.status, problem?.detail ?? `HTTP ${response.status}`, problem?.field);
 }
 

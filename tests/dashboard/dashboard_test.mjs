@@ -3,7 +3,7 @@
 //
 //   node dashboard_test.mjs WORLDSHARE_PROGRAM SCENE.blend OUTPUT_FOLDER
 import assert from "node:assert/strict";
-import { mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -138,13 +138,17 @@ async function refusals(browser, link) {
 }
 
 const state = mkdtempSync(join(tmpdir(), "ws-dashboard-"));
+chmodSync(state, 0o755); // a farm of root runs its database as another user
+process.on("exit", () => rmSync(state, { recursive: true, force: true }));
 mkdirSync(output, { recursive: true });
 const farm = await startFarm(program, state, ["--agents", "3", "--tamper", "1"]);
+let shown;
+const complaints = [];
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 try {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: "light" });
   const page = await context.newPage();
-  const complaints = [];
+  shown = page;
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.goto(farm.link);
@@ -163,8 +167,11 @@ try {
   assert.deepEqual(serious, [], "the console is quiet");
   await refusals(browser, farm.link);
   console.log("all checks passed");
+} catch (error) {
+  console.log(complaints.join("\n"));
+  await shown?.screenshot({ path: join(output, "failure.png"), fullPage: true });
+  throw error;
 } finally {
   await browser.close();
   await farm.stop();
-  rmSync(state, { recursive: true, force: true });
 }
