@@ -94,12 +94,13 @@ Run add_list(CLI::App& app, const char* name, const char* help, const std::strin
 }  // namespace
 
 Run add_jobs(CLI::App& app) {
-  return add_list<wire::JobList>(app, "jobs", "all jobs, unfinished ones first", "/v1/jobs");
+  return add_list<wire::JobList>(app, "jobs", "the newest thousand jobs, unfinished ones first",
+                                 "/v1/jobs?limit=1000");
 }
 
 Run add_nodes(CLI::App& app) {
   return add_list<wire::NodeList>(app, "nodes", "all agents, their work and their history",
-                                  "/v1/nodes");
+                                  "/v1/nodes?limit=1000");
 }
 
 Run add_queue(CLI::App& app) {
@@ -114,7 +115,7 @@ Run add_units(CLI::App& app) {
   command->add_flag("--json", options->json, "as the API gives it");
   options->server.add_to(*command);
   return [options](std::stop_token stop) {
-    return show<wire::UnitList>(*options, "/v1/jobs/" + options->job + "/units", stop);
+    return show<wire::UnitList>(*options, "/v1/jobs/" + options->job + "/units?limit=1000", stop);
   };
 }
 

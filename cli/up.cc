@@ -27,17 +27,25 @@ std::optional<pid_t> running_pid() {
   return pid;
 }
 
-int serve(unsigned agents, std::stop_token stop) {
+/// A link for the browser. What is behind '#' stays in it, and no log or proxy sees the token.
+std::string link(const Stack& stack) { return stack.url() + "/#token=" + stack.token(); }
+
+int serve(const StackOptions& options, std::stop_token stop) {
   if (running_pid())
     return report_error({Errc::kConflict, "a stack is up already; 'worldshare down' stops it"},
                         stop);
-  auto stack = Stack::start({.state = up_folder(), .agents = agents}, stop);
+  auto stack = Stack::start(options, stop);
   if (!stack) return report_error(stack.error(), stop);
   auto noted = write_file_atomically(up_folder() / "url", (*stack)->url() + "\n");
   if (noted) noted = write_file_atomically(up_folder() / "pid", std::to_string(::getpid()) + "\n");
   if (!noted) return report_error(noted.error(), stop);
-  fmt::print("up at {} with {} agents; state and logs in {}\n", (*stack)->url(), agents,
+  fmt::print("up at {} with {} agents; state and logs in {}\n", (*stack)->url(), options.agents,
              up_folder().string());
+  if ((*stack)->dashboard().empty()) {
+    fmt::print("no dashboard: './dev build dashboard' makes it (needs node)\n");
+  } else {
+    fmt::print("dashboard: {}\n", link(**stack));
+  }
   std::fflush(stdout);
   while (!stop.stop_requested()) sleep_unless_stopped(stop, 3600s);
   std::error_code ignored;
@@ -68,13 +76,18 @@ int down(std::stop_token stop) {
 }  // namespace
 
 Run add_up(CLI::App& app) {
-  auto agents = std::make_shared<unsigned>(3);
+  auto options = std::make_shared<StackOptions>();
   auto* command = app.add_subcommand(
       "up", "run an embedded stack in the foreground until Ctrl-C or 'worldshare down'");
-  command->add_option("--agents", *agents, "local agents, of different owners")
+  command->add_option("--agents", options->agents, "local agents, of different owners")
       ->check(CLI::Range(0, 16))
       ->capture_default_str();
-  return [agents](std::stop_token stop) { return serve(*agents, std::move(stop)); };
+  command->add_option("--tamper", options->tamper,
+                      "the n-th agent returns tampered pictures, to see it found out");
+  return [options](std::stop_token stop) {
+    options->state = up_folder();
+    return serve(*options, std::move(stop));
+  };
 }
 
 Run add_down(CLI::App& app) {

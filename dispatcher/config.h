@@ -30,6 +30,10 @@ struct Config {
   std::uint64_t scene_limit_plain_bytes = 64ULL << 30;  ///< uncompressed
   std::uint64_t artifact_limit_bytes = 512ULL << 20;
 
+  std::filesystem::path dashboard_directory;  ///< the built pages; empty: no dashboard
+  double gpu_hour_price = 0;  ///< what an hour costs elsewhere, for the cost saved; 0: not shown
+  std::string currency = "EUR";
+
   std::string nats_url = "nats://127.0.0.1:4222";
   std::filesystem::path nats_seed_file;  ///< also signs tickets
   std::string postgres_conninfo = "dbname=worldshare";

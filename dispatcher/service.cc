@@ -81,9 +81,14 @@ Result<> serve(const Config& config, std::stop_token stop) {
                                                                 std::to_string(config.http_port)
                                                           : config.http_public_url;
   const blobs::UrlSigner signer(*secret, base);
-  Api api({config, *token, *store, signer, **nats, clock, board});
+  auto dashboard = StaticFiles::open(config.dashboard_directory);
+  if (!dashboard) return std::unexpected(dashboard.error());
+  EventHub events(**nats);
+  Api api({config, *token, *store, signer, **nats, clock, board, events}, std::move(*dashboard));
   auto server = http::Server::open({.address = config.http_address, .port = config.http_port}, api);
   if (!server) return std::unexpected(server.error());
+  // Behind the server: what it still sends it must not outlive.
+  std::jthread events_thread([&events](std::stop_token ending) { events.run(ending); });
   RpcService rpc(config, **nats, std::move(*rpc_pg), *store, signer, clock);
   std::jthread rpc_thread([&rpc, stop] { rpc.run(stop); });
   spdlog::info("dispatcher serves http={}:{} agents_key={}", config.http_address, (*server)->port(),

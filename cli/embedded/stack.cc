@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <array>
 #include <cstdlib>
 
 #include "cli/embedded/postgres.h"
@@ -77,6 +76,8 @@ fs::path program_folder() {
 }
 
 fs::path default_state_root() {
+  if (const char* chosen = std::getenv("WORLDSHARE_STATE"); chosen != nullptr && *chosen != '\0')
+    return chosen;
   if (::geteuid() == 0) return "/var/lib/worldshare";
   if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0') {
     return fs::path(state) / "worldshare";
@@ -105,6 +106,13 @@ Result<std::unique_ptr<Stack>> Stack::start(const StackOptions& options, std::st
   if (auto ok = stack->start_services(stop); !ok) return std::unexpected(ok.error());
   if (auto ok = stack->start_agents(); !ok) return std::unexpected(ok.error());
   return stack;
+}
+
+fs::path Stack::dashboard() const {
+  for (const auto& folder : {data_ / "pages", data_ / "build/dashboard"}) {
+    if (fs::exists(folder / "index.html")) return folder;
+  }
+  return {};
 }
 
 ProcessOptions Stack::program(const std::string& name, const std::string& log) const {
@@ -196,6 +204,7 @@ Result<> Stack::write_dispatcher_config() {
       line("broker_pid_file", (state / "nats.pid").string()) + "  " +
       line("broker_monitor_url", "http://" + nats_monitor_) + "postgres:\n  " +
       line("conninfo", conninfo_) + "  " + line("sql_directory", (data_ / "schemas/sql").string()) +
+      "dashboard:\n  " + line("directory", dashboard().string()) +
       // On one machine a lost agent is noticed in seconds, and nobody can collude with a sibling.
       "lease:\n  initial_seconds: 60\n  extend_seconds: 60\n  sibling_hold_seconds: 0\n"
       "  pair_after_commit: false\n"

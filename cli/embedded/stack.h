@@ -31,6 +31,8 @@ class Stack {
 
   const std::string& url() const { return url_; }
   const std::string& token() const { return token_; }
+  /// The folder of the built pages; empty when they are not there.
+  std::filesystem::path dashboard() const;
   /// "volunteer-1", ...: the owner of the n-th agent (1-based).
   static std::string owner(unsigned agent);
   const Supervisor& supervisor() const { return supervisor_; }
@@ -63,7 +65,8 @@ class Stack {
 /// The folder of this program, where the others are.
 std::filesystem::path program_folder();
 
-/// /var/lib/worldshare for root, else $XDG_STATE_HOME/worldshare or ~/.local/state/worldshare.
+/// $WORLDSHARE_STATE, else /var/lib/worldshare for root, else $XDG_STATE_HOME/worldshare or
+/// ~/.local/state/worldshare.
 std::filesystem::path default_state_root();
 
 }  // namespace worldshare::cli

@@ -1,24 +1,56 @@
 #include "dispatcher/gateway/lists.h"
 
-#include <algorithm>
+#include "dispatcher/gateway/row_reader.h"
+#include "dispatcher/gateway/status.h"
+
+// Every list asks for one line more than it gives, which tells whether another page follows.
 
 namespace worldshare::dispatcher {
 namespace {
 
 constexpr const char* kJobs = R"(
-  select j.id, j.title, j.tenant, case when j.paused and j.state in ('queued', 'active') then 'paused' else j.state end,
-         j.priority, j.frames_total, j.frames_accepted, j.frames_failed,
+  with j as (
+    select *, state in ('queued', 'active') as live, (extract(epoch from created_at) * 1000000)::bigint as micros,
+           case when paused and state in ('queued', 'active') then 'paused' else state end as shown
+      from jobs where tenant = $1)
+  select j.id, j.title, j.tenant, j.shown, j.priority, j.frames_total, j.frames_accepted, j.frames_failed,
          (select count(*) from units u join replicas p on p.unit = u.id
            where u.job = j.id and u.state = 'open' and p.state = 'leased'),
-         (extract(epoch from j.created_at) * 1000)::bigint, (extract(epoch from j.deadline) * 1000)::bigint
-    from jobs j where j.tenant = $1
-   order by j.state in ('queued', 'active') desc, j.created_at desc limit $2)";
+         j.micros / 1000, (extract(epoch from j.deadline) * 1000)::bigint,
+         coalesce(j.manifest->'output'->>'format', 'png'), coalesce(j.manifest->'scene'->>'name', ''),
+         coalesce(o.artifact, ''), coalesce(o.size_bytes, 0), j.live::int, j.micros
+    from j left join lateral (
+      select artifact, size_bytes from outputs where job = j.id order by accepted_at desc, frame desc limit 1) o on true
+   where ($2 = '' or j.shown = $2) and ($3 = '' or position(lower($3) in lower(j.title)) > 0)
+     and ($4::int is null or (j.live::int, j.micros, j.id) < ($4::int, $5::bigint, $6))
+   order by j.live desc, j.micros desc, j.id desc limit $7)";
 
 constexpr const char* kUnits = R"(
   select u.id, u.frame, u.state, u.replicas_wanted, count(*) filter (where p.state = 'leased'),
-         count(*) filter (where p.state = 'reported'), count(*) filter (where p.state = 'expired'), coalesce(u.reason, ''), u.shard
+         count(*) filter (where p.state = 'reported'), count(*) filter (where p.state = 'expired'), coalesce(u.reason, ''),
+         u.shard, (u.state = 'accepted')::int
     from units u left join replicas p on p.unit = u.id
-   where u.job = $1 group by u.id order by u.state = 'accepted', u.frame, u.id limit $2)";
+   where u.job = $1 and ($2 = '' or u.state = $2)
+     and ($3::int is null or ((u.state = 'accepted')::int, u.frame, u.id) > ($3::int, $4::int, $5::bigint))
+   group by u.id order by u.state = 'accepted', u.frame, u.id limit $6)";
+
+constexpr const char* kFrames = R"(
+  select * from (
+    select u.frame,
+           case when o.unit is not null then 'accepted' when bool_or(u.state = 'failed') then 'failed'
+                when bool_or(u.state = 'cancelled') then 'cancelled'
+                when sum(c.leased + c.reported) > 0 then 'in_work' else 'queued' end as shown,
+           sum(c.leased)::bigint, sum(c.reported)::bigint, sum(c.agreed)::bigint, sum(c.rejected)::bigint,
+           coalesce(o.artifact, ''), coalesce(o.size_bytes, 0)
+      from units u left join outputs o on o.job = u.job and o.frame = u.frame
+      left join lateral (
+        select count(*) filter (where p.state = 'leased') leased, count(r.lease) reported,
+               count(*) filter (where r.judged = 'agreed') agreed,
+               count(*) filter (where r.judged in ('rejected', 'void')) rejected
+          from replicas p left join results r on r.lease = p.lease where p.unit = u.id) c on true
+     where u.job = $1 and u.state <> 'replaced' and ($3::int is null or u.frame > $3::int)
+     group by u.frame, o.unit, o.artifact, o.size_bytes) f
+   where $2 = '' or f.shown = $2 order by f.frame limit $4)";
 
 constexpr const char* kNodes = R"(
   select a.id, a.owner, case when c.revoked_at is null then a.standing else 'revoked' end, a.standing_reason,
@@ -35,118 +67,180 @@ constexpr const char* kNodes = R"(
              count(*) filter (where p.state = 'expired' and r.lease is null) expired,
              coalesce(sum(r.render_seconds) filter (where r.judged = 'agreed'), 0) seconds
         from replicas p left join results r on r.lease = p.lease where p.agent = a.id) h on true
-   order by a.online desc, a.owner, a.id limit $1)";
+   where ($1 = '' or a.owner = $1) and ($2::int is null or ((not a.online)::int, a.owner, a.id) > ($2::int, $3, $4))
+   order by a.online desc, a.owner, a.id limit $5)";
 
-std::vector<std::string> lines(std::string_view text) {
-  std::vector<std::string> out;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    out.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
+constexpr const char* kOwners = R"(
+  select o.id, (select count(*) from agents a where a.owner = o.id),
+         (select count(*) from agents a where a.owner = o.id and a.online),
+         coalesce(t.agreed, 0), coalesce(t.rejected, 0), coalesce(t.failed, 0),
+         (select coalesce(sum(amount), 0) from credit c where c.owner = o.id),
+         (select coalesce(sum(amount), 0) from credit c where c.owner = o.id and c.earned_at > now() - interval '1 day'),
+         (select (extract(epoch from max(a.last_seen_at)) * 1000)::bigint from agents a where a.owner = o.id),
+         (extract(epoch from o.created_at) * 1000)::bigint
+    from owners o left join trust t on t.owner = o.id
+   where $1::text is null or o.id > $1 order by o.id limit $2)";
+
+/// `lines` of the rows, one for each but the one too many; `next` is the cursor behind the last.
+template <class Line>
+void fill(const pg::Rows& rows,
+          const Page& page,
+          std::vector<std::unique_ptr<Line>>& lines,
+          std::string& next,
+          const std::function<std::vector<std::string>(RowReader&, Line&)>& read) {
+  for (int i = 0; i < rows.size() && i < page.limit; ++i) {
+    RowReader row(rows, i);
+    auto line = std::make_unique<Line>();
+    const auto keys = read(row, *line);
+    lines.push_back(std::move(line));
+    if (i + 1 == page.limit && rows.size() > page.limit) next = cursor_of(keys);
   }
-  return out;
 }
 
-/// Reads one row's columns in their order.
-class Reader {
- public:
-  Reader(const pg::Rows& rows, int row) : rows_(rows), row_(row) {}
-  std::string text() { return rows_.str(row_, column_++); }
-  std::vector<std::string> list() { return lines(rows_.text(row_, column_++)); }
-  bool boolean() { return rows_.boolean(row_, column_++); }
-  double real() { return rows_.real(row_, column_++); }
-  std::uint64_t number() { return static_cast<std::uint64_t>(rows_.integer(row_, column_++)); }
-  std::uint32_t count() { return static_cast<std::uint32_t>(number()); }
+std::vector<std::string> read_job(RowReader& row, wire::JobLineT& line, const UrlFor& url_for) {
+  line.id = row.text();
+  line.title = row.text();
+  line.tenant = row.text();
+  line.state = row.text();
+  line.priority = static_cast<std::uint8_t>(row.number());
+  line.frames = row.count();
+  line.frames_accepted = row.count();
+  line.frames_failed = row.count();
+  line.in_work = row.count();
+  line.submitted_ms = row.number();
+  line.deadline_ms = row.number();
+  line.format = row.text();
+  line.scene = row.text();
+  const std::string artifact = row.text();
+  const auto size = row.number();
+  if (!artifact.empty()) line.preview = url_for(artifact, size);
+  std::string live = row.text();
+  std::string micros = row.text();
+  return {std::move(live), std::move(micros), line.id};
+}
 
- private:
-  const pg::Rows& rows_;
-  int row_;
-  int column_ = 0;
-};
+std::vector<std::string> read_unit(RowReader& row, wire::UnitLineT& line) {
+  line.id = row.number();
+  line.frame = static_cast<std::int32_t>(row.integer());
+  line.state = row.text();
+  line.replicas_wanted = row.count();
+  line.leased = row.count();
+  line.reported = row.count();
+  line.expired = row.count();
+  line.reason = row.text();
+  line.shard = row.text();
+  return {row.text(), std::to_string(line.frame), std::to_string(line.id)};
+}
+
+std::vector<std::string> read_frame(RowReader& row, wire::FrameLineT& line, const UrlFor& url_for) {
+  line.frame = static_cast<std::int32_t>(row.integer());
+  line.state = row.text();
+  line.leased = row.count();
+  line.reported = row.count();
+  line.agreed = row.count();
+  line.rejected = row.count();
+  const std::string artifact = row.text();
+  line.size_bytes = row.number();
+  if (!artifact.empty()) line.url = url_for(artifact, line.size_bytes);
+  return {std::to_string(line.frame)};
+}
+
+std::vector<std::string> read_node(RowReader& row, wire::NodeLineT& line) {
+  line.agent = row.text();
+  line.owner = row.text();
+  line.standing = row.text();
+  line.reason = row.text();
+  line.labels = row.list();
+  line.online = row.boolean();
+  line.last_seen_ms = row.number();
+  line.version = row.text();
+  line.render_class = row.text();
+  line.blender = row.text();
+  line.engines = row.list();
+  line.features = row.list();
+  line.memory_bytes = row.number();
+  line.threads = row.count();
+  line.slots = row.count();
+  line.leased = row.count();
+  line.agreed = row.count();
+  line.rejected = row.count();
+  line.failed = row.count();
+  line.expired = row.count();
+  line.render_seconds = row.real();
+  return {line.online ? "0" : "1", line.owner, line.agent};
+}
+
+std::vector<std::string> read_owner(RowReader& row, wire::OwnerLineT& line) {
+  line.owner = row.text();
+  line.agents = row.count();
+  line.online = row.count();
+  line.agreed = row.number();
+  line.rejected = row.number();
+  line.failed = row.number();
+  line.credit = row.real();
+  line.credit_day = row.real();
+  line.last_seen_ms = row.number();
+  line.since_ms = row.number();
+  return {line.owner};
+}
 
 }  // namespace
 
-Result<wire::JobListT> job_list(pg::Connection& pg, const std::string& tenant, int limit) {
-  auto rows = pg.exec(kJobs, {tenant, limit});
+Result<wire::JobListT> job_list(pg::Connection& pg,
+                                const std::string& tenant,
+                                const JobFilter& filter,
+                                const Page& page,
+                                const UrlFor& url_for) {
+  auto rows = pg.exec(kJobs, {tenant, filter.state, filter.search, page.key(0), page.key(1),
+                              page.key(2), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::JobListT list;
-  for (int i = 0; i < rows->size(); ++i) {
-    Reader read(*rows, i);
-    auto line = std::make_unique<wire::JobLineT>();
-    line->id = read.text();
-    line->title = read.text();
-    line->tenant = read.text();
-    line->state = read.text();
-    line->priority = static_cast<std::uint8_t>(read.number());
-    line->frames = read.count();
-    line->frames_accepted = read.count();
-    line->frames_failed = read.count();
-    line->in_work = read.count();
-    line->submitted_ms = read.number();
-    line->deadline_ms = read.number();
-    list.jobs.push_back(std::move(line));
-  }
+  fill<wire::JobLineT>(*rows, page, list.jobs, list.next,
+                       [&](auto& row, auto& line) { return read_job(row, line, url_for); });
   return list;
 }
 
 Result<wire::UnitListT> unit_list(pg::Connection& pg,
                                   const std::string& tenant,
                                   const std::string& job,
-                                  int limit) {
-  auto known = pg.exec("select 1 from jobs where id = $1 and tenant = $2", {job, tenant});
-  if (!known) return std::unexpected(known.error());
-  if (known->empty())
-    return fail(Errc::kNotFound, "there is no job " + messages::clean_text(job, 64));
-  auto rows = pg.exec(kUnits, {job, limit});
+                                  const std::string& state,
+                                  const Page& page) {
+  if (auto ok = check_job(pg, tenant, job); !ok) return std::unexpected(ok.error());
+  auto rows = pg.exec(kUnits, {job, state, page.key(0), page.key(1), page.key(2), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::UnitListT list;
-  for (int i = 0; i < rows->size(); ++i) {
-    Reader read(*rows, i);
-    auto line = std::make_unique<wire::UnitLineT>();
-    line->id = read.number();
-    line->frame = static_cast<std::int32_t>(read.number());
-    line->state = read.text();
-    line->replicas_wanted = read.count();
-    line->leased = read.count();
-    line->reported = read.count();
-    line->expired = read.count();
-    line->reason = read.text();
-    line->shard = read.text();
-    list.units.push_back(std::move(line));
-  }
+  fill<wire::UnitLineT>(*rows, page, list.units, list.next, read_unit);
   return list;
 }
 
-Result<wire::NodeListT> node_list(pg::Connection& pg, int limit) {
-  auto rows = pg.exec(kNodes, {limit});
+Result<wire::FrameListT> frame_list(pg::Connection& pg,
+                                    const std::string& tenant,
+                                    const std::string& job,
+                                    const std::string& state,
+                                    const Page& page,
+                                    const UrlFor& url_for) {
+  if (auto ok = check_job(pg, tenant, job); !ok) return std::unexpected(ok.error());
+  auto rows = pg.exec(kFrames, {job, state, page.key(0), page.limit + 1});
+  if (!rows) return std::unexpected(rows.error());
+  wire::FrameListT list;
+  fill<wire::FrameLineT>(*rows, page, list.frames, list.next,
+                         [&](auto& row, auto& line) { return read_frame(row, line, url_for); });
+  return list;
+}
+
+Result<wire::NodeListT> node_list(pg::Connection& pg, const std::string& owner, const Page& page) {
+  auto rows = pg.exec(kNodes, {owner, page.key(0), page.key(1), page.key(2), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::NodeListT list;
-  for (int i = 0; i < rows->size(); ++i) {
-    Reader read(*rows, i);
-    auto line = std::make_unique<wire::NodeLineT>();
-    line->agent = read.text();
-    line->owner = read.text();
-    line->standing = read.text();
-    line->reason = read.text();
-    line->labels = read.list();
-    line->online = read.boolean();
-    line->last_seen_ms = read.number();
-    line->version = read.text();
-    line->render_class = read.text();
-    line->blender = read.text();
-    line->engines = read.list();
-    line->features = read.list();
-    line->memory_bytes = read.number();
-    line->threads = read.count();
-    line->slots = read.count();
-    line->leased = read.count();
-    line->agreed = read.count();
-    line->rejected = read.count();
-    line->failed = read.count();
-    line->expired = read.count();
-    line->render_seconds = read.real();
-    list.nodes.push_back(std::move(line));
-  }
+  fill<wire::NodeLineT>(*rows, page, list.nodes, list.next, read_node);
+  return list;
+}
+
+Result<wire::OwnerListT> owner_list(pg::Connection& pg, const Page& page) {
+  auto rows = pg.exec(kOwners, {page.key(0), page.limit + 1});
+  if (!rows) return std::unexpected(rows.error());
+  wire::OwnerListT list;
+  fill<wire::OwnerLineT>(*rows, page, list.owners, list.next, read_owner);
   return list;
 }
 

@@ -10,7 +10,7 @@
 namespace worldshare::dispatcher {
 
 /// An RFC 9457 problem document. A detail that begins "field: " names the field of bad input.
-http::Reply problem(unsigned status, const std::string& title, const std::string& detail);
+http::Reply problem(unsigned status, const std::string& detail);
 /// The same for an error, with the status that fits it.
 http::Reply problem(const Error& error);
 
@@ -29,8 +29,7 @@ class BlobSink final : public http::BodySink {
     return {201, "application/json", "{}", {}, {}};
   }
   http::Reply on_error(const Error& error) override {
-    return error.code == Errc::kInvalid ? problem(413, "Content Too Large", error.message)
-                                        : problem(error);
+    return error.code == Errc::kInvalid ? problem(413, error.message) : problem(error);
   }
 
  private:

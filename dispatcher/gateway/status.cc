@@ -1,7 +1,6 @@
 #include "dispatcher/gateway/status.h"
 
-#include <algorithm>
-
+#include "dispatcher/gateway/row_reader.h"
 #include "shared/messages/manifest.h"
 
 namespace worldshare::dispatcher {
@@ -11,10 +10,12 @@ constexpr const char* kJob = R"(
   select j.title, case when j.paused and j.state in ('queued', 'active') then 'paused' else j.state end, j.frames_total, j.frames_accepted, j.frames_failed, j.replicas,
          coalesce(extract(epoch from coalesce(j.finished_at, now()) - coalesce(j.started_at, j.created_at)), 0),
          (select count(*) from results r join units u on u.id = r.unit where u.job = j.id),
-         (select u.reason from units u where u.job = j.id and u.state = 'failed' order by u.frame limit 1)
+         (select u.reason from units u where u.job = j.id and u.state = 'failed' order by u.frame limit 1),
+         (extract(epoch from j.created_at) * 1000)::bigint, (extract(epoch from j.finished_at) * 1000)::bigint,
+         (extract(epoch from j.deadline) * 1000)::bigint, j.priority, j.manifest::text
     from jobs j where j.id = $1 and j.tenant = $2)";
 
-constexpr const char* kOwners = R"(
+constexpr const char* kOwnerShares = R"(
   select p.owner, count(*) filter (where p.state = 'leased'), count(*) filter (where r.judged = 'agreed'),
          count(*) filter (where r.judged in ('rejected', 'void')), count(*) filter (where r.judged = 'failed'),
          coalesce(sum(c.amount), 0)
@@ -25,12 +26,14 @@ constexpr const char* kOwners = R"(
 constexpr const char* kFrame = R"(
   select case when o.unit is not null then 'accepted'
               when bool_or(u.state = 'failed') or (a.state = 'failed' and not bool_or(u.state = 'open')) then 'failed'
-              when bool_or(u.state = 'cancelled') then 'cancelled' else 'queued' end,
+              when bool_or(u.state = 'cancelled') then 'cancelled'
+              when bool_or(exists (select 1 from replicas p where p.unit = u.id and p.state in ('leased', 'reported')))
+              then 'in_work' else 'queued' end,
          coalesce(o.artifact, ''), coalesce(o.size_bytes, 0),
          case when max(u.parts) = 1 then coalesce(max(v.reason), max(u.reason), '')
               else coalesce(max(u.reason) filter (where u.state = 'failed'), nullif(a.error, ''),
                             format('%s of %s parts are verified', count(*) filter (where u.state = 'accepted'), max(u.parts)))
-         end
+         end, bool_and(v.unit is not null)
     from units u left join outputs o on o.job = u.job and o.frame = u.frame
     left join assemblies a on a.job = u.job and a.frame = u.frame
     left join verdicts v on v.unit = u.id and v.decision in ('accepted', 'failed')
@@ -39,7 +42,9 @@ constexpr const char* kFrame = R"(
 
 constexpr const char* kReplicas = R"(
   select p.lease, p.owner, p.agent, coalesce(nullif(r.judged, 'pending'), p.state), coalesce(r.render_seconds, 0),
-         coalesce(r.artifact, ''), coalesce(r.error, ''), coalesce(r.log_tail, '')
+         coalesce(r.artifact, ''), coalesce(r.error, ''), coalesce(r.log_tail, ''),
+         (extract(epoch from p.leased_at) * 1000)::bigint, (extract(epoch from r.received_at) * 1000)::bigint,
+         coalesce(r.size_bytes, 0), r.outcome = 'rendered' and r.judged in ('agreed', 'rejected')
     from units u join replicas p on p.unit = u.id left join results r on r.lease = p.lease
    where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by p.leased_at, p.lease)";
 
@@ -49,92 +54,80 @@ constexpr const char* kComparisons = R"(
     join results a on a.lease = c.lease_a join results b on b.lease = c.lease_b
    where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by c.compared_at, a.owner, b.owner)";
 
-std::uint32_t count(const pg::Rows& rows, int row, int column) {
-  return static_cast<std::uint32_t>(rows.integer(row, column));
+std::string no_job(const std::string& job) {
+  return "there is no job " + messages::clean_text(job, 64);
 }
 
-}  // namespace
+/// What the manifest says of the job.
+Result<> describe(const std::string& json, wire::JobStatusT& status) {
+  const auto manifest = messages::parse_manifest(json);
+  if (!manifest) return std::unexpected(manifest.error());
+  status.first = *manifest->frames->first;
+  status.last = *manifest->frames->last;
+  status.step = manifest->frames->step;
+  status.width = manifest->output->width;
+  status.height = manifest->output->height;
+  status.format = wire::EnumNameImageFormat(manifest->output->format);
+  status.engine = wire::EnumNameEngine(manifest->requirements->engine);
+  status.scene = manifest->scene->name;
+  status.scene_sha256 = manifest->scene->sha256;
+  return {};
+}
 
-Result<wire::JobStatusT> job_status(pg::Connection& pg,
-                                    const std::string& tenant,
-                                    const std::string& job) {
-  auto rows = pg.exec(kJob, {job, tenant});
-  if (!rows) return std::unexpected(rows.error());
-  if (rows->empty())
-    return fail(Errc::kNotFound, "there is no job " + messages::clean_text(job, 64));
-  wire::JobStatusT status;
-  status.id = job;
-  status.title = rows->str(0, 0);
-  status.state = rows->str(0, 1);
-  status.frames = count(*rows, 0, 2);
-  status.frames_accepted = count(*rows, 0, 3);
-  status.frames_failed = count(*rows, 0, 4);
-  status.replicas_wanted = status.frames * count(*rows, 0, 5);
-  status.elapsed_seconds = rows->real(0, 6);
-  status.replicas_reported = count(*rows, 0, 7);
-  status.error = rows->str(0, 8);
-  auto owners = pg.exec(kOwners, {job});
+Result<> add_owners(pg::Connection& pg, wire::JobStatusT& status) {
+  auto owners = pg.exec(kOwnerShares, {status.id});
   if (!owners) return std::unexpected(owners.error());
   double agreed = 0;
   double judged = 0;
   for (int i = 0; i < owners->size(); ++i) {
+    RowReader row(*owners, i);
     auto share = std::make_unique<wire::OwnerShareT>();
-    share->owner = owners->str(i, 0);
-    share->leased = count(*owners, i, 1);
-    share->agreed = count(*owners, i, 2);
-    share->rejected = count(*owners, i, 3);
-    share->failed = count(*owners, i, 4);
-    share->credit = owners->real(i, 5);
+    share->owner = row.text();
+    share->leased = row.count();
+    share->agreed = row.count();
+    share->rejected = row.count();
+    share->failed = row.count();
+    share->credit = row.real();
     status.replicas_in_work += share->leased;
     agreed += share->agreed;
     judged += share->agreed + share->rejected + share->failed;
     status.owners.push_back(std::move(share));
   }
   status.consensus_rate = judged > 0 ? agreed / judged : 0;
-  return status;
+  return {};
 }
 
-Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
-                                        const std::string& tenant,
-                                        const std::string& job,
-                                        std::int32_t frame) {
-  auto jobs =
-      pg.exec("select manifest::text from jobs where id = $1 and tenant = $2", {job, tenant});
-  if (!jobs) return std::unexpected(jobs.error());
-  if (jobs->empty())
-    return fail(Errc::kNotFound, "there is no job " + messages::clean_text(job, 64));
-  const auto manifest = messages::parse_manifest(jobs->text(0, 0));
-  if (!manifest) return std::unexpected(manifest.error());
-  const auto& range = *manifest->frames;
-  if (frame < *range.first || frame > *range.last || (frame - *range.first) % range.step != 0) {
-    return fail(Errc::kNotFound, "frame " + std::to_string(frame) + " is not part of this job");
-  }
-  wire::FrameStatusT status;
-  status.job = job;
-  status.frame = frame;
-  status.state = "waiting";
-  auto units = pg.exec(kFrame, {job, frame});
-  if (!units) return std::unexpected(units.error());
-  if (units->empty()) return status;
-  status.state = units->str(0, 0);
-  status.artifact = units->str(0, 1);
-  status.size_bytes = static_cast<std::uint64_t>(units->integer(0, 2));
-  status.reason = units->str(0, 3);
-  auto replicas = pg.exec(kReplicas, {job, frame});
+Result<> add_replicas(pg::Connection& pg,
+                      bool final,
+                      const UrlFor& url_for,
+                      wire::FrameStatusT& status) {
+  auto replicas = pg.exec(kReplicas, {status.job, status.frame});
   if (!replicas) return std::unexpected(replicas.error());
   for (int i = 0; i < replicas->size(); ++i) {
+    RowReader row(*replicas, i);
     auto replica = std::make_unique<wire::ReplicaStatusT>();
-    replica->lease = replicas->str(i, 0);
-    replica->owner = replicas->str(i, 1);
-    replica->agent = replicas->str(i, 2);
-    replica->state = replicas->str(i, 3);
-    replica->render_seconds = replicas->real(i, 4);
-    replica->artifact = replicas->str(i, 5);
-    replica->error = replicas->str(i, 6);
-    replica->log_tail = replicas->str(i, 7);
+    replica->lease = row.text();
+    replica->owner = row.text();
+    replica->agent = row.text();
+    replica->state = row.text();
+    replica->render_seconds = row.real();
+    replica->artifact = row.text();
+    replica->error = row.text();
+    replica->log_tail = row.text();
+    replica->leased_ms = row.number();
+    replica->reported_ms = row.number();
+    const auto size = row.number();
+    const bool judged = row.boolean();
+    if (final && judged && !replica->artifact.empty())
+      replica->url = url_for(replica->artifact, size);
+    replica->chosen = !status.artifact.empty() && replica->artifact == status.artifact;
     status.replicas.push_back(std::move(replica));
   }
-  auto comparisons = pg.exec(kComparisons, {job, frame});
+  return {};
+}
+
+Result<> add_comparisons(pg::Connection& pg, wire::FrameStatusT& status) {
+  auto comparisons = pg.exec(kComparisons, {status.job, status.frame});
   if (!comparisons) return std::unexpected(comparisons.error());
   for (int i = 0; i < comparisons->size(); ++i) {
     auto comparison = std::make_unique<wire::ComparisonStatusT>();
@@ -147,6 +140,84 @@ Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
     if (!comparisons->is_null(i, 6)) comparison->lpips = comparisons->real(i, 6);
     status.comparisons.push_back(std::move(comparison));
   }
+  return {};
+}
+
+/// The manifest of a job of the tenant's; kNotFound.
+Result<wire::ManifestT> manifest_of(pg::Connection& pg,
+                                    const std::string& tenant,
+                                    const std::string& job) {
+  auto rows =
+      pg.exec("select manifest::text from jobs where id = $1 and tenant = $2", {job, tenant});
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->empty()) return fail(Errc::kNotFound, no_job(job));
+  return messages::parse_manifest(rows->text(0, 0));
+}
+
+}  // namespace
+
+Result<> check_job(pg::Connection& pg, const std::string& tenant, const std::string& job) {
+  auto known = pg.exec("select 1 from jobs where id = $1 and tenant = $2", {job, tenant});
+  if (!known) return std::unexpected(known.error());
+  if (known->empty()) return fail(Errc::kNotFound, no_job(job));
+  return {};
+}
+
+Result<wire::JobStatusT> job_status(pg::Connection& pg,
+                                    const std::string& tenant,
+                                    const std::string& job) {
+  auto rows = pg.exec(kJob, {job, tenant});
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->empty()) return fail(Errc::kNotFound, no_job(job));
+  RowReader row(*rows, 0);
+  wire::JobStatusT status;
+  status.id = job;
+  status.title = row.text();
+  status.state = row.text();
+  status.frames = row.count();
+  status.frames_accepted = row.count();
+  status.frames_failed = row.count();
+  status.replicas_wanted = status.frames * row.count();
+  status.elapsed_seconds = row.real();
+  status.replicas_reported = row.count();
+  status.error = row.text();
+  status.submitted_ms = row.number();
+  status.finished_ms = row.number();
+  status.deadline_ms = row.number();
+  status.priority = static_cast<std::uint8_t>(row.number());
+  if (auto ok = describe(row.text(), status); !ok) return std::unexpected(ok.error());
+  if (auto ok = add_owners(pg, status); !ok) return std::unexpected(ok.error());
+  return status;
+}
+
+Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
+                                        const std::string& tenant,
+                                        const std::string& job,
+                                        std::int32_t frame,
+                                        const UrlFor& url_for) {
+  const auto manifest = manifest_of(pg, tenant, job);
+  if (!manifest) return std::unexpected(manifest.error());
+  const auto& range = *manifest->frames;
+  if (frame < *range.first || frame > *range.last || (frame - *range.first) % range.step != 0) {
+    return fail(Errc::kNotFound, "frame " + std::to_string(frame) + " is not part of this job");
+  }
+  wire::FrameStatusT status;
+  status.job = job;
+  status.frame = frame;
+  status.state = "waiting";
+  status.format = wire::EnumNameImageFormat(manifest->output->format);
+  auto units = pg.exec(kFrame, {job, frame});
+  if (!units) return std::unexpected(units.error());
+  if (units->empty()) return status;
+  RowReader row(*units, 0);
+  status.state = row.text();
+  status.artifact = row.text();
+  status.size_bytes = row.number();
+  status.reason = row.text();
+  const bool final = row.boolean();
+  if (status.state == "accepted") status.url = url_for(status.artifact, status.size_bytes);
+  if (auto ok = add_replicas(pg, final, url_for, status); !ok) return std::unexpected(ok.error());
+  if (auto ok = add_comparisons(pg, status); !ok) return std::unexpected(ok.error());
   return status;
 }
 

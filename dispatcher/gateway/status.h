@@ -2,13 +2,14 @@
 
 #include <string>
 
-#include "dispatcher/config.h"
-#include "shared/blobs/signed_url.h"
-#include "shared/clock.h"
+#include "dispatcher/gateway/lists.h"
 #include "shared/messages/messages.h"
 #include "shared/pg/connection.h"
 
 namespace worldshare::dispatcher {
+
+/// kNotFound for an unknown id or another tenant's job.
+Result<> check_job(pg::Connection& pg, const std::string& tenant, const std::string& job);
 
 /// How a job stands. kNotFound for an unknown id or another tenant's job.
 Result<wire::JobStatusT> job_status(pg::Connection& pg,
@@ -16,10 +17,13 @@ Result<wire::JobStatusT> job_status(pg::Connection& pg,
                                     const std::string& job);
 
 /// How a frame of a job stands, with its replicas, comparisons and, once accepted, its artifact.
+/// The pictures of its replicas have URLs once a final verdict is there, if they were judged:
+/// nobody sees a picture before the trust engine did.
 Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
                                         const std::string& tenant,
                                         const std::string& job,
-                                        std::int32_t frame);
+                                        std::int32_t frame,
+                                        const UrlFor& url_for);
 
 /// Whether an artist may read this blob: a scene or an accepted output of the tenant's jobs.
 Result<bool> is_readable(pg::Connection& pg, const std::string& tenant, const std::string& sha256);

@@ -1,8 +1,7 @@
-#include "dispatcher/gateway/trust_views.h"
-
 #include <algorithm>
 #include <charconv>
 
+#include "dispatcher/gateway/handlers.h"
 #include "dispatcher/gateway/replies.h"
 
 namespace worldshare::dispatcher {
@@ -222,28 +221,29 @@ Result<wire::OwnerTrustT> overrule(pg::Connection& pg,
   return owner_trust(pg, owner);
 }
 
-template <class Table>
-http::Reply reply_with(const Result<Table>& table) {
+/// What `view` makes of the path's one name.
+template <class View>
+http::Reply show(Gateway& gateway, const Call& call, View view) {
+  auto pg = gateway.pool.borrow();
+  if (!pg) return problem(pg.error());
+  const auto table = view(**pg, call.path.at(0));
   return table ? json(200, *table) : problem(table.error());
 }
 
 }  // namespace
 
-std::optional<http::Reply> on_trust(ConnectionPool& pool,
-                                    const http::Request& request,
-                                    const std::vector<std::string>& parts) {
-  if (parts.size() < 3 || parts[0] != "v1") return std::nullopt;
-  const bool get = request.method == "GET" || request.method == "HEAD";
-  const bool owner = get && parts.size() == 3 && parts[1] == "trust";
-  const bool order = request.method == "POST" && parts.size() == 4 && parts[1] == "trust" &&
-                     parts[3] == "overrule";
-  const bool unit = get && parts.size() == 4 && parts[1] == "units" && parts[3] == "verdicts";
-  if (!owner && !order && !unit) return std::nullopt;
-  auto pg = pool.borrow();
-  if (!pg) return problem(pg.error());
-  if (unit) return reply_with(unit_verdicts(**pg, parts[2]));
-  if (order) return reply_with(overrule(**pg, parts[2], request.body));
-  return reply_with(owner_trust(**pg, parts[2]));
+http::Reply get_owner_trust(Gateway& gateway, const Call& call) {
+  return show(gateway, call, owner_trust);
+}
+
+http::Reply overrule_owner(Gateway& gateway, const Call& call) {
+  return show(gateway, call, [&](pg::Connection& pg, const std::string& owner) {
+    return overrule(pg, owner, call.request.body);
+  });
+}
+
+http::Reply get_unit_verdicts(Gateway& gateway, const Call& call) {
+  return show(gateway, call, unit_verdicts);
 }
 
 }  // namespace worldshare::dispatcher

@@ -212,9 +212,12 @@ Result<Call> prepare(const std::string& url, const ClientOptions& options, bhttp
   return call;
 }
 
-/// The "detail" of a problem document, else the start of the body.
+/// The "detail" of a problem document (RFC 9457), else the start of the body.
 std::string problem_text(const Response& response) {
-  const auto key = response.body.find("\"detail\":");
+  const auto type = response.headers.find("content-type");
+  const bool problem =
+      type != response.headers.end() && type->second.starts_with("application/problem+json");
+  const auto key = problem ? response.body.find("\"detail\":") : std::string::npos;
   if (key == std::string::npos) return response.body.substr(0, 300);
   const auto begin = response.body.find('"', key + 9);
   std::string text;

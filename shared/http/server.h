@@ -4,11 +4,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "shared/bytes.h"
+#include "shared/http/out_stream.h"
 #include "shared/result.h"
 
 namespace worldshare::http {
@@ -21,12 +23,20 @@ struct Request {
   std::string body;                            ///< empty when a BodySink takes it
 };
 
+/// Bytes of a file, from `offset` on.
+struct FilePart {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
 struct Reply {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::string file;  ///< when set, this file is the body
   std::map<std::string, std::string> headers;
+  std::optional<FilePart> part{};               ///< of the file; nothing: all of it
+  std::shared_ptr<OutStream> stream = nullptr;  ///< when set, the body is what comes out of it
 };
 
 /// Takes a request's body as it arrives, so that a large upload needs no memory.

@@ -3,6 +3,7 @@
 #include <flatbuffers/idl.h>
 
 #include "api_bfbs_generated.h"
+#include "event_bfbs_generated.h"
 #include "manifest_bfbs_generated.h"
 
 namespace worldshare::messages {
@@ -24,13 +25,19 @@ std::size_t utf8_length(std::string_view text) {
   return overlong || outside ? 0 : length;
 }
 
+/// The embedded schema that describes a table.
+ByteView schema_of(std::string_view root) {
+  if (root == wire::Manifest::GetFullyQualifiedName())
+    return {wire::ManifestBinarySchema::data(), wire::ManifestBinarySchema::size()};
+  if (root == wire::Event::GetFullyQualifiedName())
+    return {wire::EventBinarySchema::data(), wire::EventBinarySchema::size()};
+  return {wire::JobStatusBinarySchema::data(), wire::JobStatusBinarySchema::size()};
+}
+
 bool load_schema(flatbuffers::Parser& parser, std::string_view root) {
-  const bool manifest = root == wire::Manifest::GetFullyQualifiedName();
-  const auto* data =
-      manifest ? wire::ManifestBinarySchema::data() : wire::JobStatusBinarySchema::data();
-  const auto size =
-      manifest ? wire::ManifestBinarySchema::size() : wire::JobStatusBinarySchema::size();
-  return parser.Deserialize(data, size) && parser.SetRootType(std::string(root).c_str());
+  const ByteView schema = schema_of(root);
+  return parser.Deserialize(schema.data(), schema.size()) &&
+         parser.SetRootType(std::string(root).c_str());
 }
 
 flatbuffers::IDLOptions json_options() {

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+
+#include "dispatcher/board.h"
+#include "dispatcher/config.h"
+#include "dispatcher/gateway/connection_pool.h"
+#include "dispatcher/gateway/event_hub.h"
+#include "dispatcher/intake/intake.h"
+#include "shared/blobs/signed_url.h"
+#include "shared/blobs/store.h"
+#include "shared/clock.h"
+#include "shared/http/server.h"
+#include "shared/nats/connection.h"
+
+namespace worldshare::dispatcher {
+
+/// What the handlers of the API work with. Thread-safe.
+struct Gateway {
+  struct Parts {
+    const Config& config;
+    std::string token;  ///< empty: nobody is asked
+    blobs::Store store;
+    const blobs::UrlSigner& signer;
+    nats::Connection& nats;
+    const Clock& clock;
+    Board& board;
+    EventHub& events;
+  };
+  explicit Gateway(Parts with)
+      : parts(std::move(with)),
+        pool(parts.config.postgres_conninfo),
+        intake(parts.config, parts.store, parts.nats) {}
+
+  Parts parts;
+  ConnectionPool pool;
+  Intake intake;
+};
+
+inline constexpr const char* kTenant = "local";
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "dispatcher/gateway/routes.h"
+
+// The operations of schemas/openapi.yaml, one function each.
+
+namespace worldshare::dispatcher {
+
+// service_calls.cc
+http::Reply get_health(Gateway& gateway, const Call& call);
+http::Reply get_metrics_text(Gateway& gateway, const Call& call);
+http::Reply get_queue(Gateway& gateway, const Call& call);
+http::Reply get_figures(Gateway& gateway, const Call& call);
+
+// event_streams.cc
+http::Reply stream_events(Gateway& gateway, const Call& call);
+http::Reply stream_job_events(Gateway& gateway, const Call& call);
+
+// job_calls.cc
+http::Reply list_jobs(Gateway& gateway, const Call& call);
+http::Reply submit_job(Gateway& gateway, const Call& call);
+http::Reply get_job(Gateway& gateway, const Call& call);
+http::Reply control_job_now(Gateway& gateway, const Call& call);
+http::Reply list_units(Gateway& gateway, const Call& call);
+http::Reply list_frames(Gateway& gateway, const Call& call);
+http::Reply get_frame(Gateway& gateway, const Call& call);
+http::Reply list_nodes(Gateway& gateway, const Call& call);
+http::Reply control_node_now(Gateway& gateway, const Call& call);
+http::Reply list_owners(Gateway& gateway, const Call& call);
+
+// trust_views.cc
+http::Reply get_owner_trust(Gateway& gateway, const Call& call);
+http::Reply overrule_owner(Gateway& gateway, const Call& call);
+http::Reply get_unit_verdicts(Gateway& gateway, const Call& call);
+
+// blob_calls.cc
+http::Reply get_blob(Gateway& gateway, const Call& call);
+http::HeadDecision put_blob(Gateway& gateway, const Call& call);
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "shared/pg/connection.h"
+
+namespace worldshare::dispatcher {
+
+/// Reads one row's columns in their order.
+class RowReader {
+ public:
+  RowReader(const pg::Rows& rows, int row) : rows_(rows), row_(row) {}
+  std::string text() { return rows_.str(row_, column_++); }
+  /// Lines of a text, as array_to_string(..., E'\n') makes them.
+  std::vector<std::string> list() {
+    std::vector<std::string> out;
+    const std::string_view lines = rows_.text(row_, column_++);
+    for (std::size_t begin = 0; begin < lines.size();) {
+      const auto end = std::min(lines.find('\n', begin), lines.size());
+      out.emplace_back(lines.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return out;
+  }
+  bool boolean() { return rows_.boolean(row_, column_++); }
+  double real() { return rows_.real(row_, column_++); }
+  std::int64_t integer() { return rows_.integer(row_, column_++); }
+  std::uint64_t number() { return static_cast<std::uint64_t>(integer()); }
+  std::uint32_t count() { return static_cast<std::uint32_t>(integer()); }
+
+ private:
+  const pg::Rows& rows_;
+  int row_;
+  int column_ = 0;
+};
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,58 @@
+#include <charconv>
+
+#include "dispatcher/gateway/figures.h"
+#include "dispatcher/gateway/handlers.h"
+#include "dispatcher/gateway/lists.h"
+#include "dispatcher/gateway/metrics_text.h"
+#include "dispatcher/gateway/replies.h"
+
+namespace worldshare::dispatcher {
+namespace {
+
+constexpr int kMostHours = 24 * 31;
+
+}  // namespace
+
+http::Reply get_health(Gateway& gateway, const Call&) {
+  const auto& parts = gateway.parts;
+  wire::HealthT health;
+  health.version = WORLDSHARE_VERSION;
+  health.leader = parts.board.leads();
+  health.nats = parts.nats.connected() ? "connected" : "not connected";
+  auto pg = gateway.pool.borrow();
+  const bool postgres = pg && (**pg).exec("select 1");
+  health.postgres = postgres ? "connected" : "not connected";
+  const bool ok = postgres && parts.nats.connected();
+  health.status = ok ? "ok" : "degraded";
+  http::Reply reply = json(ok ? 200 : 503, health);
+  reply.headers["Cache-Control"] = "no-store";
+  return reply;
+}
+
+http::Reply get_metrics_text(Gateway& gateway, const Call&) {
+  return {200, "text/plain; version=0.0.4", metrics_text(gateway.parts.board.read()), {}, {}};
+}
+
+http::Reply get_queue(Gateway& gateway, const Call&) {
+  return json(200, queue_status(gateway.parts.board.read()));
+}
+
+http::Reply get_figures(Gateway& gateway, const Call& call) {
+  int hours = 24;
+  if (const auto field = call.query.find("hours"); field != call.query.end()) {
+    const auto& text = field->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), hours);
+    if (error != std::errc() || end != text.data() + text.size() || hours < 1 || hours > kMostHours)
+      return problem(400, "hours: must be 1 to " + std::to_string(kMostHours));
+  }
+  auto pg = gateway.pool.borrow();
+  if (!pg) return problem(pg.error());
+  auto figures = figures_of(**pg, hours);
+  if (!figures) return problem(figures.error());
+  figures->gpu_hour_price = gateway.parts.config.gpu_hour_price;
+  figures->cost_saved = figures->render_hours * figures->gpu_hour_price;
+  figures->currency = gateway.parts.config.currency;
+  return json(200, *figures);
+}
+
+}  // namespace worldshare::dispatcher

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include "shared/http/server.h"
+
+namespace worldshare::http {
+
+/// One connection's life at the server: requests in turn until either side closes. Its socket's
+/// executor is a strand.
+class Session {
+ public:
+  Session(boost::asio::ip::tcp::socket socket, Handler& handler, const ServerOptions& options)
+      : stream_(std::move(socket)), handler_(handler), options_(options) {}
+
+  boost::asio::awaitable<void> run();
+
+ private:
+  using HeadParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+  using Flag = boost::asio::awaitable<bool>;  ///< whether the connection stays open
+
+  void restart_timer() { stream_.expires_after(std::chrono::seconds(options_.idle_seconds)); }
+  Flag serve_one();
+  Flag decide(HeadParser& head, Request request);
+  Flag send_continue();
+  Flag with_body(
+      HeadParser& head, Request request, std::size_t limit, bool keep_alive, bool is_head);
+  Flag with_sink(HeadParser& head, BodySink& sink, bool keep_alive);
+  Flag write(Reply reply, bool keep_alive, bool is_head);
+  Flag write_text(Reply reply, bool keep_alive, bool is_head);
+  Flag write_file(const Reply& reply, bool keep_alive, bool is_head);
+  Flag write_stream(Reply reply);
+
+  boost::beast::tcp_stream stream_;
+  boost::beast::flat_buffer buffer_;
+  Handler& handler_;
+  const ServerOptions& options_;
+};
+
+}  // namespace worldshare::http
