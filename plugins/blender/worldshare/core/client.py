@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import json
 import os
-import ssl
 import urllib.parse
 
 CHUNK_BYTES = 256 << 10
@@ -52,6 +51,7 @@ class Client:
 
     def _connect(self):
         if self._parts.scheme == "https":
+            import ssl  # not in every build of Blender, and not needed for a farm at home
             return http.client.HTTPSConnection(self._parts.hostname, self._parts.port, timeout=self._seconds,
                                                context=ssl.create_default_context())
         return http.client.HTTPConnection(self._parts.hostname, self._parts.port, timeout=self._seconds)

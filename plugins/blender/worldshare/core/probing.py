@@ -14,15 +14,15 @@ class Run(threading.Thread):
         super().__init__(name="worldshare-estimate", daemon=True)
         self._scene, self._blend, self._folder, self._frames = scene, blend, folder, frames
         self._work, self._tools, self._correction, self._emit = work, tools, correction, emit
-        self._stop = threading.Event()
+        self._halt = threading.Event()
 
     def cancel(self):
-        self._stop.set()
+        self._halt.set()
 
     def run(self):
         found, error = None, ""
         try:
-            probed = submission.run_probe(self._tools, self._blend, self._folder, self._frames, self._stop.is_set)
+            probed = submission.run_probe(self._tools, self._blend, self._folder, self._frames, self._halt.is_set)
             found = estimate.estimate(probed, *self._work, self._tools["threads"], self._correction)
         except Cancelled:
             error = "cancelled"

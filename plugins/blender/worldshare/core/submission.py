@@ -39,11 +39,11 @@ class Run(threading.Thread):
     def __init__(self, submission, client, tools, emit):
         super().__init__(name="worldshare-submit", daemon=True)
         self._submission, self._client, self._tools, self._emit = dict(submission), client, tools, emit
-        self._stop = threading.Event()
+        self._halt = threading.Event()
         self.key = submission["key"]
 
     def cancel(self):
-        self._stop.set()
+        self._halt.set()
 
     def run(self):
         try:
@@ -81,7 +81,7 @@ class Run(threading.Thread):
         entry = self._submission
         answer = os.path.join(entry["folder"], "description.json")
         command = self._blender(entry["copy"], "pack.py", entry["packed"], answer)
-        description = child.run_for_json(command, answer, self._log("pack"), self._stop.is_set, PACK_SECONDS)
+        description = child.run_for_json(command, answer, self._log("pack"), self._halt.is_set, PACK_SECONDS)
         manifest.check_problems(description)
         os.remove(entry["copy"])
         self._tell(description=description, progress=1.0)
@@ -90,7 +90,7 @@ class Run(threading.Thread):
         self._stage("estimating", "a few small renders tell how long a frame takes")
         entry = self._submission
         try:
-            probes = run_probe(self._tools, entry["packed"], entry["folder"], entry["plan"]["frames"], self._stop.is_set)
+            probes = run_probe(self._tools, entry["packed"], entry["folder"], entry["plan"]["frames"], self._halt.is_set)
         except child.ChildError as error:
             # A job without an estimate is a good job; the farm learns from its first frames.
             self._tell(seconds=[0.0, 0.0], text="not estimated: %s" % error)
@@ -103,7 +103,7 @@ class Run(threading.Thread):
         self._stage("hashing", "computing the scene's name from its content")
         path = self._submission["packed"]
         size = os.path.getsize(path)
-        sha256, size = hash_file(path, lambda done: self._progress(done, size), self._stop.is_set)
+        sha256, size = hash_file(path, lambda done: self._progress(done, size), self._halt.is_set)
         self._tell(sha256=sha256, size_bytes=size)
 
     def _progress(self, done, size):
@@ -125,16 +125,16 @@ class Run(threading.Thread):
                 return
             self._tell(text="uploading %s" % estimate.bytes_text(size))
             client.upload(entry["packed"], entry["sha256"], size,
-                          lambda done: self._progress(done, size), self._stop.is_set)
+                          lambda done: self._progress(done, size), self._halt.is_set)
 
-        patiently(attempt, self._stop, self._waiting)
+        patiently(attempt, self._halt, self._waiting)
 
     def _submit(self):
         self._stage("submitting", "handing in the manifest")
         entry = self._submission
         made = manifest_of(entry)
-        created = patiently(lambda: self._client.submit(made, "addon-" + self.key), self._stop, self._waiting)
-        if self._stop.is_set():  # the wish to cancel and the server's answer met on their way
+        created = patiently(lambda: self._client.submit(made, "addon-" + self.key), self._halt, self._waiting)
+        if self._halt.is_set():  # the wish to cancel and the server's answer met on their way
             self._client.control(created["id"], "cancel")
             raise Cancelled()
         self._tell(state="done", progress=1.0, text="accepted", job=created["id"], manifest=made)

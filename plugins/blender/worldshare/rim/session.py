@@ -211,6 +211,7 @@ class Session:
     def cancel(self, key):
         if key in self.runs:
             self.runs[key].cancel()
+            self.book.submission(key)["text"] = "cancelling"
 
     def discard(self, key):
         entry = self.book.submission(key)
