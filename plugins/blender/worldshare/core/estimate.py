@@ -4,29 +4,32 @@ import math
 
 # Two-sided 90 % quantiles of Student's t, by degrees of freedom.
 T90 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 1.860}
-# A frame that was never rendered is known to this factor at best: what the probes cannot see (their size, the samples'
-# spread). Measured, see docs/benchmarks.md.
-LEAST_SPREAD = 1.15
+# A frame that was never rendered is not known better than this, however well the probes agree. See docs/benchmarks.md.
+LEAST_SPREAD = 0.15
 HISTORY_LENGTH = 50
 
 
 def fit(probes):
-    """(fixed, k, relative spread of the residuals) by least squares. `probes`: dicts of pixels, samples, seconds."""
-    work = [probe["pixels"] * probe["samples"] for probe in probes]
-    seconds = [probe["seconds"] for probe in probes]
-    n, mean_x, mean_y = len(probes), sum(work) / len(probes), sum(seconds) / len(probes)
-    spread = sum((x - mean_x) ** 2 for x in work)
-    k = sum((x - mean_x) * (y - mean_y) for x, y in zip(work, seconds)) / spread if spread > 0 else 0.0
+    """(fixed, k, relative spread of k) by least squares; what a machine adds to a time is a share of it, so each probe
+    weighs by one over its seconds squared. `probes`: dicts of pixels, samples, seconds."""
+    points = [(probe["pixels"] * probe["samples"], max(probe["seconds"], 1e-4)) for probe in probes]
+    weights = [1 / y ** 2 for _, y in points]
+    total = sum(weights)
+    mean_x = sum(w * x for w, (x, _) in zip(weights, points)) / total
+    mean_y = sum(w * y for w, (_, y) in zip(weights, points)) / total
+    spread = sum(w * (x - mean_x) ** 2 for w, (x, _) in zip(weights, points))
+    k = sum(w * (x - mean_x) * (y - mean_y) for w, (x, y) in zip(weights, points)) / spread if spread > 0 else 0.0
     if k <= 0:  # too quick to measure: all of it counts as work
         return 0.0, mean_y / max(mean_x, 1.0), 1.0
     fixed = mean_y - k * mean_x
     if fixed < 0:  # a line through the origin then
-        fixed, k = 0.0, sum(x * y for x, y in zip(work, seconds)) / sum(x * x for x in work)
-    if n < 3:
+        fixed = 0.0
+        k = sum(w * x * y for w, (x, y) in zip(weights, points)) / sum(w * x * x for w, (x, _) in zip(weights, points))
+    free = len(points) - 2
+    if free < 1:
         return fixed, k, 0.5
-    residual = math.sqrt(sum((y - fixed - k * x) ** 2 for x, y in zip(work, seconds)) / (n - 2))
-    error_of_k = residual / math.sqrt(spread)
-    return fixed, k, error_of_k / k * T90.get(n - 2, 1.8)
+    residual = sum(w * (y - fixed - k * x) ** 2 for w, (x, y) in zip(weights, points)) / free
+    return fixed, k, math.sqrt(residual / spread) / k * T90.get(free, 1.8)
 
 
 def estimate(probed, pixels, samples, threads, correction=1.0):
@@ -37,11 +40,11 @@ def estimate(probed, pixels, samples, threads, correction=1.0):
     probes = probed["probes"]
     fixed, k, spread = fit(probes)
     seconds = (fixed + k * pixels * samples / max(1, threads)) * correction
-    factor = max(LEAST_SPREAD, 1.0 + spread)
+    spread = max(LEAST_SPREAD, spread)
     return {
         "seconds": seconds,
-        "low": seconds / factor,
-        "high": seconds * factor,
+        "low": seconds * max(0.1, 1 - spread),
+        "high": seconds * (1 + spread),
         "fixed_seconds": (fixed + probed["load_seconds"]) * correction,
         "threads": threads,
         "memory_bytes": max(probe["memory_bytes"] for probe in probes),

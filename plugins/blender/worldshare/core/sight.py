@@ -2,7 +2,7 @@
 
 Built from a sample of each mesh's polygons, so that it costs the same for a thousand polygons and for a million: of n
 polygons k are taken and each grows by sqrt(n / k) around its centre, which keeps the covered area (Cook, Halstead, Planck,
-Ryu: Stochastic simplification of aggregate detail, 2007).
+Ryu: Stochastic simplification of aggregate detail, 2007), and a half more, so that the samples close up to a surface again.
 
 Vectors are sequences of three numbers. Rays are cast by whatever cast(origin, direction) is given: it answers the
 hit's point, or None.
@@ -13,6 +13,7 @@ import math
 VIEW_COLUMNS, VIEW_ROWS = 24, 14
 HEMISPHERE_RAYS = 64
 LIFT = 0.02
+CLOSING = 1.5
 
 
 def shares(sizes, budget, least=6):
@@ -22,9 +23,10 @@ def shares(sizes, budget, least=6):
 
 
 def grown(corners, factor):
-    """The polygon `factor` times as large, around its centre."""
+    """The polygon with sides `factor` times as long, and so much more that neighbours overlap."""
     if factor <= 1.0:
         return corners
+    factor *= CLOSING
     n = len(corners)
     centre = [sum(corner[axis] for corner in corners) / n for axis in range(3)]
     return [tuple(centre[axis] + (corner[axis] - centre[axis]) * factor for axis in range(3)) for corner in corners]

@@ -75,6 +75,7 @@ class Instances:
         self.count, self.vertices, self.faces, self.triangles = 0, 0, 0, 0
         self.volumes, self.complete = 0, True
         self.meshes = {}   # address → triangles; addresses are compared, never followed
+        self.boxes = {}    # address → corners of the bounding box
         self.shapes = []   # for sight_reader
         self.low, self.high = [1e30] * 3, [-1e30] * 3
 
@@ -117,7 +118,9 @@ class Instances:
 
     def place(self, instance, thing, faces, address):
         matrix = instance.matrix_world.copy()
-        box = [tuple(corner) for corner in thing.bound_box]
+        box = self.boxes.get(address)
+        if box is None or address == 0:
+            box = self.boxes[address] = [tuple(corner) for corner in thing.bound_box]
         for corner in (box[0], box[6]):
             point = matrix @ sight_reader.Vector(corner)
             for axis in range(3):

@@ -8,9 +8,8 @@ from mathutils.bvhtree import BVHTree
 from ..core import sight
 from ..farm import scene_report
 
-POLYGONS = 24_000          # of the soup, about
+POLYGONS = 60_000          # of the soup, about
 POLYGONS_PER_TREE = 4_000
-SHAPES_PER_STEP = 100
 POLYGONS_PER_STEP = 800
 TOO_SMALL = 0.004          # a shape's size over its distance
 SEE_THROUGH = {"ShaderNodeBsdfGlass", "ShaderNodeBsdfRefraction", "ShaderNodeBsdfTransparent"}
@@ -60,7 +59,7 @@ def read(scene_name, shapes, facts):
     for number, shape in enumerate(shapes):
         if weigh(shape, eye) >= TOO_SMALL:
             seen.append(shape)
-        if number % 4000 == 3999:
+        if number % 500 == 499:
             yield
     least = max(1, min(6, 20_000 // max(1, len(seen))))
     wanted = sight.shares([(shape.faces, shape.weight ** 2) for shape in seen], POLYGONS, least)
@@ -93,39 +92,50 @@ def weigh(shape, eye):
 
 def fill(soup, shapes, wanted):
     """Polygons of each shape; those of a mesh that cannot be looked up again stand as their box."""
-    cache, since, polygons = {}, 0, 0
+    cache, since = {}, 0
     for shape, count in zip(shapes, wanted):
         key = (shape.address, count)
         if key not in cache:
-            cache[key] = sample(shape, count)
-            polygons += count
+            cache[key] = yield from sample(shape, count)
         for corners in cache[key]:
             soup.add([shape.matrix @ corner for corner in corners])
-        since += 1
-        polygons += len(cache[key])
-        if soup.is_full():
-            soup.close_tree()
-            yield
-        if since >= SHAPES_PER_STEP or polygons >= POLYGONS_PER_STEP:
-            since = polygons = 0
-            yield
+            since += 1
+            if soup.is_full():
+                soup.close_tree()
+                since = POLYGONS_PER_STEP
+            if since >= POLYGONS_PER_STEP:
+                since = 0
+                yield
     soup.close_tree()
     yield
 
 
-def sample(shape, count):
+def mesh_of(shape):
+    """The evaluated object and its mesh, if they are still those that were read."""
     thing = bpy.data.objects.get(shape.name)
-    thing = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()) if thing is not None else None
-    mesh = thing.data if thing is not None and thing.type == "MESH" else None
-    if mesh is None or mesh.as_pointer() != shape.address or len(mesh.polygons) == 0:
-        return [[Vector(shape.box[i]) for i in side] for side in BOX_SIDES]
-    clear = see_through_slots(thing)
-    factor, found = (len(mesh.polygons) / count) ** 0.5, []
-    for index in sight.picked(len(mesh.polygons), count):
-        polygon = mesh.polygons[index]
-        if polygon.material_index not in clear:
-            corners = [tuple(mesh.vertices[i].co) for i in polygon.vertices]
-            found.append([Vector(corner) for corner in sight.grown(corners, factor)])
+    if thing is None or thing.type != "MESH":
+        return None, None
+    thing = thing.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    same = thing.data.as_pointer() == shape.address and len(thing.data.polygons) == shape.faces > 0
+    return (thing, thing.data) if same else (None, None)
+
+
+def sample(shape, count):
+    """`count` polygons in the shape's own space, without those that one sees through."""
+    found, indices = [], sight.picked(shape.faces, count)
+    factor = (shape.faces / max(1, count)) ** 0.5
+    for start in range(0, max(1, len(indices)), POLYGONS_PER_STEP):
+        thing, mesh = mesh_of(shape)
+        if mesh is None:
+            return [[Vector(shape.box[i]) for i in side] for side in BOX_SIDES]
+        clear = see_through_slots(thing)
+        for index in indices[start:start + POLYGONS_PER_STEP]:
+            polygon = mesh.polygons[index]
+            if polygon.material_index not in clear:
+                corners = [tuple(mesh.vertices[i].co) for i in polygon.vertices]
+                found.append([Vector(corner) for corner in sight.grown(corners, factor)])
+        if count > POLYGONS_PER_STEP:
+            yield
     return found
 
 
