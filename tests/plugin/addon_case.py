@@ -52,9 +52,10 @@ def until(condition, what, seconds=60):
         time.sleep(0.02)
 
 
-def small_scene(frames=2, samples=4):
+def small_scene(frames=2, samples=4, reset=True):
     """A cube, 64x36, that renders in a moment."""
-    bpy.ops.wm.read_homefile(use_factory_startup=True, app_template="")
+    if reset:
+        bpy.ops.wm.read_homefile(use_factory_startup=True, app_template="")
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.samples = samples

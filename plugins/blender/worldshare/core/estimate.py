@@ -68,6 +68,8 @@ def remember(history, scene_class, engine, predicted, observed):
 
 
 def duration_text(seconds):
+    if seconds < 1:
+        return "%.2f s" % seconds
     if seconds < 10:
         return "%.1f s" % seconds
     if seconds < 120:

@@ -18,14 +18,14 @@ def lines(facts):
     shown = [text % count_text(facts[name]) for name, text in (
         ("volumes", "%s volumes"), ("hair_strands", "%s hair strands"), ("particles", "%s particles"),
         ("simulations", "%s simulations")) if facts[name]]
-    light = "%d lights%s, sky: %s" % (facts["lights"], light_names(facts), facts["sky"])
+    light = "%d%s, sky: %s" % (facts["lights"], light_names(facts), facts["sky"])
     return [row for row in (
         ("Geometry", geometry),
         ("Unique", memory),
         ("Also", ", ".join(shown)),
         ("Look", "%d materials, %d textures (%s)" % (
             facts["materials"], facts["textures"], bytes_text(facts["texture_bytes"]))),
-        ("Light", light),
+        ("Lights", light),
         ("Render", "%d x %d, %d samples%s, %d bounces" % (
             facts["width"], facts["height"], facts["samples"], " at most (adaptive)" if facts["adaptive"] else "",
             facts["bounces"])),
@@ -42,5 +42,5 @@ def light_names(facts):
 def estimate_line(found):
     if not found:
         return "not estimated yet"
-    return "%s a frame here (%s to %s, 9 of 10)" % (
+    return "%s a frame on this machine; 9 times of 10 between %s and %s" % (
         duration_text(found["seconds"]), duration_text(found["low"]), duration_text(found["high"]))

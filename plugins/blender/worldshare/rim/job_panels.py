@@ -25,7 +25,7 @@ class SubmissionsPanel:
             wrapped(box, context, entry["text"])
             running = entry["key"] in now.runs
             if running:
-                progress(box, entry["progress"], "%d %%" % (entry["progress"] * 100))
+                progress(box, context, entry["progress"], "%d %%" % (entry["progress"] * 100))
             if entry["error"]:
                 wrapped(box, context, entry["error"], icon="ERROR")
             row = box.row(align=True)
@@ -34,6 +34,19 @@ class SubmissionsPanel:
             else:
                 row.operator("worldshare.retry_submission", icon="PLAY").key = entry["key"]
                 row.operator("worldshare.discard_submission", icon="TRASH").key = entry["key"]
+
+
+def details_of(job):
+    details = [job["state"], "%s so far" % estimate.duration_text(job["elapsed"])]
+    if job["state"] in book.LIVE:
+        details.append("%d in work" % job["in_work"])
+    else:
+        details[1] = "took %s" % estimate.duration_text(job["elapsed"])
+    if job["failed"]:
+        details.append("%d failed" % job["failed"])
+    if job["observed"]:
+        details.append("a frame takes %s" % estimate.duration_text(job["observed"]))
+    return ", ".join(details)
 
 
 class JobsPanel:
@@ -53,16 +66,11 @@ class JobsPanel:
     def draw_job(self, context, job, with_pictures):
         box = self.layout.box()
         row = box.row()
-        row.label(text="%s: %s" % (job["title"], job["state"]), icon=STATE_ICONS.get(job["state"], "RENDER_ANIMATION"))
+        row.label(text=job["title"], icon=STATE_ICONS.get(job["state"], "RENDER_ANIMATION"))
         row.operator("worldshare.forget", text="", icon="X", emboss=False).job = job["id"]
         total = max(1, job["total"])
-        progress(box, job["accepted"] / total, "%d of %d" % (job["accepted"], job["total"]))
-        details = "%d in work, %s so far" % (job["in_work"], estimate.duration_text(job["elapsed"]))
-        if job["failed"]:
-            details += ", %d failed" % job["failed"]
-        if job["observed"]:
-            details += ", a frame takes %s" % estimate.duration_text(job["observed"])
-        box.label(text=details)
+        progress(box, context, job["accepted"] / total, "%d of %d" % (job["accepted"], job["total"]))
+        wrapped(box, context, details_of(job))
         for text in (job["waiting"], job["error"]):
             if text:
                 wrapped(box, context, text, icon="INFO")

@@ -80,12 +80,9 @@ class ReportPanel:
 
     def draw(self, context):
         found = session.get().analysis_of(context.scene)
-        split = self.layout.split(factor=0.28)
-        labels, texts = split.column(), split.column()
         for label, text in report_text.lines(found.facts):
-            labels.label(text=label)
-            texts.label(text=text)
-        self.layout.label(text="read in %.0f ms, in steps of %.0f ms at most" % (
+            wrapped(self.layout, context, "%s: %s" % (label, text))
+        wrapped(self.layout, context, "read in %.0f ms, in steps of %.0f ms at most" % (
             found.busy_seconds * 1000, found.longest_step * 1000))
 
 
