@@ -67,7 +67,7 @@ class ScenePanel:
         wrapped(box, context, done.decision.reason)
         wrapped(box, context, report_text.estimate_line(now.estimates.get(context.scene.name)), icon="TIME")
         if done.stale:
-            box.label(text="The scene has changed since", icon="FILE_REFRESH")
+            box.label(text="Changed since", icon="FILE_REFRESH")
 
 
 class ReportPanel:
