@@ -139,7 +139,7 @@ class Instances:
 
 def look_facts(facts):
     names = ("glass", "subsurface", "emissive", "materials", "textures", "texture_bytes")
-    facts.update(dict.fromkeys(names, 0))
+    facts.update(dict.fromkeys(names, 0))  # "volumes" has those of objects already
     for portion in portions(lambda: bpy.data.materials):
         for material in portion:
             if material.users:
@@ -172,7 +172,7 @@ def is_glass(node):
 
 
 def looks_of(material):
-    """A subset of glass, subsurface, emissive."""
+    """A subset of glass, subsurface, emissive, volumes."""
     found = set()
     for _, node in scene_report.nodes_of(material.node_tree if material.use_nodes else None):
         kind = node.bl_idname
@@ -183,6 +183,8 @@ def looks_of(material):
             found.add("subsurface")
         if kind == "ShaderNodeEmission":
             found.add("emissive")
+        if kind in sight_reader.VOLUME_NODES:
+            found.add("volumes")
     return found
 
 

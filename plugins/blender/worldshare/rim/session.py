@@ -15,6 +15,7 @@ from ..core import calls, client, estimate, facts, follow, probing, routing, rul
 from . import analysis, settings, thumbnails
 
 DRAIN_SECONDS = 0.004
+REDRAW_SECONDS = 0.5
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -38,6 +39,7 @@ class Session:
         self.estimating = None   # (scene name, thread)
         self.runs = {}           # submission key → running thread
         self.notices = []        # newest last
+        self._dirty, self._drawn = False, 0.0
         self.server_told = ""    # what the last test of the connection said
         self._news = queue.SimpleQueue()
         self._follower = self._calls = None
@@ -63,16 +65,21 @@ class Session:
 
     def tick(self):
         """Takes news, goes on reading; answers when to be called again."""
-        changed = self.drain()
+        self._dirty = self.drain() or self._dirty
         if self.analysis is not None and self.analysis.running:
-            self.analysis.step()
-            redraw()
+            self._dirty = self.analysis.step() or self._dirty
+            self.redraw()
             return 0.0
-        if changed:
-            redraw()
+        self.redraw()
         if self.runs or self.estimating:
             return 0.1
         return 0.25 if self._follower is not None and self.book.live() else 0.5
+
+    def redraw(self):
+        """Shows what is new, not more often than people can read."""
+        if self._dirty and time.monotonic() - self._drawn >= REDRAW_SECONDS:
+            self._dirty, self._drawn = False, time.monotonic()
+            redraw()
 
     def drain(self):
         ends, changed = time.perf_counter() + DRAIN_SECONDS, False
@@ -128,6 +135,7 @@ class Session:
 
     def analyse(self, scene):
         self.analysis = analysis.Analysis(scene.name, self.rules)
+        redraw()
         return self.analysis
 
     def analysis_of(self, scene):
@@ -282,10 +290,18 @@ class Session:
 
 
 def redraw():
+    """Only where the panels are: drawing a 3D view again may take longer than everything that the add-on does."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "PROPERTIES"}:
-                area.tag_redraw()
+            for region in area.regions:
+                if shows_panels(area, region):
+                    region.tag_redraw()
+
+
+def shows_panels(area, region):
+    if area.type == "VIEW_3D":
+        return region.type == "UI" and region.width > 1
+    return area.type == "PROPERTIES" and region.type == "WINDOW" and area.spaces.active.context == "OUTPUT"
 
 
 current = None

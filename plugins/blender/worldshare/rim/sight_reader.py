@@ -13,6 +13,7 @@ POLYGONS_PER_TREE = 4_000
 POLYGONS_PER_STEP = 800
 TOO_SMALL = 0.004          # a shape's size over its distance
 SEE_THROUGH = {"ShaderNodeBsdfGlass", "ShaderNodeBsdfRefraction", "ShaderNodeBsdfTransparent"}
+VOLUME_NODES = {"ShaderNodeVolumePrincipled", "ShaderNodeVolumeScatter", "ShaderNodeVolumeAbsorption"}
 BOX_SIDES = ((0, 1, 2, 3), (4, 7, 6, 5), (0, 4, 5, 1), (1, 5, 6, 2), (2, 6, 7, 3), (3, 7, 4, 0))
 
 
@@ -143,9 +144,16 @@ def see_through_slots(thing):
     return {number for number, slot in enumerate(thing.material_slots) if is_see_through(slot.material)}
 
 
+def is_only_volume(material):
+    outputs = [node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeOutputMaterial"]
+    return any(node.inputs["Volume"].is_linked and not node.inputs["Surface"].is_linked for node in outputs)
+
+
 def is_see_through(material):
     if material is None or not material.use_nodes:
         return False
+    if is_only_volume(material):
+        return True
     for _, node in scene_report.nodes_of(material.node_tree):
         if node.bl_idname in SEE_THROUGH:
             return True
