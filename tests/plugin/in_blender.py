@@ -62,7 +62,8 @@ def main():
         environment = blender_environment(folder, options.zip.resolve())
         if options.farm:
             farm = stack.enter_context(Farm(options.farm))
-            environment.update(WORLDSHARE_TEST_SERVER=farm.url, WORLDSHARE_TEST_TOKEN=farm.token)
+            environment.update(WORLDSHARE_TEST_SERVER=farm.url, WORLDSHARE_TEST_TOKEN=farm.token,
+                               WORLDSHARE_TEST_BINARIES=str(options.farm.resolve()))
         command = ["blender", "--factory-startup", "-noaudio", "--python-exit-code", "3"]
         if options.window:
             environment["DISPLAY"] = stack.enter_context(display())

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import socket
+import subprocess
 import threading
 import unittest
 
@@ -161,6 +162,36 @@ class SubmitTest(unittest.TestCase):
         before = len(session().book.jobs)
         bpy.ops.worldshare.retry_submission(key=key)
         until(lambda: len(session().book.jobs) > before, "the job")
+
+    def test_the_packed_copy_is_described_as_the_cli_describes_it(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            use_server("http://127.0.0.1:%d" % unused.getsockname()[1])
+            small_scene(frames=3)
+            bpy.ops.worldshare.submit()
+            entry = session().book.submissions[-1]
+            until(lambda: "trying again" in entry["text"], "the pause")
+            agent = os.path.join(os.environ["WORLDSHARE_TEST_BINARIES"], "worldshare-agent")
+            told = subprocess.run([agent, "--analyse", entry["packed"], "--blender", bpy.app.binary_path],
+                                  stdout=subprocess.PIPE, check=True).stdout
+        cli = json.loads(told.splitlines()[-1])
+        for of_the_file in ("compression", "size_bytes"):
+            cli.pop(of_the_file)
+        self.assertEqual(entry["description"], cli)
+
+    def test_without_online_access_nothing_is_sent_and_the_scene_is_read_all_the_same(self):
+        from worldshare.rim import settings
+        online, settings.online = settings.online, lambda: False
+        try:
+            small_scene(frames=1)
+            with self.assertRaisesRegex(RuntimeError, "Online access is off"):
+                bpy.ops.worldshare.submit()
+            self.assertEqual(session().book.submissions, [])
+            self.assertTrue(addon_case.analyse().facts)
+            session().refresh_address()
+            self.assertIsNone(session().client_of(SERVER))
+        finally:
+            settings.online = online
 
     def test_many_threads_stop_with_the_addon(self):
         session().follow()

@@ -11,7 +11,7 @@ bl_info = {
     "category": "Render",
 }
 
-from .rim import job_operators, operators, panels, session, settings  # noqa: E402
+from .rim import job_operators, lifecycle, operators, panels, settings  # noqa: E402
 
 CLASSES = (*operators.CLASSES, *job_operators.CLASSES, *panels.CLASSES)
 
@@ -21,12 +21,12 @@ def register():
     settings.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    session.register()
+    lifecycle.register()
 
 
 def unregister():
     import bpy
-    session.unregister()
+    lifecycle.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     settings.unregister()

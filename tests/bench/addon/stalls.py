@@ -114,12 +114,13 @@ def large_scene():
         yield
 
 
-def redrawn(module):
+def redrawn():
     """What drawing the sidebar again costs Blender on this machine, twice a second, while the add-on does nothing."""
+    from worldshare.rim import redrawing
     for _ in range(2 * IDLE_SECONDS):
         pause = time.monotonic() + 0.5
         yield from until(lambda: time.monotonic() > pause, 5)
-        module.redraw()
+        redrawing.redraw()
 
 
 def steps():
@@ -135,7 +136,7 @@ def steps():
     clear()
     yield from idle()
     take("idle_small_scene")
-    yield from redrawn(module)
+    yield from redrawn()
     take("sidebar_drawn_only")
     # What is uploaded becomes large between packing and hashing.
     pack = submission.Run._pack

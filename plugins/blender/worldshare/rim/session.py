@@ -12,27 +12,17 @@ import bpy
 
 from ..core import book as book_file
 from ..core import calls, client, estimate, facts, follow, probing, routing, rules, server, submission
-from . import analysis, settings, thumbnails
+from . import analysis, redrawing, settings
 
 DRAIN_SECONDS = 0.004
 REDRAW_SECONDS = 0.5
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def user_folder():
-    if hasattr(bpy.utils, "extension_path_user") and settings.ADDON.startswith("bl_ext."):
-        return bpy.utils.extension_path_user(settings.ADDON, create=True)
-    return os.path.join(bpy.utils.user_resource("CONFIG"), "worldshare")
-
-
-def threads_of(scene):
-    return scene.render.threads if scene.render.threads_mode == "FIXED" else os.cpu_count() or 1
-
-
 class Session:
     def __init__(self):
         self.rules = rules.load(os.path.join(HERE, "rules.json"), facts.EMPTY)
-        self.folder = user_folder()
+        self.folder = settings.user_folder()
         self.book = book_file.Book(os.path.join(self.folder, "jobs.json"))
         self.analysis = None
         self.estimates = {}      # scene name → the last estimate
@@ -79,7 +69,7 @@ class Session:
         """Shows what is new, not more often than people can read."""
         if self._dirty and time.monotonic() - self._drawn >= REDRAW_SECONDS:
             self._dirty, self._drawn = False, time.monotonic()
-            redraw()
+            redrawing.redraw()
 
     def drain(self):
         ends, changed = time.perf_counter() + DRAIN_SECONDS, False
@@ -135,7 +125,7 @@ class Session:
 
     def analyse(self, scene):
         self.analysis = analysis.Analysis(scene.name, self.rules)
-        redraw()
+        redrawing.redraw()
         return self.analysis
 
     def analysis_of(self, scene):
@@ -151,7 +141,7 @@ class Session:
         return routing.route(self.rules, all_facts, settings.overrides(scene.worldshare)), all_facts
 
     def tools(self, scene):
-        return {"program": bpy.app.binary_path, "scripts": os.path.join(HERE, "background"), "threads": threads_of(scene)}
+        return {"program": bpy.app.binary_path, "scripts": os.path.join(HERE, "background"), "threads": settings.threads_of(scene)}
 
     def correction(self, scene):
         found = self.analysis_of(scene)
@@ -289,21 +279,6 @@ class Session:
         self.follow()
 
 
-def redraw():
-    """Only where the panels are: drawing a 3D view again may take longer than everything that the add-on does."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            for region in area.regions:
-                if shows_panels(area, region):
-                    region.tag_redraw()
-
-
-def shows_panels(area, region):
-    if area.type == "VIEW_3D":
-        return region.type == "UI" and region.width > 1
-    return area.type == "PROPERTIES" and region.type == "WINDOW" and area.spaces.active.context == "OUTPUT"
-
-
 current = None
 
 
@@ -320,38 +295,8 @@ def tick():
     return get().tick()
 
 
-@bpy.app.handlers.persistent
-def on_load(*_):
-    """Another file is open: what was being read is gone. Uploads and jobs go on."""
-    if current is not None and current.analysis is not None:
-        current.analysis.stop("another file was opened")
-        current.analysis = None
-        current.estimates.clear()
-
-
-@bpy.app.handlers.persistent
-def on_update(*_):
-    if current is not None and current.analysis is not None and not current.analysis.running:
-        current.analysis.stale = True
-
-
-HANDLERS = ((bpy.app.handlers.load_pre, on_load), (bpy.app.handlers.depsgraph_update_post, on_update),
-            (bpy.app.handlers.undo_post, on_update), (bpy.app.handlers.redo_post, on_update))
-
-
-def register():
-    for handlers, function in HANDLERS:
-        handlers.append(function)
-    bpy.app.timers.register(tick, first_interval=0.5, persistent=True)
-
-
-def unregister():
+def close():
     global current
-    if bpy.app.timers.is_registered(tick):
-        bpy.app.timers.unregister(tick)
-    for handlers, function in HANDLERS:
-        handlers.remove(function)
     if current is not None:
         current.close()
         current = None
-    thumbnails.clear()

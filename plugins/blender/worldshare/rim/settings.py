@@ -1,5 +1,7 @@
 """The artist's settings: of this scene (saved in the file, undone with it) and of this user (preferences)."""
 
+import os
+
 import bpy
 
 from ..core.routing import CLASSES
@@ -68,6 +70,16 @@ class WorldSharePreferences(bpy.types.AddonPreferences):
 
 def preferences():
     return bpy.context.preferences.addons[ADDON].preferences
+
+
+def user_folder():
+    if hasattr(bpy.utils, "extension_path_user") and ADDON.startswith("bl_ext."):
+        return bpy.utils.extension_path_user(ADDON, create=True)
+    return os.path.join(bpy.utils.user_resource("CONFIG"), "worldshare")
+
+
+def threads_of(scene):
+    return scene.render.threads if scene.render.threads_mode == "FIXED" else os.cpu_count() or 1
 
 
 def online():
