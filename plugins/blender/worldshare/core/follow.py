@@ -68,6 +68,8 @@ class Follower(threading.Thread):
             except OSError as error:
                 self._news(job, {"error": "cannot write to %s: %s" % (job["folder"], error.strerror)})
                 answered = True
+            except (KeyError, TypeError, ValueError) as error:
+                self._news(job, {"error": "the server's answer is not understood: %r" % error})
         return answered
 
     def _news(self, job, news):

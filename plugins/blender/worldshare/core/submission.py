@@ -6,6 +6,7 @@ copy and sends news to `emit`; it never touches Blender."""
 import os
 import shutil
 import threading
+import traceback
 import uuid
 
 from . import child, estimate, manifest
@@ -52,6 +53,9 @@ class Run(threading.Thread):
             self._tell(state="cancelled", text="cancelled")
         except (ApiError, child.ChildError, manifest.ManifestError, OSError) as error:
             self._tell(state="failed", error=str(error), text="failed")
+        except Exception as error:  # a mistake of ours: told, so that the artist is not left waiting
+            traceback.print_exc()
+            self._tell(state="failed", error="internal error: %r" % error, text="failed")
 
     def _tell(self, **news):
         self._submission.update(news)
