@@ -24,6 +24,7 @@ async function checkAccess(page, name) {
 }
 
 async function shoot(page, name) {
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: join(output, `${name}.png`), fullPage: true });
   await checkAccess(page, name);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
