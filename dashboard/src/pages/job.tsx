@@ -97,7 +97,7 @@ function Shares({ job }: { job: JobStatus }): JSX.Element | null {
   return (
     <section class="card">
       <h2>Volunteers</h2>
-      <div class="scroll">
+      <div class="scroll" tabIndex={0} role="region" aria-label="Volunteers of this job">
         <table>
           <thead>
             <tr>
