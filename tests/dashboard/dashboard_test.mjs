@@ -24,6 +24,7 @@ async function checkAccess(page, name) {
 }
 
 async function shoot(page, name) {
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: join(output, `${name}.png`), fullPage: true });
   await checkAccess(page, name);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -37,20 +38,18 @@ async function submit(page) {
   const bytes = readFileSync(scene).toString("base64");
   const transfer = await page.evaluateHandle((text) => {
     const data = new DataTransfer();
-    data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], "monkey.blend"));
+    data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], "knot.blend"));
     return data;
   }, bytes);
   await page.dispatchEvent(".drop", "drop", { dataTransfer: transfer });
   await page.getByText("sent", { exact: true }).waitFor({ timeout: 30_000 });
   // What the scene says of itself is in the form.
-  assert.equal(await page.getByLabel("Width").inputValue(), "96");
-  assert.equal(await page.getByLabel("Height").inputValue(), "54");
-  assert.equal(await page.getByLabel("Last").inputValue(), "24");
+  assert.equal(await page.getByLabel("Width").inputValue(), "320");
+  assert.equal(await page.getByLabel("Height").inputValue(), "180");
+  assert.equal(await page.getByLabel("Last").inputValue(), "12");
   assert.equal(await page.getByLabel("Engine").inputValue(), "cycles");
-  await page.getByLabel("Title").fill("Monkey");
+  await page.getByLabel("Title").fill("Knot");
   await page.getByLabel("Last").fill(String(frames));
-  await page.getByLabel("Width").fill("320");
-  await page.getByLabel("Height").fill("180");
   await shoot(page, "submit-form");
   await page.getByRole("button", { name: `Render ${frames} frames` }).click();
   await page.waitForURL(/#\/jobs\/[^/]+$/, { timeout: 15_000 });
@@ -61,7 +60,7 @@ async function watch(page) {
   await page.evaluate(() => (globalThis.neverReloaded = true));
   await page.locator(".cell-accepted img").first().waitFor({ timeout: patience });
   await shoot(page, "job-live");
-  await page.waitForFunction((count) => document.querySelectorAll(".cell-accepted img").length === count, frames, { timeout: patience });
+  await page.locator(".cell-accepted img").nth(frames - 1).waitFor({ timeout: patience });
   await page.locator(".state-completed").waitFor({ timeout: 20_000 });
   assert.equal(await page.locator("#verified").textContent(), String(frames));
   assert.ok(await page.evaluate(() => globalThis.neverReloaded));
@@ -94,7 +93,7 @@ async function otherPages(page) {
     ["Nodes", "Nodes", "blender-3_4-cpu"],
     ["Volunteers", "Volunteers", "volunteer-1"],
     ["Figures", "Figures", "Consensus rate"],
-    ["Jobs", "Jobs", "Monkey"],
+    ["Jobs", "Jobs", "Knot"],
   ]) {
     await page.getByRole("link", { name, exact: true }).first().click();
     await page.getByRole("heading", { name: heading, exact: true }).waitFor();

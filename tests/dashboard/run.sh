@@ -10,5 +10,5 @@ cd "$here"
 [[ -d $root/dashboard/node_modules ]] || npm --prefix "$root/dashboard" ci --no-audit --no-fund
 npm --prefix "$root/dashboard" run build
 [[ -f $output/scene.blend ]] ||
-  blender -b --factory-startup -noaudio --python-exit-code 3 -P "$root/tests/e2e/make_scene.py" -- "$output/scene.blend" CYCLES >"$output/blender.log"
+  blender -b --factory-startup -noaudio --python-exit-code 3 -P "$root/demo/make_scene.py" -- "$output/scene.blend" --width 320 --height 180 --samples 8 >"$output/blender.log"
 exec node dashboard_test.mjs "$1/bin/worldshare" "$output/scene.blend" "$output"

@@ -97,7 +97,7 @@ function Shares({ job }: { job: JobStatus }): JSX.Element | null {
   return (
     <section class="card">
       <h2>Volunteers</h2>
-      <div class="scroll">
+      <div class="scroll" tabIndex={0} role="region" aria-label="Volunteers of this job">
         <table>
           <thead>
             <tr>
@@ -151,7 +151,7 @@ export function JobPage({ id }: { id: string }): JSX.Element {
         </Fact>
         {job.frames_failed > 0 && <Fact name="Failed">{job.frames_failed}</Fact>}
         <Fact name="In work">{job.replicas_in_work}</Fact>
-        <Fact name="Consensus">{job.replicas_reported > 0 ? percent(job.consensus_rate) : "–"}</Fact>
+        <Fact name="Consensus">{job.owners?.some((owner) => owner.agreed + owner.rejected + owner.failed > 0) ? percent(job.consensus_rate) : "–"}</Fact>
         <Fact name="Time">{duration(job.elapsed_seconds)}</Fact>
         <Fact name="Output">
           {job.width} × {job.height} {job.format}

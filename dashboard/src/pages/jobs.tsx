@@ -59,7 +59,7 @@ export function JobsPage(): JSX.Element {
         <div class="filters">
           <label>
             <span>Title</span>
-            <input type="search" value={search} onInput={(event) => restart(() => setSearch(event.currentTarget.value))} />
+            <input type="search" placeholder="part of a title" value={search} onInput={(event) => restart(() => setSearch(event.currentTarget.value))} />
           </label>
           <label>
             <span>State</span>

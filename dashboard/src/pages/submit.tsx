@@ -45,6 +45,7 @@ function formFor(file: File, read: Read): Form {
     width: scene.width ?? kDefaults.width,
     height: scene.height ?? kDefaults.height,
     engine: scene.engine ?? kDefaults.engine,
+    format: scene.format ?? kDefaults.format,
   };
 }
 
@@ -117,17 +118,18 @@ function Upload({ file, step }: { file: File; step: Step }): JSX.Element {
 
 interface JobFormProps {
   form: Form;
+  sizeKnown: boolean; // from the scene, whose size every picture has
   ready: boolean;
   error?: ApiError;
   onChange: (form: Form) => void;
   onSubmit: () => void;
 }
 
-function JobForm({ form, ready, error, onChange, onSubmit }: JobFormProps): JSX.Element {
-  const number = (name: "first" | "last" | "step" | "width" | "height", label: string, min?: number): JSX.Element => (
+function JobForm({ form, sizeKnown, ready, error, onChange, onSubmit }: JobFormProps): JSX.Element {
+  const number = (name: "first" | "last" | "step" | "width" | "height", label: string, min?: number, fixed = false): JSX.Element => (
     <label>
       {label}
-      <input type="number" required min={min} step={1} value={form[name]} onInput={(event) => onChange({ ...form, [name]: Number(event.currentTarget.value) })} />
+      <input type="number" required min={min} step={1} readOnly={fixed} value={form[name]} onInput={(event) => onChange({ ...form, [name]: Number(event.currentTarget.value) })} />
     </label>
   );
   const frames = Math.max(0, Math.floor((form.last - form.first) / form.step) + 1);
@@ -152,8 +154,8 @@ function JobForm({ form, ready, error, onChange, onSubmit }: JobFormProps): JSX.
       </fieldset>
       <fieldset>
         <legend>Picture</legend>
-        {number("width", "Width", 1)}
-        {number("height", "Height", 1)}
+        {number("width", "Width", 1, sizeKnown)}
+        {number("height", "Height", 1, sizeKnown)}
         <label>
           Format
           <select value={form.format} onChange={(event) => onChange({ ...form, format: event.currentTarget.value as Form["format"] })}>
@@ -163,6 +165,7 @@ function JobForm({ form, ready, error, onChange, onSubmit }: JobFormProps): JSX.
           </select>
         </label>
       </fieldset>
+      <p class="muted">{sizeKnown ? "Width and height are the scene's own." : "Width and height must be those that the scene has: its pictures would be refused otherwise."}</p>
       <fieldset>
         <legend>Rendering</legend>
         <label>
@@ -261,7 +264,7 @@ export function SubmitPage(): JSX.Element {
         </>
       )}
       {file && read && step.name !== "choose" && (
-        <JobForm form={form} ready={step.name === "ready"} error={error} onChange={(next) => { key.current = `${read.sha256.slice(0, 16)}-${Date.now()}`; setForm(next); }} onSubmit={() => void submit()} />
+        <JobForm form={form} sizeKnown={read.scene.width !== undefined} ready={step.name === "ready"} error={error} onChange={(next) => { key.current = `${read.sha256.slice(0, 16)}-${Date.now()}`; setForm(next); }} onSubmit={() => void submit()} />
       )}
     </>
   );

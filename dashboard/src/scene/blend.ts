@@ -10,6 +10,7 @@ export interface Scene {
   width?: number;
   height?: number;
   engine?: "cycles" | "eevee" | "workbench";
+  format?: "png" | "jpeg" | "exr";
 }
 
 const kLargest = 512 * 1024 * 1024;
@@ -100,6 +101,8 @@ const kEngines: Record<string, Scene["engine"]> = {
   BLENDER_WORKBENCH: "workbench",
 };
 
+const kFormats: Record<number, Scene["format"]> = { 4: "jpeg", 17: "png", 28: "exr" };
+
 function readRenderData(reader: Reader, all: Map<string, Field[]>, scene: number): Scene {
   const render = scene + offsetOf(all, "Scene", "r");
   const at = (name: string): number => render + offsetOf(all, "RenderData", name);
@@ -117,6 +120,7 @@ function readRenderData(reader: Reader, all: Map<string, Field[]>, scene: number
     width: Math.floor(size("xsch") * share),
     height: Math.floor(size("ysch") * share),
     engine: kEngines[reader.string()],
+    format: kFormats[reader.bytes[at("im_format") + offsetOf(all, "ImageFormatData", "imtype")]!],
   };
 }
 
