@@ -29,7 +29,8 @@ std::string text_of(const wire::JobListT& list) {
 }
 
 std::string text_of(const wire::UnitListT& list) {
-  Listing table({"UNIT", "FRAME", "PART", "STATE", "WANTED", "LEASED", "REPORTED", "EXPIRED", "REASON"});
+  Listing table(
+      {"UNIT", "FRAME", "PART", "STATE", "WANTED", "LEASED", "REPORTED", "EXPIRED", "REASON"});
   for (const auto& unit : list.units) {
     const auto part = unit->shard.find(' ');  // behind "frame=7"
     table.add({std::to_string(unit->id), std::to_string(unit->frame),

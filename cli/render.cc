@@ -96,8 +96,8 @@ Result<wire::ManifestT> plan(const RenderOptions& options) {
     if (!chosen) return std::unexpected(chosen.error());
     frames = *chosen;
   }
-  auto manifest = make_manifest(options.scene, *analysis, frames, std::min(2U, options.agents),
-                                options.agents);
+  auto manifest =
+      make_manifest(options.scene, *analysis, frames, std::min(2U, options.agents), options.agents);
   if (manifest) options.sharding.apply(*manifest);
   return manifest;
 }

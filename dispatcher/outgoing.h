@@ -11,8 +11,8 @@
 #include "shared/blobs/signed_url.h"
 #include "shared/clock.h"
 #include "shared/crypto.h"
-#include "shared/nats/connection.h"
 #include "shared/nats/background_publisher.h"
+#include "shared/nats/connection.h"
 
 namespace worldshare::dispatcher {
 

@@ -27,10 +27,10 @@ constexpr const char* kChangedJobs = R"(
   select id, (extract(epoch from changed_at) * 1000000)::bigint from jobs
    where changed_at > to_timestamp($1 / 1000000.0) - interval '10 seconds')";
 
-#define WS_OPEN_UNITS                                                                           \
-  "select u.id, u.job, u.frame, u.replicas_wanted, "                                            \
-  "(select count(*) from replicas p where p.unit = u.id and p.state = 'expired'), "           \
-  "u.shard, u.parts from units u "                                                              \
+#define WS_OPEN_UNITS                                                               \
+  "select u.id, u.job, u.frame, u.replicas_wanted, "                                \
+  "(select count(*) from replicas p where p.unit = u.id and p.state = 'expired'), " \
+  "u.shard, u.parts from units u "                                                  \
   "where u.state = 'open' "
 
 #define WS_OPEN_REPLICAS                                                                    \

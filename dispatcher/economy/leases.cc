@@ -180,8 +180,7 @@ Reported Economy::reported(const Report& report, Clock::TimePoint now) {
   forget_lease(report.lease);
   OpenUnit* unit = find_unit(report.unit);
   if (unit == nullptr) return outcome;
-  const bool is_new =
-      !unit->opinions.contains(report.lease) && !unit->voids.contains(report.lease);
+  const bool is_new = !unit->opinions.contains(report.lease) && !unit->voids.contains(report.lease);
   if (is_new && report.counts && report.rendered) {
     if (const auto node = roster_.find(report.agent)) roster_.note_finished(*node);
     note_cost(*unit, report);

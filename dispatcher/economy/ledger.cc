@@ -74,8 +74,9 @@ Result<> make_units(pg::Transaction& transaction,
     parts.push_back(unit.parts);
   }
   if (ids.empty()) return {};
-  auto rows = transaction.exec(kMakeUnits, {pg::array(ids), pg::array(jobs), pg::array(frames),
-                                            pg::array(wanted), pg::array(shards), pg::array(parts)});
+  auto rows =
+      transaction.exec(kMakeUnits, {pg::array(ids), pg::array(jobs), pg::array(frames),
+                                    pg::array(wanted), pg::array(shards), pg::array(parts)});
   if (rows && std::ranges::max(parts) > 1) {
     rows = transaction.exec(kDivideFrames, {pg::array(jobs), pg::array(frames), pg::array(parts)});
   }

@@ -53,16 +53,18 @@ constexpr const char* kFinish = R"(
    returning id, state)";
 
 // A frame that was asked for again has open parts, and an assembly of before.
-#define WS_ASSEMBLED                                                                             \
-  "d.state = 'open' and a.job = d.job and a.frame = d.frame and a.state <> 'waiting' and not "   \
-  "exists (select from units u where u.job = d.job and u.frame = d.frame and u.state not in "    \
+#define WS_ASSEMBLED                                                                           \
+  "d.state = 'open' and a.job = d.job and a.frame = d.frame and a.state <> 'waiting' and not " \
+  "exists (select from units u where u.job = d.job and u.frame = d.frame and u.state not in "  \
   "('accepted', 'replaced'))"
 constexpr const char* kLockAssembled =
     "select 1 from jobs where id in (select d.job from divided_frames d, assemblies a "
     "where " WS_ASSEMBLED ") order by id for no key update";
 constexpr const char* kAssembled =
-    "update divided_frames d set state = case a.state when 'made' then 'accepted' else 'failed' end "
-    "from assemblies a where " WS_ASSEMBLED " returning d.job, d.frame, d.state = 'accepted', a.error";
+    "update divided_frames d set state = case a.state when 'made' then 'accepted' else 'failed' "
+    "end "
+    "from assemblies a where " WS_ASSEMBLED
+    " returning d.job, d.frame, d.state = 'accepted', a.error";
 
 constexpr const char* kWanted = R"(
   update units u set replicas_wanted = greatest(u.replicas_wanted, x.wanted)
@@ -87,8 +89,7 @@ class FrameCounts {
       accepted.push_back(count.first);
       failed.push_back(count.second);
     }
-    auto rows =
-        transaction.exec(kCount, {pg::array(jobs), pg::array(accepted), pg::array(failed)});
+    auto rows = transaction.exec(kCount, {pg::array(jobs), pg::array(accepted), pg::array(failed)});
     if (rows) rows = transaction.exec(kFinish, {pg::array(jobs)});
     if (!rows) return std::unexpected(rows.error());
     for (int i = 0; i < rows->size(); ++i) ended.push_back({rows->str(i, 0), rows->str(i, 1)});
@@ -224,8 +225,8 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
   if (!reports) return std::unexpected(reports.error());
   for (int i = 0; i < reports->size(); ++i) {
     auto& effect = effects.verdicts[static_cast<std::size_t>(reports->integer(i, 0) - 1)];
-    effect = {{}, reports->str(i, 1), reports->str(i, 2), reports->boolean(i, 3),
-              reports->real(i, 4)};
+    effect = {
+        {}, reports->str(i, 1), reports->str(i, 2), reports->boolean(i, 3), reports->real(i, 4)};
   }
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     const auto& verdict = verdicts[i];

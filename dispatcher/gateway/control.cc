@@ -96,8 +96,8 @@ Changed requeue(pg::Transaction& transaction, const Locked& job) {
     shards.push_back(replaced->str(i, 1));
     parts.push_back(replaced->integer(i, 2));
   }
-  auto done = run(transaction, kRemake,
-                  {job.id, pg::array(frames), pg::array(shards), pg::array(parts)});
+  auto done =
+      run(transaction, kRemake, {job.id, pg::array(frames), pg::array(shards), pg::array(parts)});
   if (!done) return done;
   const auto count =
       static_cast<std::uint32_t>(std::set<std::int64_t>(frames.begin(), frames.end()).size());

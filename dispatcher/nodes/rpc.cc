@@ -111,9 +111,8 @@ void RpcService::answer(const std::vector<Call>& calls) {
     } else if (call.verb == "scene") {
       reply(call, scene(call.agent, call.message.data()));
     } else {
-      reply(call, refuse<wire::HelloReplyT>("invalid", "there is no call '" +
-                                                           messages::clean_text(call.verb, 40) +
-                                                           "'"));
+      reply(call, refuse<wire::HelloReplyT>(
+                      "invalid", "there is no call '" + messages::clean_text(call.verb, 40) + "'"));
     }
   }
   flush();
@@ -142,8 +141,7 @@ Result<wire::UploadRequestT> RpcService::check_upload(ByteView bytes) const {
   if (!is_sha256_hex(request->sha256))
     return fail(Errc::kInvalid, "sha256: 64 lower-case hex digits");
   if (request->size_bytes == 0 || request->size_bytes > config_.artifact_limit_bytes)
-    return fail(Errc::kInvalid,
-                "size_bytes: 1 to " + std::to_string(config_.artifact_limit_bytes));
+    return fail(Errc::kInvalid, "size_bytes: 1 to " + std::to_string(config_.artifact_limit_bytes));
   request->lease = messages::clean_text(request->lease, 64);
   return std::move(*request);
 }

@@ -18,7 +18,6 @@ namespace {
 using std::chrono_literals::operator""ms;
 using SteadyClock = std::chrono::steady_clock;
 
-
 }  // namespace
 
 struct BackgroundPublisher::Impl {

@@ -237,8 +237,8 @@ Result<std::vector<Message>> PullConsumer::fetch(int batch, Milliseconds timeout
       if (SteadyClock::now() >= deadline) return messages;
     }
   }
-  int rest = std::min(static_cast<int>(limit - messages.size()),
-                      pending_after(messages.back().reply()));
+  int rest =
+      std::min(static_cast<int>(limit - messages.size()), pending_after(messages.back().reply()));
   // A first message alone, then what waits behind it: no pull stays open at the server that could
   // hand out messages while nobody fetches. What goes wrong here shows again in the next call.
   while (rest > 0) {

@@ -35,8 +35,8 @@ INSTANTIATE_TEST_SUITE_P(Engines,
 
 TEST(Render, FramesInTilesEqualALocalRender) {
   const auto scene = test_scene("CYCLES");
-  RenderRun run(scene, {"--frames", "3", "--agents", "3", "--divide", "tiles", "--frame-seconds", "100",
-                        "--unit-seconds", "25"});
+  RenderRun run(scene, {"--frames", "3", "--agents", "3", "--divide", "tiles", "--frame-seconds",
+                        "100", "--unit-seconds", "25"});
   run.start();
   ASSERT_EQ(run.wait(240s), 0) << run.logs();
   EXPECT_EQ(contents(run.frame_files()), local_render(scene, 3, 3));

@@ -2,7 +2,6 @@
 
 #include "dispatcher/gateway/control.h"
 #include "shared/messages/shard.h"
-
 #include "tests/integration/dispatcher_fixture.h"
 
 namespace worldshare::testing {
@@ -156,9 +155,10 @@ class DividedFramesTest : public LedgerTest {
 
   /// The verifier's row.
   void assembly(int frame, const std::string& state) {
-    EXPECT_TRUE(pg_->exec("insert into assemblies (job, frame, state) values ($1, $2, $3) on "
-                          "conflict (job, frame) do update set state = excluded.state",
-                          {job_, frame, state}));
+    EXPECT_TRUE(
+        pg_->exec("insert into assemblies (job, frame, state) values ($1, $2, $3) on "
+                  "conflict (job, frame) do update set state = excluded.state",
+                  {job_, frame, state}));
   }
 
   std::vector<dispatcher::AssembledFrame> assembled() {
@@ -206,9 +206,10 @@ TEST_F(DividedFramesTest, AFrameThatCannotBeAssembledFailsAndMayBeAskedForAgain)
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(done->changed, 1U) << "frames";
   EXPECT_EQ(count("select frames_failed from jobs"), 0);
-  EXPECT_EQ(count("select count(*) from units where frame = 1 and state = 'open' and shard <> '' and "
-                  "parts = 2"),
-            2);
+  EXPECT_EQ(
+      count("select count(*) from units where frame = 1 and state = 'open' and shard <> '' and "
+            "parts = 2"),
+      2);
   EXPECT_TRUE(assembled().empty()) << "the assembly of before says nothing of the new parts";
 }
 

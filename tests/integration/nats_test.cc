@@ -10,10 +10,10 @@
 #include <thread>
 
 #include "shared/ids.h"
+#include "shared/nats/background_publisher.h"
 #include "shared/nats/connection.h"
 #include "shared/nats/provision.h"
 #include "shared/nats/pull_consumer.h"
-#include "shared/nats/background_publisher.h"
 #include "tests/support/nats_server.h"
 
 namespace worldshare::nats {

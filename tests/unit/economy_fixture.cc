@@ -77,7 +77,8 @@ HeartbeatOutcome EconomyTest::idle(int n) {
 Grants EconomyTest::dispatch_all() { return economy_.match(now_); }
 
 Reported EconomyTest::report(const Lease& lease, bool counts, bool rendered) {
-  return economy_.reported({lease.id, lease.agent, lease.owner, lease.unit, counts, rendered}, now_);
+  return economy_.reported({lease.id, lease.agent, lease.owner, lease.unit, counts, rendered},
+                           now_);
 }
 
 }  // namespace worldshare::dispatcher
