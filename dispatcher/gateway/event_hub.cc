@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+#include <utility>
+
 #include "shared/log.h"
 #include "shared/messages/messages.h"
 #include "shared/signals.h"
@@ -14,6 +17,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kKeptEvents = 8'192;
 constexpr std::size_t kWatcherBytes = 256 * 1024;
 constexpr auto kReadAgain = 500ms;
+constexpr auto kFarewell = 1s;
 
 constexpr const char* kReset =
     "event: reset\nid: {}\ndata: {{\"message\": \"events were missed; read the state again\"}}\n\n";
@@ -40,10 +44,23 @@ void EventHub::run(std::stop_token stop) {
       spdlog::warn("events interrupted reason=\"{}\"", read_on.error().message);
     sleep_unless_stopped(stop, kReadAgain);
   }
-  const std::lock_guard lock(mutex_);
-  ended_ = true;
-  for (auto& watcher : watchers_) watcher.stream->close(kStopping);
-  watchers_.clear();
+  end_all();
+}
+
+void EventHub::end_all() {
+  std::vector<Watcher> left;
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    left = std::exchange(watchers_, {});
+  }
+  for (auto& watcher : left) watcher.stream->close(kStopping);
+  // The server goes next; the last words get a moment to leave.
+  const auto deadline = std::chrono::steady_clock::now() + kFarewell;
+  while (!left.empty() && std::chrono::steady_clock::now() < deadline) {
+    std::erase_if(left, [](const Watcher& watcher) { return watcher.stream->is_finished(); });
+    std::this_thread::sleep_for(5ms);
+  }
 }
 
 Result<> EventHub::read(std::stop_token stop) {

@@ -43,6 +43,7 @@ class EventHub {
     std::shared_ptr<http::OutStream> stream;
   };
   Result<> read(std::stop_token stop);
+  void end_all();
   void add(const nats::StreamReader::Item& item);
   std::string missed(const std::string& job, std::uint64_t after) const;  // with mutex_ held
 

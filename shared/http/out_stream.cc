@@ -33,6 +33,11 @@ bool OutStream::is_open() const {
   return open_;
 }
 
+bool OutStream::is_finished() const {
+  const std::lock_guard lock(mutex_);
+  return !open_ && !wake_;
+}
+
 OutStream::Piece OutStream::take() {
   const std::lock_guard lock(mutex_);
   return {std::exchange(waiting_, {}), !open_};

@@ -26,6 +26,8 @@ class OutStream {
   bool push(std::string_view text);
   void close(std::string_view last_words = {});
   bool is_open() const;
+  /// Whether it is closed and no session is sending what was left of it.
+  bool is_finished() const;
 
   /// The server's side: everything that waits, and whether nothing will follow.
   struct Piece {
