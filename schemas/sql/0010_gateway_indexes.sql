@@ -4,4 +4,4 @@ create index outputs_by_job_time on outputs (job, accepted_at);
 create index results_by_time on results (received_at);
 create index replicas_by_time on replicas (leased_at);
 create index jobs_by_finish on jobs (finished_at);
-create index credit_by_time on credit (owner, earned_at);
+create index ledger_by_time on ledger (owner, posted_at) where account = 'owner' and kind = 'earned';
