@@ -204,7 +204,7 @@ Result<> Stack::write_dispatcher_config() {
       line("broker_pid_file", (state / "nats.pid").string()) + "  " +
       line("broker_monitor_url", "http://" + nats_monitor_) + "postgres:\n  " +
       line("conninfo", conninfo_) + "  " + line("sql_directory", (data_ / "schemas/sql").string()) +
-      "dashboard:\n  " + line("directory", dashboard().string()) +
+      (dashboard().empty() ? "" : "dashboard:\n  " + line("directory", dashboard().string())) +
       // On one machine a lost agent is noticed in seconds, and nobody can collude with a sibling.
       "lease:\n  initial_seconds: 60\n  extend_seconds: 60\n  sibling_hold_seconds: 0\n"
       "  pair_after_commit: false\n"

@@ -95,11 +95,12 @@ class GatewayTest : public DispatcherTest {
         "render_seconds, judged) "
         "select lease, unit, owner, agent, 'rendered', $2, 9, 3, $3 from replicas where lease = $1",
         {lease, artifact, judged}));
-    ASSERT_TRUE(
-        pg->exec("insert into credit (lease, owner, job, amount) select r.lease, r.owner, u.job, 3 "
-                 "from results r "
-                 "join units u on u.id = r.unit where lease = $1 and judged = 'agreed'",
-                 {lease}));
+    ASSERT_TRUE(pg->exec(
+        "insert into ledger (lease, kind, account, owner, job, amount_ms) select r.lease, "
+        "'earned', a.account, r.owner, u.job, a.sign * 3000 from results r "
+        "join units u on u.id = r.unit, (values ('owner', 1), ('job', -1)) a(account, sign) "
+        "where lease = $1 and judged = 'agreed'",
+        {lease}));
     if (!final) return;
     ASSERT_TRUE(
         pg->exec("insert into verdicts (unit, lease, decision, artifact, reason) select unit, "
