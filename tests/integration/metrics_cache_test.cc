@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include "shared/crypto.h"
+#include "shared/files.h"
 #include "shared/ids.h"
 #include "tests/support/nats_server.h"
 
@@ -96,11 +98,27 @@ TEST_F(MetricsCacheTest, WhatIsNotOursIsNothing) {
   EXPECT_TRUE(cache.find(a_, b_));
 }
 
+/// Stops a process and waits until each of its threads stands still.
+void freeze(pid_t pid) {
+  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  const auto stands = [&] {
+    for (const auto& task : std::filesystem::directory_iterator(std::filesystem::path("/proc") /
+                                                                std::to_string(pid) / "task")) {
+      const auto stat = read_file(task.path() / "stat", 4096);
+      if (!stat || !stat->substr(stat->rfind(')') + 1).starts_with(" T")) return false;
+    }
+    return true;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (!stands() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
+  ASSERT_TRUE(stands());
+}
+
 TEST_F(MetricsCacheTest, ABrokerThatIsSilentCostsOneShortWait) {
   MetricsCache cache(*connection_, "alex");
   cache.keep(a_, b_, measured());
   ASSERT_TRUE(found_soon(cache));
-  ASSERT_EQ(::kill(broker_->pid(), SIGSTOP), 0);
+  freeze(broker_->pid());
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 1000; ++i) {
     EXPECT_FALSE(cache.find(a_, b_));
