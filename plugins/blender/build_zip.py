@@ -4,7 +4,7 @@
 
 usage: build_zip.py REPOSITORY_ROOT OUT.zip
 
-The reader of scenes is the one of the render nodes: agents/blender/*.py go into the package farm/ (Apache-2.0, as their
+The reader of scenes is the one of the render nodes: agents/blender/*.py go into the package reader/ (Apache-2.0, as their
 notice there says).
 """
 
@@ -13,13 +13,13 @@ import re
 import sys
 import zipfile
 
-FARM_FILES = ("scene_report.py", "frame_parts.py")
-FARM_NOTICE = '"""The render nodes\' own reader of scenes, copied from agents/blender. Apache-2.0, unlike the rest of this add-on."""\n'
+READER_FILES = ("scene_report.py", "frame_parts.py")
+READER_NOTICE = '"""The render nodes\' own reader of scenes, copied from agents/blender. Apache-2.0, unlike the rest of this add-on."""\n'
 WANTED = {".py", ".json", ".toml"}
 TIME = (2020, 1, 1, 0, 0, 0)
 
 
-def farm_source(text):
+def reader_source(text):
     """Add-ons import relatively."""
     return "# SPDX-License-Identifier: Apache-2.0\n" + re.sub(r"^import scene_report$", "from . import scene_report", text, flags=re.M)
 
@@ -32,10 +32,10 @@ def contents(root):
         if file.suffix in WANTED and "__pycache__" not in file.parts:
             found["worldshare/" + file.relative_to(addon).as_posix()] = file.read_bytes()
     found["worldshare/LICENSE"] = (root / "plugins/blender/LICENSE").read_bytes()
-    found["worldshare/farm/__init__.py"] = FARM_NOTICE.encode()
-    for name in FARM_FILES:
+    found["worldshare/reader/__init__.py"] = READER_NOTICE.encode()
+    for name in READER_FILES:
         text = (root / "agents/blender" / name).read_text(encoding="utf-8")
-        found["worldshare/farm/" + name] = farm_source(text).encode()
+        found["worldshare/reader/" + name] = reader_source(text).encode()
     return found
 
 

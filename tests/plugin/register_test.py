@@ -41,7 +41,7 @@ class RegisterTest(unittest.TestCase):
     def test_the_zip_is_an_addon_and_an_extension(self):
         with zipfile.ZipFile(os.environ["WORLDSHARE_TEST_ZIP"]) as archive:
             names = archive.namelist()
-        for name in ("__init__.py", "blender_manifest.toml", "LICENSE", "rules.json", "farm/scene_report.py"):
+        for name in ("__init__.py", "blender_manifest.toml", "LICENSE", "rules.json", "reader/scene_report.py"):
             self.assertIn("worldshare/" + name, names)
         self.assertFalse([name for name in names if "__pycache__" in name or not name.startswith("worldshare/")])
 

@@ -52,7 +52,7 @@ def estimate_of(seconds):
 
 
 def make(description, scene, frames, decisions, title="", deadline_ms=0, seconds=None, memory_bytes=0):
-    """`description`: what farm/ says of the packed file. `scene`: its sha256, size_bytes, name. `decisions`: values by
+    """`description`: what reader/ says of the packed file. `scene`: its sha256, size_bytes, name. `decisions`: values by
     name, see rules.json."""
     check_problems(description)
     check_frames(frames)

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..farm import frame_parts, scene_report
+from ..reader import frame_parts, scene_report
 
 
 def use_png(scene):

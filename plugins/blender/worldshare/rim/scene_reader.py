@@ -8,7 +8,7 @@ import itertools
 import bpy
 
 from ..core import facts as fact_names
-from ..farm import frame_parts, scene_report
+from ..reader import frame_parts, scene_report
 from . import sight_reader
 
 PORTION = 400

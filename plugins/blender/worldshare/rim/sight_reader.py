@@ -6,7 +6,7 @@ from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
 from ..core import sight
-from ..farm import scene_report
+from ..reader import scene_report
 
 POLYGONS = 60_000          # of the soup, about
 POLYGONS_PER_TREE = 4_000
