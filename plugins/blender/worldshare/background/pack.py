@@ -9,7 +9,7 @@ import sys
 import bpy
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from farm import frame_parts, scene_report  # noqa: E402  the same reader as on a render node
+from reader import frame_parts, scene_report  # noqa: E402  the same reader as on a render node
 
 
 def pack():
