@@ -23,23 +23,12 @@ using wire::Decision;
 constexpr const char* kExr = R"({"width": 24, "height": 20, "format": "exr"})";
 constexpr const char* kJpeg = R"({"width": 24, "height": 20, "format": "jpeg"})";
 
-class BadInput : public ::testing::Test {
+class BadInput : public VerifierBenchTest {
  protected:
-  static void SetUpTestSuite() {
-    setenv("OPENCV_IO_ENABLE_OPENEXR", "1", 1);
-    broker_ = NatsServer::start();
-    broker_->provision();
-    postgres_ = PostgresServer::start();
-  }
-  static void TearDownTestSuite() {
-    postgres_.reset();
-    broker_.reset();
-  }
   void SetUp() override {
-    bench_ = std::make_unique<VerifierBench>(*broker_, *postgres_);
+    VerifierBenchTest::SetUp();
     bench_->start_verifier();
   }
-  void TearDown() override { bench_.reset(); }
 
   wire::VerdictT verdict_on(std::int64_t unit, const std::string& owner, const Bytes& artifact) {
     const Lease lease = bench_->lease(unit, bench_->volunteer(owner));
@@ -78,14 +67,7 @@ class BadInput : public ::testing::Test {
     return bench_->query("select method from comparisons where not agree and unit = " +
                          std::to_string(unit));
   }
-
-  static std::unique_ptr<NatsServer> broker_;
-  static std::unique_ptr<PostgresServer> postgres_;
-  std::unique_ptr<VerifierBench> bench_;
 };
-
-std::unique_ptr<NatsServer> BadInput::broker_;
-std::unique_ptr<PostgresServer> BadInput::postgres_;
 
 PngMaker png() {
   PngMaker out{.width = 24, .height = 20};

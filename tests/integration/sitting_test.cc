@@ -12,20 +12,8 @@ namespace {
 
 using wire::Decision;
 
-class SittingTest : public ::testing::Test {
+class SittingTest : public VerifierBenchTest {
  protected:
-  static void SetUpTestSuite() {
-    broker_ = NatsServer::start();
-    broker_->provision();
-    postgres_ = PostgresServer::start();
-  }
-  static void TearDownTestSuite() {
-    postgres_.reset();
-    broker_.reset();
-  }
-  void SetUp() override { bench_ = std::make_unique<VerifierBench>(*broker_, *postgres_); }
-  void TearDown() override { bench_.reset(); }
-
   std::vector<Lease> leases(std::size_t count) {
     const std::int64_t unit = bench_->unit(2, 5);
     std::vector<Lease> out;
@@ -40,14 +28,7 @@ class SittingTest : public ::testing::Test {
       return bench_->query("select count(published_at) from verdicts") == std::to_string(verdicts);
     });
   }
-
-  static std::unique_ptr<NatsServer> broker_;
-  static std::unique_ptr<PostgresServer> postgres_;
-  std::unique_ptr<VerifierBench> bench_;
 };
-
-std::unique_ptr<NatsServer> SittingTest::broker_;
-std::unique_ptr<PostgresServer> SittingTest::postgres_;
 
 TEST_F(SittingTest, AUnitWhoseResultsComeTogetherIsDecidedAtOnce) {
   const auto leases = this->leases(3);
@@ -134,8 +115,9 @@ TEST_F(SittingTest, OpinionsThatChangeDuringASittingAreHeard) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     // Three of four differ a little, the second is somebody else's picture.
     const auto place = static_cast<int>(i % 4);
-    bench_->render(all[i], place == 1 ? picture(static_cast<unsigned>(1000 + i))
-                                      : picture(static_cast<unsigned>(i / 4), place / 2 + place / 3));
+    bench_->render(all[i], place == 1
+                               ? picture(static_cast<unsigned>(1000 + i))
+                               : picture(static_cast<unsigned>(i / 4), place / 2 + place / 3));
   }
   ASSERT_TRUE(eventually_published(160));
   EXPECT_EQ(bench_->query("select count(*) from outputs"), "40");

@@ -13,20 +13,8 @@ namespace {
 using ::testing::HasSubstr;
 using wire::Decision;
 
-class TrustTest : public ::testing::Test {
+class TrustTest : public VerifierBenchTest {
  protected:
-  static void SetUpTestSuite() {
-    broker_ = NatsServer::start();
-    broker_->provision();
-    postgres_ = PostgresServer::start();
-  }
-  static void TearDownTestSuite() {
-    postgres_.reset();
-    broker_.reset();
-  }
-  void SetUp() override { bench_ = std::make_unique<VerifierBench>(*broker_, *postgres_); }
-  void TearDown() override { bench_.reset(); }
-
   wire::VerdictT render(std::int64_t unit, const std::string& owner, const Bytes& artifact) {
     const Lease lease = bench_->lease(unit, bench_->volunteer(owner));
     bench_->render(lease, artifact);
@@ -75,14 +63,7 @@ class TrustTest : public ::testing::Test {
             "doubt 3");
     return wrong;
   }
-
-  static std::unique_ptr<NatsServer> broker_;
-  static std::unique_ptr<PostgresServer> postgres_;
-  std::unique_ptr<VerifierBench> bench_;
 };
-
-std::unique_ptr<NatsServer> TrustTest::broker_;
-std::unique_ptr<PostgresServer> TrustTest::postgres_;
 
 const std::vector<std::string> kFour{"ann", "bob", "cyd", "dan"};
 

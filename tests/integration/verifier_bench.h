@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -99,6 +101,27 @@ class VerifierBench {
   std::map<std::string, std::vector<wire::VerdictT>> verdicts_;
   std::map<std::string, Volunteer> volunteers_;
   std::vector<std::jthread> verifiers_;
+};
+
+/// One broker and one PostgreSQL for all tests of a suite, a bench for each test.
+class VerifierBenchTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    setenv("OPENCV_IO_ENABLE_OPENEXR", "1", 1);
+    broker_ = NatsServer::start();
+    broker_->provision();
+    postgres_ = PostgresServer::start();
+  }
+  static void TearDownTestSuite() {
+    postgres_.reset();
+    broker_.reset();
+  }
+  void SetUp() override { bench_ = std::make_unique<VerifierBench>(*broker_, *postgres_); }
+  void TearDown() override { bench_.reset(); }
+
+  static inline std::unique_ptr<NatsServer> broker_;
+  static inline std::unique_ptr<PostgresServer> postgres_;
+  std::unique_ptr<VerifierBench> bench_;
 };
 
 /// A PNG of 24x20 pixels with noise of that seed; `error` shifts every sample.

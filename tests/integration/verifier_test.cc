@@ -20,22 +20,8 @@ namespace {
 using ::testing::HasSubstr;
 using wire::Decision;
 
-class VerifierTest : public ::testing::Test {
+class VerifierTest : public VerifierBenchTest {
  protected:
-  static void SetUpTestSuite() {
-    setenv("OPENCV_IO_ENABLE_OPENEXR", "1", 1);
-    broker_ = NatsServer::start();
-    broker_->provision();
-    postgres_ = PostgresServer::start();
-  }
-  static void TearDownTestSuite() {
-    postgres_.reset();
-    broker_.reset();
-  }
-
-  void SetUp() override { bench_ = std::make_unique<VerifierBench>(*broker_, *postgres_); }
-  void TearDown() override { bench_.reset(); }
-
   /// Leases of one unit, each of another owner.
   std::vector<Lease> leases(std::size_t count, unsigned replicas, unsigned max_replicas) {
     const std::int64_t unit = bench_->unit(replicas, max_replicas);
@@ -80,14 +66,7 @@ class VerifierTest : public ::testing::Test {
     EXPECT_EQ(bench_->verdict(leases[2]).decision, Decision::accepted);
     EXPECT_EQ(judged(leases[0]), "rejected");
   }
-
-  static std::unique_ptr<NatsServer> broker_;
-  static std::unique_ptr<PostgresServer> postgres_;
-  std::unique_ptr<VerifierBench> bench_;
 };
-
-std::unique_ptr<NatsServer> VerifierTest::broker_;
-std::unique_ptr<PostgresServer> VerifierTest::postgres_;
 
 TEST_F(VerifierTest, TwoAlikeAreAcceptedAndBothEarnOnce) {
   bench_->start_verifier();
