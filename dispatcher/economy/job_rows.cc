@@ -102,24 +102,6 @@ Result<std::vector<JobRow>> to_rows(Result<pg::Rows> rows) {
   return jobs;
 }
 
-void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
-  const std::string_view state = rows.text(i, 5);
-  const bool has_opinion = rows.boolean(i, 6);
-  if (state == "void") unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), false});
-  if (has_opinion) unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), true});
-  if (state != "leased" || has_opinion) return;
-  Lease lease;
-  lease.id = rows.str(i, 1);
-  lease.unit = unit.id;
-  lease.job = unit.job;
-  lease.agent = rows.str(i, 2);
-  lease.owner = rows.str(i, 3);
-  lease.slot = static_cast<std::uint32_t>(rows.integer(i, 4));
-  lease.expires_at = time(rows, i, 7);
-  lease.granted_at = time(rows, i, 8);
-  unit.leases.push_back(std::move(lease));
-}
-
 Result<std::vector<StoredUnit>> to_units(Result<pg::Rows> units, Result<pg::Rows> replicas) {
   if (!units) return std::unexpected(units.error());
   if (!replicas) return std::unexpected(replicas.error());
@@ -149,6 +131,24 @@ Result<std::vector<StoredUnit>> to_units(Result<pg::Rows> units, Result<pg::Rows
 }
 
 }  // namespace
+
+void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
+  const std::string_view state = rows.text(i, 5);
+  const bool has_opinion = rows.boolean(i, 6);
+  if (state == "void") unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), false});
+  if (has_opinion) unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), true});
+  if (state != "leased" || has_opinion) return;
+  Lease lease;
+  lease.id = rows.str(i, 1);
+  lease.unit = unit.id;
+  lease.job = unit.job;
+  lease.agent = rows.str(i, 2);
+  lease.owner = rows.str(i, 3);
+  lease.slot = static_cast<std::uint32_t>(rows.integer(i, 4));
+  lease.expires_at = time(rows, i, 7);
+  lease.granted_at = time(rows, i, 8);
+  unit.leases.push_back(std::move(lease));
+}
 
 Result<std::vector<JobRow>> live_jobs(pg::Connection& pg) { return to_rows(pg.exec(kLiveJobs)); }
 

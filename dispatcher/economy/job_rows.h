@@ -33,6 +33,9 @@ Result<std::vector<JobVersion>> changed_jobs(pg::Connection& pg, std::int64_t ve
 Result<std::vector<StoredUnit>> open_units(pg::Connection& pg,
                                            const std::vector<std::string>& jobs);
 Result<std::vector<StoredUnit>> all_open_units(pg::Connection& pg);
+/// Adds a replica of the unit's to what is known of it. Columns: unit, lease, agent, owner, slot,
+/// state, whether it has an opinion, expiry and grant in ms of unix time.
+void add_replica(StoredUnit& unit, const pg::Rows& rows, int row);
 Result<std::vector<std::pair<std::string, TenantTerms>>> tenant_terms(pg::Connection& pg);
 
 }  // namespace worldshare::dispatcher

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "dispatcher/economy/job_rows.h"
 #include "shared/messages/manifest.h"
 
 namespace worldshare::dispatcher {
@@ -47,25 +48,6 @@ constexpr const char* kEnable = R"(
     from trust t where t.owner = a.owner and t.state = 'active' and a.standing = 'disabled'
      and a.standing_reason like 'its owner is excluded: %' returning a.id)";
 
-void add_their_replica(StoredUnit& unit, const pg::Rows& rows, int row) {
-  const bool counts = rows.boolean(row, 6);
-  const std::string_view state = rows.text(row, 5);
-  if (counts || state == "void") {
-    unit.reports.push_back({rows.str(row, 1), rows.str(row, 3), counts});
-  }
-  if (counts || state != "leased") return;
-  Lease lease;
-  lease.id = rows.str(row, 1);
-  lease.unit = unit.id;
-  lease.job = unit.job;
-  lease.agent = rows.str(row, 2);
-  lease.owner = rows.str(row, 3);
-  lease.slot = static_cast<std::uint32_t>(rows.integer(row, 4));
-  lease.expires_at = from_unix_ms(static_cast<std::uint64_t>(rows.integer(row, 7)));
-  lease.granted_at = from_unix_ms(static_cast<std::uint64_t>(rows.integer(row, 8)));
-  unit.leases.push_back(std::move(lease));
-}
-
 Result<> append(pg::Transaction& transaction, const char* sql, std::vector<std::string>& out) {
   const auto rows = transaction.exec(sql);
   if (!rows) return std::unexpected(rows.error());
@@ -96,7 +78,7 @@ Result<std::vector<StoredUnit>> reissued_units(pg::Connection& pg) {
   const auto replicas = pg.exec(kTheirReplicas, {pg::array(ids)});
   if (!replicas) return std::unexpected(replicas.error());
   for (int row = 0; row < replicas->size(); ++row) {
-    add_their_replica(out[places.at(replicas->integer(row, 0))], *replicas, row);
+    add_replica(out[places.at(replicas->integer(row, 0))], *replicas, row);
   }
   return out;
 }

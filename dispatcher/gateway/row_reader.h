@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,10 @@ class RowReader {
   }
   bool boolean() { return rows_.boolean(row_, column_++); }
   double real() { return rows_.real(row_, column_++); }
+  std::optional<double> optional_real() {
+    const int column = column_++;
+    return rows_.is_null(row_, column) ? std::nullopt : std::optional(rows_.real(row_, column));
+  }
   std::int64_t integer() { return rows_.integer(row_, column_++); }
   std::uint64_t number() { return static_cast<std::uint64_t>(integer()); }
   std::uint32_t count() { return static_cast<std::uint32_t>(integer()); }

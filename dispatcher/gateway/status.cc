@@ -131,13 +131,8 @@ Result<> add_comparisons(pg::Connection& pg, wire::FrameStatusT& status) {
   if (!comparisons) return std::unexpected(comparisons.error());
   for (int i = 0; i < comparisons->size(); ++i) {
     auto comparison = std::make_unique<wire::ComparisonStatusT>();
-    comparison->a = comparisons->str(i, 0);
-    comparison->b = comparisons->str(i, 1);
-    comparison->method = comparisons->str(i, 2);
-    comparison->psnr_db = comparisons->real(i, 3);
-    comparison->ssim = comparisons->real(i, 4);
-    comparison->agree = comparisons->boolean(i, 5);
-    if (!comparisons->is_null(i, 6)) comparison->lpips = comparisons->real(i, 6);
+    RowReader row(*comparisons, i);
+    read_comparison(row, *comparison);
     status.comparisons.push_back(std::move(comparison));
   }
   return {};
@@ -155,6 +150,16 @@ Result<wire::ManifestT> manifest_of(pg::Connection& pg,
 }
 
 }  // namespace
+
+void read_comparison(RowReader& row, wire::ComparisonStatusT& line) {
+  line.a = row.text();
+  line.b = row.text();
+  line.method = row.text();
+  line.psnr_db = row.real();
+  line.ssim = row.real();
+  line.agree = row.boolean();
+  if (const auto lpips = row.optional_real()) line.lpips = *lpips;
+}
 
 Result<> check_job(pg::Connection& pg, const std::string& tenant, const std::string& job) {
   auto known = pg.exec("select 1 from jobs where id = $1 and tenant = $2", {job, tenant});

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "dispatcher/gateway/lists.h"
+#include "dispatcher/gateway/row_reader.h"
 #include "shared/messages/messages.h"
 #include "shared/pg/connection.h"
 
@@ -24,6 +25,9 @@ Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
                                         const std::string& job,
                                         std::int32_t frame,
                                         const UrlFor& url_for);
+
+/// Columns: the two owners, method, PSNR, SSIM, whether they agree, LPIPS or null.
+void read_comparison(RowReader& row, wire::ComparisonStatusT& line);
 
 /// Whether an artist may read this blob: a scene or an accepted output of the tenant's jobs.
 Result<bool> is_readable(pg::Connection& pg, const std::string& tenant, const std::string& sha256);

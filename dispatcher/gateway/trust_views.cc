@@ -3,6 +3,8 @@
 
 #include "dispatcher/gateway/handlers.h"
 #include "dispatcher/gateway/replies.h"
+#include "dispatcher/gateway/row_reader.h"
+#include "dispatcher/gateway/status.h"
 
 namespace worldshare::dispatcher {
 namespace {
@@ -56,14 +58,6 @@ constexpr const char* kReissues = R"(
          state, wanted, reason
     from reissues where unit = $1 order by id)";
 
-std::uint64_t number(const pg::Rows& rows, int row, int column) {
-  return static_cast<std::uint64_t>(rows.integer(row, column));
-}
-
-std::uint32_t small(const pg::Rows& rows, int row, int column) {
-  return static_cast<std::uint32_t>(rows.integer(row, column));
-}
-
 /// Runs a query, and makes a line of each row.
 template <class Line, class Make>
 Result<> fill(pg::Connection& pg,
@@ -75,38 +69,38 @@ Result<> fill(pg::Connection& pg,
   if (!rows) return std::unexpected(rows.error());
   for (int row = 0; row < rows->size(); ++row) {
     out.push_back(std::make_unique<Line>());
-    make(*rows, row, *out.back());
+    RowReader reader(*rows, row);
+    make(reader, *out.back());
   }
   return {};
 }
 
 Result<> add_history(pg::Connection& pg, wire::OwnerTrustT& out) {
-  auto ok = fill(pg, kEvents, out.owner, out.events,
-                 [](const pg::Rows& rows, int row, wire::TrustEventLineT& line) {
-                   line.at_ms = number(rows, row, 0);
-                   line.kind = rows.str(row, 1);
-                   line.ok = rows.real(row, 2);
-                   line.bad = rows.real(row, 3);
-                   line.unit = number(rows, row, 4);
-                   line.reason = rows.str(row, 5);
-                 });
+  auto ok =
+      fill(pg, kEvents, out.owner, out.events, [](RowReader& row, wire::TrustEventLineT& line) {
+        line.at_ms = row.number();
+        line.kind = row.text();
+        line.ok = row.real();
+        line.bad = row.real();
+        line.unit = row.number();
+        line.reason = row.text();
+      });
   if (ok) {
-    ok = fill(pg, kCredit, out.owner, out.credit,
-              [](const pg::Rows& rows, int row, wire::CreditLineT& line) {
-                line.job = rows.str(row, 0);
-                line.results = small(rows, row, 1);
-                line.earned = rows.real(row, 2);
-                line.reversed = rows.real(row, 3);
-              });
+    ok = fill(pg, kCredit, out.owner, out.credit, [](RowReader& row, wire::CreditLineT& line) {
+      line.job = row.text();
+      line.results = row.count();
+      line.earned = row.real();
+      line.reversed = row.real();
+    });
   }
   if (!ok) return ok;
   return fill(pg, kOverrules, out.owner, out.overrules,
-              [](const pg::Rows& rows, int row, wire::OverruleLineT& line) {
-                line.at_ms = number(rows, row, 0);
-                line.action = rows.str(row, 1);
-                line.operator_ = rows.str(row, 2);
-                line.reason = rows.str(row, 3);
-                line.state_before = rows.str(row, 4);
+              [](RowReader& row, wire::OverruleLineT& line) {
+                line.at_ms = row.number();
+                line.action = row.text();
+                line.operator_ = row.text();
+                line.reason = row.text();
+                line.state_before = row.text();
               });
 }
 
@@ -118,67 +112,58 @@ Result<wire::OwnerTrustT> owner_trust(pg::Connection& pg, const std::string& own
   }
   wire::OwnerTrustT out;
   out.owner = owner;
-  out.state = rows->str(0, 0);
-  out.reason = rows->str(0, 1);
-  out.malice = rows->real(0, 2);
-  out.ok = rows->real(0, 3);
-  out.bad = rows->real(0, 4);
-  out.vetted = rows->boolean(0, 5);
-  out.canaries_missed = small(*rows, 0, 6);
-  out.agreed = number(*rows, 0, 7);
-  out.rejected = number(*rows, 0, 8);
-  out.failed = number(*rows, 0, 9);
-  out.doubted = small(*rows, 0, 10);
+  RowReader row(*rows, 0);
+  out.state = row.text();
+  out.reason = row.text();
+  out.malice = row.real();
+  out.ok = row.real();
+  out.bad = row.real();
+  out.vetted = row.boolean();
+  out.canaries_missed = row.count();
+  out.agreed = row.number();
+  out.rejected = row.number();
+  out.failed = row.number();
+  out.doubted = row.count();
   if (auto ok = add_history(pg, out); !ok) return std::unexpected(ok.error());
   return out;
 }
 
 Result<> add_evidence(pg::Connection& pg, wire::UnitVerdictsT& out) {
-  auto ok = fill(pg, kResults, out.unit, out.replicas,
-                 [](const pg::Rows& rows, int row, wire::ReplicaStatusT& line) {
-                   line.lease = rows.str(row, 0);
-                   line.owner = rows.str(row, 1);
-                   line.agent = rows.str(row, 2);
-                   line.state = rows.str(row, 3);
-                   line.render_seconds = rows.real(row, 4);
-                   line.artifact = rows.str(row, 5);
-                   line.error = rows.str(row, 6);
-                 });
+  auto ok =
+      fill(pg, kResults, out.unit, out.replicas, [](RowReader& row, wire::ReplicaStatusT& line) {
+        line.lease = row.text();
+        line.owner = row.text();
+        line.agent = row.text();
+        line.state = row.text();
+        line.render_seconds = row.real();
+        line.artifact = row.text();
+        line.error = row.text();
+      });
   if (!ok) return ok;
-  return fill(pg, kPairs, out.unit, out.comparisons,
-              [](const pg::Rows& rows, int row, wire::ComparisonStatusT& line) {
-                line.a = rows.str(row, 0);
-                line.b = rows.str(row, 1);
-                line.method = rows.str(row, 2);
-                line.psnr_db = rows.real(row, 3);
-                line.ssim = rows.real(row, 4);
-                line.agree = rows.boolean(row, 5);
-                if (!rows.is_null(row, 6)) line.lpips = rows.real(row, 6);
-              });
+  return fill(pg, kPairs, out.unit, out.comparisons, read_comparison);
 }
 
 Result<> add_decisions(pg::Connection& pg, wire::UnitVerdictsT& out) {
-  auto ok = fill(pg, kVerdicts, out.unit, out.verdicts,
-                 [](const pg::Rows& rows, int row, wire::VerdictLineT& line) {
-                   line.at_ms = number(rows, row, 0);
-                   line.owner = rows.str(row, 1);
-                   line.decision = rows.str(row, 2);
-                   line.counts = rows.boolean(row, 3);
-                   line.replicas_needed = small(rows, row, 4);
-                   line.reason = rows.str(row, 5);
-                   line.policy = rows.str(row, 6);
-                   if (!rows.is_null(row, 7)) line.risk = rows.real(row, 7);
-                 });
+  auto ok =
+      fill(pg, kVerdicts, out.unit, out.verdicts, [](RowReader& row, wire::VerdictLineT& line) {
+        line.at_ms = row.number();
+        line.owner = row.text();
+        line.decision = row.text();
+        line.counts = row.boolean();
+        line.replicas_needed = row.count();
+        line.reason = row.text();
+        line.policy = row.text();
+        if (const auto risk = row.optional_real()) line.risk = *risk;
+      });
   if (!ok) return ok;
-  return fill(pg, kReissues, out.unit, out.reissues,
-              [](const pg::Rows& rows, int row, wire::ReissueLineT& line) {
-                line.made_ms = number(rows, row, 0);
-                line.ended_ms = number(rows, row, 1);
-                line.kind = rows.str(row, 2);
-                line.state = rows.str(row, 3);
-                line.wanted = small(rows, row, 4);
-                line.reason = rows.str(row, 5);
-              });
+  return fill(pg, kReissues, out.unit, out.reissues, [](RowReader& row, wire::ReissueLineT& line) {
+    line.made_ms = row.number();
+    line.ended_ms = row.number();
+    line.kind = row.text();
+    line.state = row.text();
+    line.wanted = row.count();
+    line.reason = row.text();
+  });
 }
 
 Result<wire::UnitVerdictsT> unit_verdicts(pg::Connection& pg, const std::string& text) {
@@ -192,10 +177,11 @@ Result<wire::UnitVerdictsT> unit_verdicts(pg::Connection& pg, const std::string&
   if (rows->empty()) return fail(Errc::kNotFound, "there is no unit " + std::to_string(unit));
   wire::UnitVerdictsT out;
   out.unit = unit;
-  out.job = rows->str(0, 0);
-  out.frame = static_cast<std::int32_t>(rows->integer(0, 1));
-  out.state = rows->str(0, 2);
-  out.artifact = rows->str(0, 3);
+  RowReader row(*rows, 0);
+  out.job = row.text();
+  out.frame = static_cast<std::int32_t>(row.integer());
+  out.state = row.text();
+  out.artifact = row.text();
   if (auto ok = add_evidence(pg, out); !ok) return std::unexpected(ok.error());
   if (auto ok = add_decisions(pg, out); !ok) return std::unexpected(ok.error());
   return out;
