@@ -70,13 +70,17 @@ class ScenePanel:
             box.label(text="Changed since", icon="FILE_REFRESH")
 
 
-class ReportPanel:
-    bl_label = "Report"
-    bl_options = {"DEFAULT_CLOSED"}
+class AfterAnalysis:
+    """Shown once the scene was analysed."""
 
     @classmethod
     def poll(cls, context):
         return session.get().analysis_of(context.scene) is not None
+
+
+class ReportPanel(AfterAnalysis):
+    bl_label = "Report"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
         found = session.get().analysis_of(context.scene)
@@ -86,12 +90,8 @@ class ReportPanel:
             found.busy_seconds * 1000, found.longest_step * 1000))
 
 
-class WarningsPanel:
+class WarningsPanel(AfterAnalysis):
     bl_label = "Warnings"
-
-    @classmethod
-    def poll(cls, context):
-        return session.get().analysis_of(context.scene) is not None
 
     def draw_header_preset(self, context):
         found = session.get().analysis_of(context.scene)
@@ -112,13 +112,9 @@ class WarningsPanel:
             self.layout.label(text="and %d more" % (len(found.problems) - 20))
 
 
-class RoutePanel:
+class RoutePanel(AfterAnalysis):
     bl_label = "Route"
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context):
-        return session.get().analysis_of(context.scene) is not None
 
     def draw(self, context):
         scene, own, layout = context.scene, context.scene.worldshare, self.layout
