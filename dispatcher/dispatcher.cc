@@ -163,9 +163,9 @@ Result<> Dispatcher::tick() {
 }
 
 Result<> Dispatcher::slow_tick() {
-  const auto dirty = economy_.take_dirty();
-  if (!dirty.empty()) {
-    if (auto ok = ledger_.extend(dirty); !ok) return ok;
+  const auto extended = economy_.take_extended(parts_.clock.now());
+  if (!extended.empty()) {
+    if (auto ok = ledger_.extend(extended); !ok) return ok;
   }
   if (auto ok = take_assembled(); !ok) return ok;
   Leadership& leadership = ledger_.leadership();

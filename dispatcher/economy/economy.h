@@ -163,8 +163,10 @@ class Economy {
   void sent(const std::string& lease, Clock::TimePoint now);
   /// Agents that fell silent since the last call.
   std::vector<std::string> take_silent() { return roster_.take_silent(); }
-  /// Leases whose expiry moved since the last call.
-  std::vector<Lease> take_dirty();
+  /// Leases that live on although their rows say that they end soon: these are to be written. A row
+  /// need not follow every sign of progress, because whoever leads next hears of the lease before
+  /// it takes it away.
+  std::vector<Lease> take_extended(Clock::TimePoint now);
 
   /// Why a job's long frames are not divided, a sentence for people; empty when there is nothing to
   /// explain.
@@ -266,9 +268,9 @@ class Economy {
   std::unordered_map<std::string, Lease> leases_;
   std::map<std::string, std::set<std::string>> waited_for_;  ///< job → jobs that wait for it
   std::set<std::pair<Clock::TimePoint, std::string>> expiries_;
+  std::set<std::pair<Clock::TimePoint, std::string>> stored_expiries_;  ///< of the same leases
   std::set<std::pair<Clock::TimePoint, UnitId>> held_;
   std::set<std::pair<Clock::TimePoint, std::string>> straggler_checks_;
-  std::vector<std::string> dirty_;
   std::vector<UnitId> unit_ids_;  ///< the next one at the end
   Clock::TimePoint now_{};        ///< as the caller said last
   EconomyCounters counters_;

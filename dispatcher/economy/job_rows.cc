@@ -146,6 +146,7 @@ void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
   lease.owner = rows.str(i, 3);
   lease.slot = static_cast<std::uint32_t>(rows.integer(i, 4));
   lease.expires_at = time(rows, i, 7);
+  lease.stored_expiry = lease.expires_at;
   lease.granted_at = time(rows, i, 8);
   unit.leases.push_back(std::move(lease));
 }

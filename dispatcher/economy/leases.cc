@@ -38,6 +38,7 @@ void Economy::insert_lease(Lease lease) {
   ++job.leases;
   roster_.occupy(roster_.enter(lease.agent, owner), lease.slot, lease.id);
   expiries_.insert({lease.expires_at, lease.id});
+  stored_expiries_.insert({lease.stored_expiry, lease.id});
   straggler_checks_.insert({now_ + options_.straggler_least, lease.id});
   const std::string id = lease.id;
   leases_.emplace(id, std::move(lease));
@@ -49,6 +50,7 @@ void Economy::forget_lease(const std::string& id) {
   const Lease lease = std::move(found->second);
   leases_.erase(found);
   expiries_.erase({lease.expires_at, id});
+  stored_expiries_.erase({lease.stored_expiry, id});
   if (const auto node = roster_.find(lease.agent)) roster_.release(*node, lease.slot, id);
   OpenUnit* unit = find_unit(lease.unit);
   if (unit == nullptr) return;
@@ -64,7 +66,6 @@ void Economy::set_expiry(Lease& lease, Clock::TimePoint expires_at) {
   expiries_.erase({lease.expires_at, lease.id});
   lease.expires_at = expires_at;
   expiries_.insert({lease.expires_at, lease.id});
-  if (!std::exchange(lease.dirty, true)) dirty_.push_back(lease.id);
 }
 
 void Economy::note_progress(Lease& lease, const wire::LeaseProgressT& progress) {
@@ -285,13 +286,19 @@ void Economy::sent(const std::string& lease, Clock::TimePoint now) {
   if (const auto found = leases_.find(lease); found != leases_.end()) found->second.sent_at = now;
 }
 
-std::vector<Lease> Economy::take_dirty() {
+std::vector<Lease> Economy::take_extended(Clock::TimePoint now) {
   std::vector<Lease> out;
-  for (const auto& id : std::exchange(dirty_, {})) {
-    const auto found = leases_.find(id);
-    if (found == leases_.end()) continue;
-    found->second.dirty = false;
-    out.push_back(found->second);
+  const auto soon = now + options_.lease_extend / 2;
+  for (auto next = stored_expiries_.begin(); next != stored_expiries_.end() && next->first <= soon;
+       ++next) {
+    const Lease& lease = leases_.at(next->second);
+    if (lease.expires_at > lease.stored_expiry) out.push_back(lease);
+  }
+  for (const auto& extended : out) {
+    Lease& lease = leases_.at(extended.id);
+    stored_expiries_.erase({lease.stored_expiry, lease.id});
+    lease.stored_expiry = lease.expires_at;
+    stored_expiries_.insert({lease.stored_expiry, lease.id});
   }
   return out;
 }

@@ -142,6 +142,7 @@ Lease Economy::make_lease(const OpenUnit& unit, Seat seat) const {
   lease.granted_at = now_;
   lease.sent_at = now_;
   lease.expires_at = now_ + options_.lease_initial;
+  lease.stored_expiry = lease.expires_at;
   return lease;
 }
 

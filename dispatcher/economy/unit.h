@@ -30,10 +30,10 @@ struct Lease {
   std::uint32_t slot = 0;
   Clock::TimePoint granted_at{};
   Clock::TimePoint expires_at{};
+  Clock::TimePoint stored_expiry{};  ///< what its row says; expires_at runs ahead of it
   Clock::TimePoint sent_at{};
   wire::LeasePhase phase = wire::LeasePhase::fetching;
   float progress = 0;
-  bool dirty = false;       ///< expires_at moved since it was last written
   bool straggling = false;  ///< far beyond its job's time: another replica was asked for
 };
 

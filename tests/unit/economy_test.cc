@@ -85,6 +85,29 @@ TEST_F(EconomyTest, OnlyProgressExtendsALease) {
   EXPECT_EQ(expired.stop.size(), 1U);
 }
 
+TEST_F(EconomyTest, ARowFollowsOnlyBeforeItsTimeIsOver) {
+  add_job("j", 1);
+  idle(1);
+  const std::string lease = dispatch().at(0).id;
+  const auto render = [&](float progress) {
+    economy_.heartbeat("owner1",
+                       state("agent1", {}, {{lease, wire::LeasePhase::rendering}}, progress), now_);
+  };
+  now_ += 200s;  // of the 300 that its row gives it
+  render(0.25F);
+  EXPECT_TRUE(economy_.take_extended(now_).empty()) << "its row has time left";
+  now_ += 60s;
+  EXPECT_EQ(economy_.lease(lease)->expires_at, now_ + 60s);
+  EXPECT_EQ(economy_.take_extended(now_).size(), 1U) << "the row says 300, the lease 320";
+  EXPECT_TRUE(economy_.take_extended(now_).empty()) << "there is no more to tell";
+  now_ += 30s;
+  EXPECT_TRUE(economy_.take_extended(now_).empty()) << "a render that stands still is not extended";
+  render(0.5F);
+  const auto extended = economy_.take_extended(now_);
+  ASSERT_EQ(extended.size(), 1U);
+  EXPECT_EQ(extended[0].expires_at, now_ + options_.lease_extend);
+}
+
 TEST_F(EconomyTest, NotANumberIsNoProgress) {
   add_job("j", 1);
   idle(1);
