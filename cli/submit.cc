@@ -22,6 +22,7 @@ struct SubmitOptions {
   unsigned max_replicas = 5;
   ShardingOptions sharding;
   wire::ScheduleT schedule;
+  std::vector<std::string> labels;
   double deadline_hours = 0;
   double begin_hours = 0;
   bool watch = false;
@@ -46,6 +47,7 @@ Result<std::string> submit(const SubmitOptions& options, const ApiClient& api) {
       make_manifest(options.scene, *analysis, frames, options.replicas, options.max_replicas);
   if (!manifest) return std::unexpected(manifest.error());
   options.sharding.apply(*manifest);
+  manifest->requirements->labels = options.labels;
   manifest->schedule = std::make_unique<wire::ScheduleT>(options.schedule);
   manifest->schedule->deadline_ms = hours_from_now(options.deadline_hours);
   manifest->schedule->not_before_ms = hours_from_now(options.begin_hours);
@@ -87,6 +89,7 @@ Run add_submit(CLI::App& app) {
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
   command->add_option("--after", options->schedule.after, "jobs that must be completed first");
+  command->add_option("--label", options->labels, "only agents that have all of these labels");
   command->add_option("--deadline-in", options->deadline_hours, "hours until it is needed")
       ->check(CLI::Range(0.0, 100'000.0));
   command->add_option("--begin-in", options->begin_hours, "hours to wait before it is begun")

@@ -201,6 +201,7 @@ Result<> Dispatcher::know_agents(const std::vector<std::string>& agents) {
       continue;
     }
     economy_.set_standing(agent, row->second.owner, row->second.standing, row->second.reason);
+    economy_.set_labels(agent, row->second.owner, row->second.labels);
     agents_[agent] = std::move(row->second);
   }
   return {};

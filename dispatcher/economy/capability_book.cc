@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "shared/messages/messages.h"
 #include "shared/version.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxFeatures = 64;
 constexpr std::size_t kMaxText = 100;
+constexpr std::uint32_t kNoEnd = UINT32_MAX;
 
 /// Rounded down to four significant binary digits after the first.
 std::uint64_t coarse(std::uint64_t bytes) {
@@ -39,6 +41,15 @@ void normalise(std::vector<std::string>& texts) {
   if (texts.size() > kMaxFeatures) texts.resize(kMaxFeatures);
 }
 
+/// Down to a power of two minutes: nobody is taken for awake longer than it is.
+std::uint32_t coarse_awake(std::uint32_t seconds) { return std::bit_floor(seconds / 60) * 60; }
+
+/// Up to a power of two minutes.
+std::uint32_t coarse_length(double seconds) {
+  const double minutes = std::ceil(std::clamp(seconds, 0.0, 1e7) / 60);
+  return std::bit_ceil(static_cast<std::uint32_t>(minutes)) * 60;
+}
+
 /// What an agent claims, bounded, in one form for equal claims.
 wire::CapabilitiesT normalised(const wire::CapabilitiesT& claimed) {
   wire::CapabilitiesT can;
@@ -56,7 +67,9 @@ wire::CapabilitiesT normalised(const wire::CapabilitiesT& claimed) {
   return can;
 }
 
-std::string obstacle(const wire::RequirementsT& needs, const wire::CapabilitiesT& can) {
+std::string obstacle(const Ask& ask, const Offer& offer) {
+  const wire::RequirementsT& needs = ask.needs;
+  const wire::CapabilitiesT& can = offer.can;
   if (!needs.blender.empty() && !version_at_least(can.blender, needs.blender)) {
     return "the scene needs Blender " + needs.blender + ", the agent has " + can.blender;
   }
@@ -68,15 +81,26 @@ std::string obstacle(const wire::RequirementsT& needs, const wire::CapabilitiesT
       return "the agent's Blender lacks " + feature;
   }
   if (coarse(needs.memory_bytes) > can.memory_bytes) return "the agent has too little memory";
+  for (const auto& label : needs.labels) {
+    if (!std::ranges::binary_search(offer.labels, label))
+      return "the agent does not have the label " + label;
+  }
+  const bool has_end = offer.awake_seconds != kNoEnd;
+  if (has_end && ask.unit_seconds > 0 && coarse_length(ask.unit_seconds) > offer.awake_seconds)
+    return "the agent's schedule stops it before a unit would be done";
   return {};
 }
 
 }  // namespace
 
-std::optional<ClassId> CapabilityBook::enter(const wire::CapabilitiesT& claimed) {
-  wire::CapabilitiesT can = normalised(claimed);
+std::optional<ClassId> CapabilityBook::enter(const Offer& made) {
+  Offer offer{normalised(made.can), made.labels,
+              made.awake_seconds == 0 ? kNoEnd : coarse_awake(made.awake_seconds)};
+  normalise(offer.labels);
+  const wire::CapabilitiesT& can = offer.can;
   std::string signature = join({can.render_class, can.blender, engines_of(can.engines),
-                                std::to_string(can.memory_bytes), join(can.features)});
+                                std::to_string(can.memory_bytes), join(can.features),
+                                join(offer.labels), std::to_string(offer.awake_seconds)});
   if (const auto known = class_of_.find(signature); known != class_of_.end()) {
     ++classes_.at(known->second).users;
     return known->second;
@@ -85,11 +109,11 @@ std::optional<ClassId> CapabilityBook::enter(const wire::CapabilitiesT& claimed)
   const ClassId id = next_class_++;
   class_of_[signature] = id;
   Class& fresh = classes_[id];
-  fresh.can = std::move(can);
+  fresh.offer = std::move(offer);
   fresh.signature = std::move(signature);
   fresh.users = 1;
   for (auto& [need_id, need] : needs_) {
-    if (!obstacle(need.asks, fresh.can).empty()) continue;
+    if (!obstacle(need.ask, fresh.offer).empty()) continue;
     need.able.push_back(id);
     fresh.serves.push_back(need_id);
   }
@@ -104,11 +128,15 @@ void CapabilityBook::leave(ClassId capability) {
   classes_.erase(found);
 }
 
-NeedId CapabilityBook::add(const wire::RequirementsT& asked) {
-  wire::RequirementsT asks = asked;
-  normalise(asks.features);
-  std::string signature = join({asks.blender, std::to_string(static_cast<int>(asks.engine)),
-                                std::to_string(coarse(asks.memory_bytes)), join(asks.features)});
+NeedId CapabilityBook::add(const Ask& asked) {
+  Ask ask = asked;
+  wire::RequirementsT& needs = ask.needs;
+  normalise(needs.features);
+  normalise(needs.labels);
+  std::string signature =
+      join({needs.blender, std::to_string(static_cast<int>(needs.engine)),
+            std::to_string(coarse(needs.memory_bytes)), join(needs.features), join(needs.labels),
+            std::to_string(coarse_length(ask.unit_seconds))});
   if (const auto known = need_of_.find(signature); known != need_of_.end()) {
     ++needs_.at(known->second).users;
     return known->second;
@@ -116,11 +144,11 @@ NeedId CapabilityBook::add(const wire::RequirementsT& asked) {
   const NeedId id = next_need_++;
   need_of_[signature] = id;
   Need& fresh = needs_[id];
-  fresh.asks = std::move(asks);
+  fresh.ask = std::move(ask);
   fresh.signature = std::move(signature);
   fresh.users = 1;
   for (auto& [class_id, capability] : classes_) {
-    if (!obstacle(fresh.asks, capability.can).empty()) continue;
+    if (!obstacle(fresh.ask, capability.offer).empty()) continue;
     fresh.able.push_back(class_id);
     capability.serves.push_back(id);
   }
@@ -137,20 +165,21 @@ void CapabilityBook::drop(NeedId need) {
 }
 
 std::string CapabilityBook::why_not(NeedId need, ClassId capability) const {
-  return obstacle(needs_.at(need).asks, classes_.at(capability).can);
+  return obstacle(needs_.at(need).ask, classes_.at(capability).offer);
 }
 
 std::string CapabilityBook::describe_need(NeedId need) const {
-  const auto& asks = needs_.at(need).asks;
+  const auto& asks = needs_.at(need).ask.needs;
   std::string out = wire::EnumNameEngine(asks.engine);
   if (!asks.blender.empty()) out += ", Blender " + asks.blender;
   if (asks.memory_bytes > 0) out += ", " + std::to_string(asks.memory_bytes >> 20U) + " MiB";
   for (const auto& feature : asks.features) out += ", " + feature;
+  for (const auto& label : asks.labels) out += ", labelled " + label;
   return out;
 }
 
 std::string CapabilityBook::describe_class(ClassId capability) const {
-  const auto& can = classes_.at(capability).can;
+  const auto& can = classes_.at(capability).offer.can;
   return can.render_class.empty() ? "blender-" + can.blender : can.render_class;
 }
 

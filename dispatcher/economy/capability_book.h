@@ -11,20 +11,34 @@
 
 namespace worldshare::dispatcher {
 
+/// What an agent has to offer.
+struct Offer {
+  wire::CapabilitiesT can;
+  std::vector<std::string> labels;  ///< that operators gave it
+  std::uint32_t awake_seconds = 0;  ///< until its owner's schedule stops it; 0: no end is known
+};
+
+/// What a job asks of the agents that render its units.
+struct Ask {
+  wire::RequirementsT needs;
+  double unit_seconds = 0;  ///< that one unit takes; 0: not known
+};
+
 /// What agents can do and what jobs need, each kept once: agents that can do the same share a
 /// class, jobs that ask for the same share a need. Which classes serve a need is known at all
-/// times. Memory is compared in steps of a sixteenth, so that the classes stay few.
+/// times. Memory is compared in steps of a sixteenth and time in powers of two minutes, so that the
+/// classes stay few.
 class CapabilityBook {
  public:
   /// More classes than this are not kept apart: further agents get none.
   static constexpr std::size_t kMaxClasses = 4096;
 
-  /// The class of these capabilities; must be given back with leave(). Nothing when there are too
+  /// The class of what is offered; must be given back with leave(). Nothing when there are too
   /// many classes.
-  std::optional<ClassId> enter(const wire::CapabilitiesT& can);
+  std::optional<ClassId> enter(const Offer& offer);
   void leave(ClassId capability);
-  /// The same for what a job requires.
-  NeedId add(const wire::RequirementsT& needs);
+  /// The same for what a job asks.
+  NeedId add(const Ask& ask);
   void drop(NeedId need);
 
   std::span<const ClassId> able(NeedId need) const { return needs_.at(need).able; }
@@ -42,13 +56,13 @@ class CapabilityBook {
 
  private:
   struct Class {
-    wire::CapabilitiesT can;
+    Offer offer;
     std::string signature;
     std::size_t users = 0;
     std::vector<NeedId> serves;
   };
   struct Need {
-    wire::RequirementsT asks;
+    Ask ask;
     std::string signature;
     std::size_t users = 0;
     std::vector<ClassId> able;

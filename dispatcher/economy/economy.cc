@@ -66,12 +66,14 @@ void Economy::add_job(Job job, Clock::TimePoint now) {
   job_of_[job.id] = id;
   OpenJob& open = jobs_[id];
   open.id = id;
-  open.need = roster_.book().add(*job.manifest.requirements);
   open.scene = roster_.add_scene(job.manifest.scene->sha256);
   open.tenant = tenants_.number(job.tenant);
   open.job = std::move(job);
   open.total = messages::frame_count(open.job.manifest);
   open.cost.emplace(open.job.manifest);
+  const Ask ask = ask_of(open);
+  open.asked_seconds = ask.unit_seconds;
+  open.need = roster_.book().add(ask);
   for (const auto& other : open.job.after) waited_for_[other].insert(open.job.id);
   requeue(open);
 }
@@ -146,6 +148,25 @@ std::optional<Demand> Economy::demand_of(const OpenJob& job) const {
   if (job.wanting.empty()) return std::nullopt;
   demand.excluded = job.wanting.useless_to_all();
   return demand;
+}
+
+Ask Economy::ask_of(const OpenJob& open) {
+  const sharding::FrameCost cost = open.cost->cost();
+  Ask ask{*open.job.manifest.requirements, 0};
+  if (cost.frame_seconds > 0)
+    ask.unit_seconds = cost.fixed_seconds + cost.frame_seconds / division_of(open).parts();
+  return ask;
+}
+
+/// When its units turn out to take longer, or less, than agents were asked for.
+void Economy::ask_again(OpenJob& open) {
+  const Ask ask = ask_of(open);
+  if (ask.unit_seconds < open.asked_seconds * 1.25 && ask.unit_seconds > open.asked_seconds * 0.8)
+    return;
+  open.asked_seconds = ask.unit_seconds;
+  const NeedId before = std::exchange(open.need, roster_.book().add(ask));
+  roster_.book().drop(before);
+  requeue(open);
 }
 
 void Economy::requeue(OpenJob& job) {
@@ -250,6 +271,12 @@ void Economy::set_standing(const std::string& agent,
                            Standing standing,
                            const std::string& reason) {
   roster_.set_standing(roster_.enter(agent, owners_.number(owner)), standing, reason);
+}
+
+void Economy::set_labels(const std::string& agent,
+                         const std::string& owner,
+                         std::vector<std::string> labels) {
+  roster_.set_labels(roster_.enter(agent, owners_.number(owner)), std::move(labels));
 }
 
 }  // namespace worldshare::dispatcher

@@ -146,6 +146,10 @@ class Economy {
                     const std::string& owner,
                     Standing standing,
                     const std::string& reason);
+  /// What operators call the agent; holds from its next heartbeat on.
+  void set_labels(const std::string& agent,
+                  const std::string& owner,
+                  std::vector<std::string> labels);
 
   /// Gives free seats to units that want replicas, opening new units where no open one can use the
   /// seat; at most `limit` leases. All of it is in memory when this returns.
@@ -212,6 +216,7 @@ class Economy {
     TenantId tenant = 0;
     std::uint32_t total = 0;  ///< frames
     std::optional<sharding::CostEstimate> cost;
+    double asked_seconds = 0;  ///< of a unit, when it was last asked for agents
     WantList wanting;
     std::set<UnitId> units;
     std::size_t leases = 0;
@@ -230,6 +235,8 @@ class Economy {
   bool can_open(const OpenJob& job) const;
   std::optional<Demand> demand_of(const OpenJob& job) const;
   void requeue(OpenJob& job);
+  static Ask ask_of(const OpenJob& job);
+  void ask_again(OpenJob& job);
   void relist(OpenUnit& unit);
   void unlist(OpenJob& job, OpenUnit& unit);
   void insert_lease(Lease lease);

@@ -145,6 +145,7 @@ void Economy::note_cost(const OpenUnit& unit, const Report& report) {
   const wire::OutputT& output = *job.job.manifest.output;
   job.cost->observe(sharding::share_of_frame(unit.shard, {output.width, output.height}),
                     report.render_seconds);
+  ask_again(job);
 }
 
 void Economy::note_opinion(OpenUnit& unit, const Report& report, Reported& outcome) {

@@ -75,7 +75,8 @@ std::vector<SceneId> Roster::known_scenes(const std::vector<std::string>& scenes
 }
 
 void Roster::set_capability(Node& node, NodeId id, const wire::AgentStateT& state) {
-  auto fresh = book_.enter(state.capabilities ? *state.capabilities : wire::CapabilitiesT{});
+  auto fresh = book_.enter({state.capabilities ? *state.capabilities : wire::CapabilitiesT{},
+                            node.labels, state.awake_seconds});
   if (fresh != node.capability) {
     withdraw(node, id);
     if (node.online) count_owner(node, -1);
@@ -212,6 +213,10 @@ void Roster::set_standing(NodeId id, Standing standing, const std::string& reaso
   node.standing = standing;
   node.reason = reason;
   offer(id);
+}
+
+void Roster::set_labels(NodeId id, std::vector<std::string> labels) {
+  nodes_[id].labels = std::move(labels);
 }
 
 void Roster::note_finished(NodeId id) {

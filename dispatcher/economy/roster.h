@@ -43,6 +43,7 @@ struct Node {
   bool online = false;
   Standing standing = Standing::kEnabled;
   std::string reason;  ///< for its standing
+  std::vector<std::string> labels;
   Record record;
   double allowance = 0;  ///< heartbeats that it may send at once
 };
@@ -83,6 +84,8 @@ class Roster {
   void reset();
 
   void set_standing(NodeId id, Standing standing, const std::string& reason);
+  /// Holds from the next heartbeat on.
+  void set_labels(NodeId id, std::vector<std::string> labels);
   void note_finished(NodeId id);
   /// True when this drained the agent.
   bool note_fault(NodeId id);

@@ -194,11 +194,10 @@ Result<wire::ControlDoneT> control_job(pg::Connection& pg,
 Result<> control_node(pg::Connection& pg,
                       const std::string& agent,
                       const wire::NodeControlT& control) {
-  if (control.labels.size() > 32) return fail(Errc::kInvalid, "labels: at most 32");
-  for (const auto& label : control.labels) {
-    if (label.empty() || label.size() > 64 || messages::clean_text(label, 64) != label)
-      return fail(Errc::kInvalid, "labels: each must be 1 to 64 bytes of plain text");
-  }
+  if (auto ok = messages::check_texts("labels", control.labels, messages::kMaxLabels,
+                                      messages::kMaxLabelBytes);
+      !ok)
+    return ok;
   const char* standing = nullptr;
   switch (control.action) {
     case wire::NodeAction::none:
@@ -210,13 +209,14 @@ Result<> control_node(pg::Connection& pg,
   }
   const std::string reason =
       control.action == wire::NodeAction::enable ? "" : messages::clean_text(control.reason, 500);
-  auto rows = standing == nullptr
-                  ? pg.exec("update agents set labels = $2 where id = $1",
-                            {agent, pg::array(control.labels)})
-                  : pg.exec(
-                        "update agents set standing = $2, standing_reason = $3, changed_at = "
-                        "clock_timestamp() where id = $1",
-                        {agent, standing, reason});
+  auto rows =
+      standing == nullptr
+          ? pg.exec("update agents set labels = $2, changed_at = clock_timestamp() where id = $1",
+                    {agent, pg::array(control.labels)})
+          : pg.exec(
+                "update agents set standing = $2, standing_reason = $3, changed_at = "
+                "clock_timestamp() where id = $1",
+                {agent, standing, reason});
   if (!rows) return std::unexpected(rows.error());
   if (rows->affected() == 0)
     return fail(Errc::kNotFound, "there is no agent " + messages::clean_text(agent, 64));

@@ -13,17 +13,7 @@ class RowReader {
  public:
   RowReader(const pg::Rows& rows, int row) : rows_(rows), row_(row) {}
   std::string text() { return rows_.str(row_, column_++); }
-  /// Lines of a text, as array_to_string(..., E'\n') makes them.
-  std::vector<std::string> list() {
-    std::vector<std::string> out;
-    const std::string_view lines = rows_.text(row_, column_++);
-    for (std::size_t begin = 0; begin < lines.size();) {
-      const auto end = std::min(lines.find('\n', begin), lines.size());
-      out.emplace_back(lines.substr(begin, end - begin));
-      begin = end + 1;
-    }
-    return out;
-  }
+  std::vector<std::string> list() { return rows_.list(row_, column_++); }
   bool boolean() { return rows_.boolean(row_, column_++); }
   double real() { return rows_.real(row_, column_++); }
   std::optional<double> optional_real() {

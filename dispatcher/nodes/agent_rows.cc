@@ -6,7 +6,7 @@ namespace worldshare::dispatcher {
 namespace {
 
 constexpr const char* kById = R"(
-  select a.id, a.owner, a.standing, a.standing_reason from agents a join credentials c on c.agent = a.id
+  select a.id, a.owner, a.standing, a.standing_reason, array_to_string(a.labels, E'\n') from agents a join credentials c on c.agent = a.id
    where a.id = any($1) and c.revoked_at is null)";
 
 constexpr const char* kChanged =
@@ -65,7 +65,8 @@ Result<std::map<std::string, AgentRow>> agents_by_id(pg::Connection& pg,
   if (!rows) return std::unexpected(rows.error());
   std::map<std::string, AgentRow> out;
   for (int i = 0; i < rows->size(); ++i)
-    out[rows->str(i, 0)] = {rows->str(i, 1), to_standing(rows->text(i, 2)), rows->str(i, 3)};
+    out[rows->str(i, 0)] = {rows->str(i, 1), to_standing(rows->text(i, 2)), rows->str(i, 3),
+                            rows->list(i, 4)};
   return out;
 }
 

@@ -17,6 +17,7 @@ struct AgentRow {
   std::string owner;
   Standing standing = Standing::kEnabled;
   std::string reason;
+  std::vector<std::string> labels;
 };
 
 /// What an agent told of itself.

@@ -97,13 +97,9 @@ Result<> check_requirements(const wire::RequirementsT* requirements) {
   if (!requirements->blender.empty() && !is_version(requirements->blender)) {
     return wrong("requirements.blender", "must be a version like \"3.4\"");
   }
-  if (requirements->features.size() > 64) return wrong("requirements.features", "at most 64");
-  for (const auto& feature : requirements->features) {
-    if (feature.empty() || feature.size() > 100 || clean_text(feature, 100) != feature) {
-      return wrong("requirements.features", "each must be 1 to 100 bytes of plain text");
-    }
-  }
-  return {};
+  if (auto ok = check_texts("requirements.features", requirements->features, 64, 100); !ok)
+    return ok;
+  return check_texts("requirements.labels", requirements->labels, kMaxLabels, kMaxLabelBytes);
 }
 
 Result<> check_policy(const wire::PolicyT* policy) {
@@ -147,13 +143,7 @@ Result<> check_sharding(const wire::ShardingT* sharding) {
   }
   if (sharding->samples > kMaxShardSamples)
     return wrong("sharding.samples", "must be at most " + std::to_string(kMaxShardSamples));
-  if (sharding->whole_frames.size() > 32) return wrong("sharding.whole_frames", "at most 32");
-  for (const auto& reason : sharding->whole_frames) {
-    if (reason.empty() || reason.size() > 200 || clean_text(reason, 200) != reason) {
-      return wrong("sharding.whole_frames", "each must be 1 to 200 bytes of plain text");
-    }
-  }
-  return {};
+  return check_texts("sharding.whole_frames", sharding->whole_frames, 32, 200);
 }
 
 Result<> check_schedule(const wire::ScheduleT* schedule) {
@@ -208,6 +198,19 @@ Result<> check(const wire::ManifestT& manifest, const ManifestLimits& limits) {
   if (auto ok = check_estimate(manifest.estimate.get()); !ok) return ok;
   if (auto ok = check_sharding(manifest.sharding.get()); !ok) return ok;
   return check_schedule(manifest.schedule.get());
+}
+
+Result<> check_texts(const char* field,
+                     const std::vector<std::string>& texts,
+                     std::size_t most,
+                     std::size_t bytes) {
+  if (texts.size() > most) return wrong(field, "at most " + std::to_string(most));
+  for (const auto& text : texts) {
+    if (text.empty() || text.size() > bytes || clean_text(text, bytes) != text) {
+      return wrong(field, "each must be 1 to " + std::to_string(bytes) + " bytes of plain text");
+    }
+  }
+  return {};
 }
 
 std::uint32_t frame_count(const wire::ManifestT& manifest) {

@@ -136,6 +136,17 @@ std::int64_t Rows::integer(int row, int column) const {
 double Rows::real(int row, int column) const { return number<double>(text(row, column)); }
 bool Rows::boolean(int row, int column) const { return text(row, column) == "t"; }
 
+std::vector<std::string> Rows::list(int row, int column) const {
+  std::vector<std::string> out;
+  const std::string_view lines = text(row, column);
+  for (std::size_t begin = 0; begin < lines.size();) {
+    const auto end = std::min(lines.find('\n', begin), lines.size());
+    out.emplace_back(lines.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return out;
+}
+
 std::int64_t Rows::affected() const {
   return impl_ ? number<std::int64_t>(PQcmdTuples(impl_->result.get())) : 0;
 }

@@ -54,6 +54,8 @@ class Rows {
   std::int64_t integer(int row, int column) const;  ///< NULL reads as 0
   double real(int row, int column) const;           ///< NULL reads as 0
   bool boolean(int row, int column) const;          ///< NULL reads as false
+  /// The lines of a text, as array_to_string(..., E'\n') makes them.
+  std::vector<std::string> list(int row, int column) const;
   /// Rows that INSERT, UPDATE or DELETE touched.
   std::int64_t affected() const;
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <fstream>
 
 #include "shared/image/canonical.h"
@@ -13,6 +14,7 @@
 namespace worldshare::agent {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::AgentFarm;
 using testing::scene_folder;
 using testing::TempFolder;
@@ -225,6 +227,34 @@ TEST_F(AgentTest, ABrokerThatDiesDuringTheRenderCostsNothing) {
   const auto result = result_of(assignment.lease);
   EXPECT_EQ(result.outcome, wire::Outcome::rendered) << result.error;
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::reported));
+}
+
+/// Changes a setting of a stream as an operator would. `bytes`: -1 for no limit.
+void limit_stream(AgentFarm& farm, const std::string& stream, std::int64_t bytes) {
+  const auto broker = farm.broker().connect(farm.broker().operator_key());
+  const auto call = [&](const std::string& verb, const std::string& body) {
+    auto answer = broker->request("$JS.API.STREAM." + verb + "." + stream, as_bytes(body), 5s);
+    WS_CHECK(answer.has_value(), "JetStream answers");
+    auto parsed = boost::json::parse(as_text(answer->data())).as_object();
+    WS_CHECK(!parsed.contains("error"), "JetStream agrees");
+    return parsed;
+  };
+  auto config = call("INFO", "").at("config").as_object();
+  config["max_bytes"] = bytes;
+  config["discard"] = "new";
+  call("UPDATE", boost::json::serialize(config));
+}
+
+TEST_F(AgentTest, AResultWaitsWhileTheBrokersStorageIsFull) {
+  start();
+  limit_stream(farm_, "RESULTS", 1);
+  const auto assignment = give("cycles.blend", 5);
+  ASSERT_TRUE(farm_.wait_until([](const View& view) { return view.puts == 1; }));
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::uploading)) << "it is not given up";
+  farm_.update([](View& view) { EXPECT_TRUE(view.results.empty()); });
+  limit_stream(farm_, "RESULTS", -1);
+  EXPECT_EQ(result_of(assignment.lease).outcome, wire::Outcome::rendered);
+  EXPECT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::reported));
 }
 
 TEST_F(AgentTest, WaitsUntilADispatcherAnswersAndItIsEnrolled) {

@@ -224,6 +224,61 @@ TEST_F(EconomyTest, AnAgentThatFailsWhatOthersFinishIsDrained) {
   EXPECT_EQ(dispatch().size(), 1U) << "a person may let it work again";
 }
 
+TEST_F(EconomyTest, AJobWithLabelsGoesToAgentsThatHaveThemAll) {
+  Job job = make_job("j", 2, 1);
+  job.manifest.requirements->labels = {"studio", "fast"};
+  economy_.add_job(std::move(job), now_);
+  economy_.set_labels("agent1", "owner1", {"studio"});
+  economy_.set_labels("agent2", "owner2", {"fast", "studio", "attic"});
+  idle(1);
+  EXPECT_TRUE(dispatch().empty());
+  EXPECT_EQ(economy_.waiting("j", now_), "the agent does not have the label fast");
+  idle(2);
+  const auto leases = dispatch();
+  ASSERT_EQ(leases.size(), 1U);
+  EXPECT_EQ(leases[0].agent, "agent2");
+  economy_.set_labels("agent1", "owner1", {"fast", "studio"});
+  now_ += 100ms;
+  idle(1);
+  EXPECT_EQ(dispatch().size(), 1U) << "with its next heartbeat the agent is what its operator says";
+}
+
+TEST_F(EconomyTest, NoLongUnitGoesToAnAgentThatSoonSleeps) {
+  Job job = make_job("j", 3, 1);
+  job.manifest.estimate->seconds_per_frame = 500;
+  job.manifest.sharding->mode = wire::ShardMode::frames;
+  economy_.add_job(std::move(job), now_);
+  const auto awake = [&](std::uint32_t seconds) {
+    auto heard = state("agent1", {0});
+    heard.awake_seconds = seconds;
+    now_ += 100ms;
+    economy_.heartbeat("owner1", heard, now_);
+    return dispatch();
+  };
+  EXPECT_TRUE(awake(400).empty());
+  EXPECT_EQ(economy_.waiting("j", now_),
+            "the agent's schedule stops it before a unit would be done");
+  EXPECT_TRUE(awake(1).empty());
+  EXPECT_EQ(awake(3600).size(), 1U);
+}
+
+TEST_F(EconomyTest, WhatUnitsReallyTakeDecidesWhoIsAwakeLongEnough) {
+  add_job("j", 20, 1);
+  const auto with = [&](std::uint32_t seconds) {
+    auto heard = state("agent1", {0});
+    heard.awake_seconds = seconds;
+    now_ += 100ms;
+    economy_.heartbeat("owner1", heard, now_);
+    return dispatch();
+  };
+  const auto first = with(120);
+  ASSERT_EQ(first.size(), 1U) << "nobody knows yet how long a frame takes";
+  economy_.reported({first[0].id, "agent1", "owner1", first[0].unit, true, true, 900}, now_);
+  economy_.close_unit(first[0].unit, true, "");
+  EXPECT_TRUE(with(120).empty()) << "a frame took a quarter of an hour";
+  EXPECT_EQ(with(0).size(), 1U) << "an agent without a schedule has no end";
+}
+
 TEST_F(EconomyTest, SomeoneElsesLeaseIsNotTouchedByAHeartbeat) {
   add_job("j", 1, 1);
   idle(1);

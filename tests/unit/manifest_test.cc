@@ -57,6 +57,11 @@ INSTANTIATE_TEST_SUITE_P(
     Manifest,
     BadManifests,
     testing::Values(
+        BadManifest{"label_with_a_line_feed",
+                    manifest_json(R"({"first": 1, "last": 2})",
+                                  R"({"width": 8, "height": 8})",
+                                  R"(, "requirements": {"labels": ["attic\n"]})"),
+                    "requirements.labels: each must be 1 to 64 bytes"},
         BadManifest{"missing_scene", R"({"frames": {"first": 1, "last": 2}})", "scene: missing"},
         BadManifest{"no_frames", "{" + scene_json() + "}", "frames: missing"},
         BadManifest{"no_last", manifest_json(R"({"first": 1})"), "frames.last: missing"},
