@@ -27,6 +27,7 @@ YamlFields Config::fields() {
       .add("limits.processes", sandbox.processes)
       .add("sandbox.mode", sandbox.mode)
       .add("sandbox.bwrap", sandbox.bwrap)
+      .add("sandbox.root", sandbox.root)
       .add("laboratory.tamper", tamper)
       .add("log.level", log_level);
   return fields;
@@ -39,6 +40,10 @@ Result<> Config::check() const {
     return fail(Errc::kInvalid, "agent.heartbeat_seconds must be at least 0.1");
   }
   if (auto ok = check_mode(sandbox.mode); !ok) return ok;
+  if (!sandbox.root.is_absolute() || (sandbox.root != "/" && sandbox.mode != "required"))
+    return fail(
+        Errc::kInvalid,
+        "sandbox.root must be absolute, and another root than / needs sandbox.mode: required");
   return laboratory::check_tamper(tamper);
 }
 

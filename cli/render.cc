@@ -32,6 +32,7 @@ struct RenderOptions {
   fs::path contact_sheet;
   fs::path state;
   fs::path blender = "blender";
+  fs::path agent_root = "/";
   unsigned agents = std::min(3U, std::max(2U, std::thread::hardware_concurrency()));
   ShardingOptions sharding;
   unsigned tamper = 0;
@@ -158,9 +159,9 @@ int run(const RenderOptions& options, std::stop_token stop) {
                     options.keep || !options.state.empty()};
   // Blender looks at the scene while the services start.
   auto planned = std::async(std::launch::async, [&] { return plan(options); });
-  auto stack = Stack::start(
-      {state.path, options.agents, options.tamper, options.service_log_level, options.blender},
-      stop);
+  auto stack = Stack::start({state.path, options.agents, options.tamper, options.service_log_level,
+                             options.blender, options.agent_root},
+                            stop);
   auto manifest = planned.get();
   if (!manifest) return report_error(manifest.error(), stop);
   if (!stack) {
@@ -204,6 +205,11 @@ Run add_render(CLI::App& app) {
   command->add_option("--state", options->state,
                       "state folder; kept, and a second run goes on where the first stopped");
   command->add_option("--blender", options->blender, "the Blender to use")->capture_default_str();
+  command
+      ->add_option("--agent-root", options->agent_root,
+                   "root folder of another system, whose Blender the agents use")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
   command->add_flag("--keep", options->keep, "leave the stack running after the job, until Ctrl-C");
   options->sharding.add_to(*command);
   command->add_option("--tamper", options->tamper,

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "agents/blender/driver_text.h"
-#include "agents/blender/program.h"
 #include "agents/sandbox/syscall_filter.h"
 #include "shared/files.h"
 
@@ -41,7 +40,7 @@ Result<> write_scripts(const Sandbox& sandbox, const fs::path& folder) {
 
 /// Links are resolved, so that whoever owns the work folder cannot lead anybody out of it.
 Result<Room> make_room(const BlenderOptions& options, const fs::path& scene) {
-  auto program = find_program(options.blender);
+  auto program = options.sandbox.find(options.blender);
   if (!program) return std::unexpected(program.error());
   if (auto ok = make_folder(options.scratch); !ok) return std::unexpected(ok.error());
   // The Blender can read what lies beside it.

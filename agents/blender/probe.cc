@@ -7,7 +7,6 @@
 #include <boost/json.hpp>
 #include <thread>
 
-#include "agents/blender/program.h"
 #include "shared/files.h"
 
 namespace worldshare::agent {
@@ -85,9 +84,9 @@ std::string render_class(int major, int minor) {
 
 Result<wire::CapabilitiesT> probe(const BlenderOptions& options,
                                   const std::filesystem::path& cache_file) {
-  auto program = find_program(options.blender);
+  auto program = options.sandbox.find(options.blender);
   if (!program) return std::unexpected(program.error());
-  const std::string key = cache_key(*program);
+  const std::string key = cache_key(options.sandbox.outside(*program));
   std::string line = read_cache(cache_file, key);
   if (line.empty()) {
     auto answer = run_driver_once(options, "probe", {}, kProbeTime);

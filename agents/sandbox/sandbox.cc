@@ -8,6 +8,7 @@
 #include <cstring>
 #include <thread>
 
+#include "agents/blender/program.h"
 #include "agents/sandbox/syscall_filter.h"
 #include "shared/process.h"
 
@@ -36,21 +37,21 @@ void add_folder(Arguments& to, const fs::path& folder) {
 }
 
 /// The system as a program needs it, and nothing of any user.
-Arguments system_files() {
-  Arguments out{"--ro-bind", "/usr", "/usr"};
+Arguments system_files(const fs::path& root) {
+  Arguments out{"--ro-bind", root / "usr", "/usr"};
   add_folder(out, "/etc");
   for (const char* name : {"bin", "lib", "lib64"}) {
     add(out, {"--symlink", std::string("usr/") + name, std::string("/") + name});
   }
-  for (const char* path : {"/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"}) {
-    add(out, {"--ro-bind-try", path, path});
+  for (const char* path : {"etc/ld.so.cache", "etc/alternatives", "etc/fonts"}) {
+    add(out, {"--ro-bind-try", root / path, fs::path("/") / path});
   }
   add(out, {"--proc", "/proc", "--dev", "/dev", "--size", std::to_string(kTemporaryBytes),
             "--tmpfs", "/tmp", "--dir", "/run"});
   return out;
 }
 
-Arguments room_files(const Room& room) {
+Arguments room_files(const Room& room, const fs::path& root) {
   Arguments out{"--bind", room.work, Sandbox::kWork, "--ro-bind", room.scripts, Sandbox::kScripts};
   if (!room.scene.empty()) {
     add_folder(out, fs::path(kScene).parent_path());
@@ -59,7 +60,7 @@ Arguments room_files(const Room& room) {
   const fs::path folder = room.program.parent_path();
   if (!folder.empty() && !folder.string().starts_with("/usr/")) {
     add_folder(out, folder);
-    add(out, {"--ro-bind", folder, folder});
+    add(out, {"--ro-bind", root / folder.relative_path(), folder});
   }
   return out;
 }
@@ -114,6 +115,20 @@ Result<> Sandbox::attempt() const {
   return fail(Errc::kUnavailable, said.empty() ? "bwrap does not answer." : said);
 }
 
+fs::path Sandbox::outside(const fs::path& inside) const {
+  return confines() ? options_.root / inside.relative_path() : inside;
+}
+
+Result<fs::path> Sandbox::find(const fs::path& program) const {
+  if (!confines() || options_.root == "/") return find_program(program);
+  // Links of another root may lead into this one, so what is named is taken as it is.
+  const fs::path inside = program.is_absolute() ? program : fs::path("/usr/bin") / program;
+  std::error_code error;
+  if (fs::is_regular_file(outside(inside), error)) return inside;
+  return fail(Errc::kNotFound, "no such program: " + inside.string() + " in the system at " +
+                                   options_.root.string());
+}
+
 fs::path Sandbox::work_inside(const Room& room) const {
   return confines() ? fs::path(kWork) : room.work;
 }
@@ -162,8 +177,8 @@ Arguments Sandbox::command(const Room& room, const Arguments& argv) const {
     out.insert(out.end(), more.begin(), more.end());
   };
   append(namespaces());
-  append(system_files());
-  append(room_files(room));
+  append(system_files(options_.root));
+  append(room_files(room, options_.root));
   // Last, since it freezes what the lines before have made.
   add(out, {"--remount-ro", "/", "--chdir", kWork, "--seccomp", kFilterDescriptor, "--"});
   append(limits());

@@ -15,9 +15,11 @@ struct SandboxOptions {
   /// which is for one's own scenes; "off": the owner takes the risk.
   std::string mode = "required";
   std::filesystem::path bwrap = "bwrap";  ///< bubblewrap 0.8 or later, looked up in PATH
-  std::uint64_t memory_bytes = 0;         ///< address space of each process; 0: no limit
-  std::uint64_t file_bytes = 0;           ///< largest file that is written; 0: no limit
-  std::uint32_t processes = 0;            ///< processes and threads of all slots; 0: by the cores
+  /// The system that is seen inside: this one, or the root folder of another release.
+  std::filesystem::path root = "/";
+  std::uint64_t memory_bytes = 0;  ///< address space of each process; 0: no limit
+  std::uint64_t file_bytes = 0;    ///< largest file that is written; 0: no limit
+  std::uint32_t processes = 0;     ///< processes and threads of all slots; 0: by the cores
 };
 /// kInvalid names the key.
 Result<> check_mode(const std::string& mode);
@@ -27,7 +29,7 @@ struct Room {
   std::filesystem::path work;     ///< its only writable folder, there as kWork
   std::filesystem::path scripts;  ///< readable, there as kScripts
   std::filesystem::path scene;    ///< readable, there as scene_inside(); may be empty
-  std::filesystem::path program;  ///< absolute, links resolved; its folder is readable
+  std::filesystem::path program;  ///< as find() gives it; its folder is readable
 };
 
 /// Runs a program so that it reaches nothing but its Room: no network, no file of the user, no
@@ -46,6 +48,11 @@ class Sandbox {
   static Sandbox none() { return {}; }
 
   bool confines() const { return !bwrap_.empty(); }
+  /// The program of that name, or path, in the system that is seen inside: absolute, links
+  /// resolved. kNotFound.
+  Result<std::filesystem::path> find(const std::filesystem::path& program) const;
+  /// Where this process finds what is at `inside` in that system.
+  std::filesystem::path outside(const std::filesystem::path& inside) const;
   /// Where the program finds its things.
   std::filesystem::path work_inside(const Room& room) const;
   std::filesystem::path scripts_inside(const Room& room) const;

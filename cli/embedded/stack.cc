@@ -68,6 +68,14 @@ Result<fs::path> find_program(const std::string& name,
               "the program " + name + " is missing; install the Debian package " + package);
 }
 
+/// One's own scenes on one's own machine: confined where this machine can. Another system is seen
+/// only from inside.
+std::string sandbox_lines(const StackOptions& options) {
+  if (options.agent_root == "/")
+    return "  mode: auto\nblender:\n  " + line("path", options.blender.string());
+  return "  mode: required\n  " + line("root", fs::absolute(options.agent_root).string());
+}
+
 }  // namespace
 
 fs::path program_folder() {
@@ -235,14 +243,12 @@ Result<> Stack::write_agent_config(unsigned agent) {
   const std::string name = "agent-" + std::to_string(agent);
   const unsigned threads =
       std::max(1U, std::thread::hardware_concurrency() / std::max(1U, options_.agents));
-  std::string text =
-      "nats:\n  " + line("url", nats_url_) + "agent:\n  " +
-      line("seed_file", (state / "keys" / (name + ".seed")).string()) + "  " +
-      line("state_folder", (state / name).string()) +
-      "  nice: 0\n  threads: " + std::to_string(threads) + "\n  heartbeat_seconds: 1\n" +
-      // One's own scenes on one's own machine: confined where this machine can.
-      "sandbox:\n  mode: auto\nblender:\n  " + line("path", options_.blender.string()) +
-      "log:\n  level: " + options_.log_level + "\n";
+  std::string text = "nats:\n  " + line("url", nats_url_) + "agent:\n  " +
+                     line("seed_file", (state / "keys" / (name + ".seed")).string()) + "  " +
+                     line("state_folder", (state / name).string()) +
+                     "  nice: 0\n  threads: " + std::to_string(threads) +
+                     "\n  heartbeat_seconds: 1\n" + "sandbox:\n" + sandbox_lines(options_) +
+                     "log:\n  level: " + options_.log_level + "\n";
   if (options_.tamper == agent) text += "laboratory:\n  tamper: brighten_region\n";
   return write_file_atomically(state / (name + ".yaml"), text, 0600);
 }

@@ -18,6 +18,9 @@ struct StackOptions {
   unsigned tamper = 0;  ///< the n-th agent (1-based) cheats; 0: none
   std::string log_level = "info";
   std::filesystem::path blender = "blender";  ///< of the agents
+  /// The system whose Blender and libraries the agents use; another than / is the root folder of
+  /// another release.
+  std::filesystem::path agent_root = "/";
 };
 
 /// The whole of WorldShare on this machine: a private NATS server, PostgreSQL cluster, dispatcher,

@@ -62,7 +62,9 @@ agent::BlenderOptions blender_options(const TempFolder& folder) {
   out.scratch = folder.path() / "scratch";
   out.threads = 1;
   // As agents do; a machine that cannot has its own test fail.
-  out.sandbox = *agent::Sandbox::open({});
+  agent::SandboxOptions sandbox;
+  if (const char* root = std::getenv("WORLDSHARE_TEST_ROOT")) sandbox.root = root;
+  out.sandbox = *agent::Sandbox::open(sandbox);
   return out;
 }
 

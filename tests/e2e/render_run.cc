@@ -65,6 +65,9 @@ void RenderRun::start() {
                   "--state",
                   (folder_.path() / "state").string()};
   options.argv.insert(options.argv.end(), arguments_.begin(), arguments_.end());
+  // Another release's Blender: tests/compat.
+  if (const char* root = std::getenv("WORLDSHARE_TEST_ROOT"))
+    options.argv.insert(options.argv.end(), {"--agent-root", root});
   options.output_file = folder_.path() / "output.txt";
   auto process = Process::spawn(options);
   ASSERT_TRUE(process) << process.error().message;

@@ -10,6 +10,10 @@ import tempfile
 import time
 
 START_SECONDS = 120
+# Set by tests/compat: a program that runs another release's Blender, and the root folder where it lives.
+BLENDER = os.environ.get("WORLDSHARE_TEST_BLENDER", "blender")
+OTHER_RELEASE = (["--blender", BLENDER, "--agent-root", os.environ["WORLDSHARE_TEST_ROOT"]]
+                 if "WORLDSHARE_TEST_ROOT" in os.environ else [])
 WARM_UP = """
 import bpy
 scene = bpy.context.scene
@@ -31,12 +35,12 @@ class Farm:
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="ws-farm-"))
         os.chmod(self._folder, 0o755)
         scene = self._folder / "warm.blend"
-        subprocess.run(["blender", "-b", "--factory-startup", "--python-expr", WARM_UP % str(scene)],
+        subprocess.run([BLENDER, "-b", "--factory-startup", "--python-expr", WARM_UP % str(scene)],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         self._log = open(self._folder / "output.txt", "wb")
         self._process = subprocess.Popen(
             [str(self._binaries / "worldshare"), "render", str(scene), "--frames", "1", "--agents", str(self._agents),
-             "--keep", "--state", str(self._folder / "state"), "-o", str(self._folder / "frames")],
+             "--keep", "--state", str(self._folder / "state"), "-o", str(self._folder / "frames"), *OTHER_RELEASE],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
         try:
             self._wait()

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from farm import Farm  # noqa: E402
+from farm import BLENDER, Farm  # noqa: E402
 
 WINDOW = (1600, 1000)
 
@@ -64,7 +64,7 @@ def main():
             farm = stack.enter_context(Farm(options.farm))
             environment.update(WORLDSHARE_TEST_SERVER=farm.url, WORLDSHARE_TEST_TOKEN=farm.token,
                                WORLDSHARE_TEST_BINARIES=str(options.farm.resolve()))
-        command = ["blender", "--factory-startup", "-noaudio", "--python-exit-code", "3"]
+        command = [BLENDER, "--factory-startup", "-noaudio", "--python-exit-code", "3"]
         if options.window:
             environment["DISPLAY"] = stack.enter_context(display())
             command += ["--enable-event-simulate", "--window-geometry", "0", "0", *map(str, WINDOW)]
