@@ -110,8 +110,9 @@ void Agent::run(std::stop_token stop) {
   }
   if (!self.say_hello(stop)) return;
   SlotServices& services = self.services.emplace(
-      SlotServices{self.config, self.key, self.sandbox, "Blender " + self.capabilities.blender,
-                   client, *self.scenes, self.book});
+      SlotServices{self.config, self.key, self.sandbox,
+                   "Blender " + self.capabilities.blender + " " + device_class(), client,
+                   *self.scenes, self.book});
   for (std::uint32_t slot = 0; slot < self.config.slots; ++slot) {
     self.slots.push_back(std::make_unique<Slot>(slot, services));
   }

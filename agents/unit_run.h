@@ -20,7 +20,8 @@ struct SlotServices {
   const Config& config;
   const NKey& key;
   const Sandbox& sandbox;
-  const std::string renderer_name;  ///< "Blender 3.4.1"
+  const std::string
+      renderer_name;  ///< "Blender 3.4.1 cpu-avx2": results of one name are compared strictly
   DispatcherClient& dispatcher;
   SceneCache& scenes;
   LeaseBook& book;

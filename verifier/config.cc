@@ -15,8 +15,12 @@ YamlFields Config::fields() {
       .add("dispatcher.public_key", dispatcher_public_key)
       .add("http.address", http_address)
       .add("http.port", http_port)
-      .add("tolerance.psnr_db", tolerance.psnr_db)
-      .add("tolerance.ssim", tolerance.ssim)
+      .add("tolerance.psnr_db", tolerances.same_class.psnr_db)
+      .add("tolerance.ssim", tolerances.same_class.ssim)
+      .add("tolerance.worst_block_psnr_db", tolerances.same_class.worst_block_psnr_db)
+      .add("other_class.psnr_db", tolerances.other_class.psnr_db)
+      .add("other_class.ssim", tolerances.other_class.ssim)
+      .add("other_class.worst_block_psnr_db", tolerances.other_class.worst_block_psnr_db)
       .add("trust.policy", trust_policy)
       .add("trust.policies_file", policies_file)
       .add("images.limit_bytes", image_limit_bytes)
@@ -46,7 +50,8 @@ Result<> Config::check() const {
   if (!is_user_nkey(dispatcher_public_key)) {
     return fail(Errc::kInvalid, "dispatcher.public_key: needs the dispatcher's nkey, \"U...\"");
   }
-  if (tolerance.ssim > 1) return fail(Errc::kInvalid, "tolerance.ssim: must be at most 1");
+  if (tolerances.same_class.ssim > 1 || tolerances.other_class.ssim > 1)
+    return fail(Errc::kInvalid, "tolerance.ssim, other_class.ssim: must be at most 1");
   if (workers < 1 || workers > 64) return fail(Errc::kInvalid, "workers: must be 1 to 64");
   if (auto ok = rules(); !ok) return std::unexpected(ok.error());
   return {};
@@ -57,7 +62,9 @@ Result<Rules> Config::rules() const {
                             ? policy::read_policies(policy::shipped_policies(), "policy.yaml")
                             : policy::load_policies(policies_file);
   if (!policies) return fail(Errc::kInvalid, "trust.policies_file: " + policies.error().message);
-  return rules_in_production(*policies, trust_policy);
+  auto rules = rules_in_production(*policies, trust_policy);
+  if (rules) rules->tolerances = tolerances;
+  return rules;
 }
 
 }  // namespace worldshare::verifier

@@ -25,7 +25,7 @@ struct Config {
   std::string http_address = "127.0.0.1";
   std::uint16_t http_port = 8081;  ///< GET /health
 
-  Tolerance tolerance;
+  Tolerances tolerances;
   std::uint64_t image_limit_bytes = 2ULL << 30;  ///< of one decoded image
   ArtifactOptions artifacts;
 

@@ -31,6 +31,7 @@ std::string to_json(const Comparison& comparison, const std::string& network) {
   json::object out{{"method", std::string(to_string(comparison.method))},
                    {"psnr_db", optional(comparison.psnr_db)},
                    {"ssim", optional(comparison.ssim)},
+                   {"worst_block_psnr_db", optional(comparison.worst_block_psnr_db)},
                    {"non_finite_mismatches", comparison.non_finite_mismatches}};
   if (comparison.lpips) out["lpips_" + network] = *comparison.lpips;
   return json::serialize(out);
@@ -59,6 +60,7 @@ std::optional<Comparison> from_json(std::string_view text, const std::string& ne
   out.method = to_method(std::string_view(method->as_string()));
   out.psnr_db = number(from, "psnr_db");
   out.ssim = number(from, "ssim");
+  out.worst_block_psnr_db = number(from, "worst_block_psnr_db");
   out.lpips = number(from, "lpips_" + network);
   out.non_finite_mismatches = mismatches->to_number<std::uint64_t>(error);
   const bool measured = out.method == Method::kMetrics && out.ssim;

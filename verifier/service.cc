@@ -127,7 +127,7 @@ Result<> serve(const Config& config, std::stop_token stop) {
   auto broker = connect_broker(config, stop);
   if (!broker) return std::unexpected(broker.error());
   MetricsCache cache(**broker, backends->lpips->network());
-  Evidence evidence(artifacts, *backends->metrics, config.tolerance,
+  Evidence evidence(artifacts, *backends->metrics, config.tolerances.other_class,
                     {.cache = &cache, .lpips = backends->lpips.get()});
   Workers workers(config, **broker, evidence);
   if (auto ok = workers.open(stop); !ok) return ok;

@@ -78,8 +78,18 @@ std::string to_json(const wire::CapabilitiesT& capabilities) {
                           {"threads", capabilities.threads}});
 }
 
+std::string device_class() {
+#if defined(__x86_64__)
+  // What Cycles compiles kernels for.
+  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  return avx2 ? "cpu-avx2" : __builtin_cpu_supports("sse4.1") != 0 ? "cpu-sse41" : "cpu-sse2";
+#else
+  return "cpu-neon";
+#endif
+}
+
 std::string render_class(int major, int minor) {
-  return fmt::format("blender-{}_{}-cpu", major, minor);
+  return fmt::format("blender-{}_{}-{}", major, minor, device_class());
 }
 
 Result<wire::CapabilitiesT> probe(const BlenderOptions& options,

@@ -18,7 +18,9 @@ Result<wire::CapabilitiesT> probe(const BlenderOptions& options,
 /// For people and scripts.
 std::string to_json(const wire::CapabilitiesT& capabilities);
 
-/// "blender-3_4-cpu".
+/// What renders here, as far as it changes bits: "cpu-avx2", "cpu-sse41".
+std::string device_class();
+/// "blender-3_4-cpu-avx2".
 std::string render_class(int major, int minor);
 
 }  // namespace worldshare::agent

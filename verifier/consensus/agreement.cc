@@ -20,6 +20,7 @@ Comparison as_comparison(const PairMetrics& pair) {
   out.ssim = pair.ssim;
   out.non_finite_mismatches = pair.non_finite_mismatches;
   if (const double psnr = lower_psnr(pair); std::isfinite(psnr)) out.psnr_db = psnr;
+  if (std::isfinite(pair.worst_block_psnr_db)) out.worst_block_psnr_db = pair.worst_block_psnr_db;
   return out;
 }
 
@@ -57,9 +58,11 @@ bool agrees(const PairMetrics& measured, const Tolerance& tolerance) {
 
 Comparison judged(Comparison measured, const Tolerance& tolerance) {
   if (measured.method == Method::kMetrics) {
-    measured.agree = measured.non_finite_mismatches == 0 &&
-                     measured.psnr_db.value_or(HUGE_VAL) >= tolerance.psnr_db &&
-                     measured.ssim.value_or(0) >= tolerance.ssim;
+    measured.agree =
+        measured.non_finite_mismatches == 0 &&
+        measured.psnr_db.value_or(HUGE_VAL) >= tolerance.psnr_db &&
+        measured.ssim.value_or(0) >= tolerance.ssim &&
+        measured.worst_block_psnr_db.value_or(HUGE_VAL) >= tolerance.worst_block_psnr_db;
   } else {
     measured.agree = measured.method != Method::kIncomparable;
   }

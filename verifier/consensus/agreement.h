@@ -10,11 +10,22 @@
 
 namespace worldshare::verifier {
 
-/// When two pictures of one render class count as the same rendering. One tolerance for all classes
-/// until they are calibrated one by one.
+/// When two pictures count as the same rendering: each figure at least.
 struct Tolerance {
-  double psnr_db = 40;  ///< at least, for colour and for alpha
-  double ssim = 0.98;   ///< at least
+  double psnr_db = 40;  ///< of colour and of alpha
+  double ssim = 0.98;
+  double worst_block_psnr_db = 0;
+};
+
+/// One tolerance for renderings of one class, which are all but equal when they are honest, and one
+/// for others. Numbers by measurement: `./dev bench detection`, docs/trust.md.
+struct Tolerances {
+  Tolerance same_class{60, 0.98, 45};
+  Tolerance other_class;
+  /// `a` and `b`: what rendered them, as their results say.
+  const Tolerance& between(std::string_view a, std::string_view b) const {
+    return a == b ? same_class : other_class;
+  }
 };
 
 enum class Method : std::uint8_t { kSameBlob, kSamePixels, kMetrics, kIncomparable };
@@ -28,6 +39,7 @@ struct Comparison {
   Method method = Method::kIncomparable;
   std::optional<double> psnr_db;  ///< the lower of colour and alpha; nothing when identical
   std::optional<double> ssim;
+  std::optional<double> worst_block_psnr_db;  ///< nothing when identical
   std::uint64_t non_finite_mismatches = 0;
   std::optional<double> lpips;  ///< of disputed pairs, where there is a model
   bool agree = false;

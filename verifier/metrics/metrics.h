@@ -13,7 +13,7 @@
 namespace worldshare::verifier {
 
 /// Grows when a formula changes, so that stored figures of different versions are not mixed.
-inline constexpr int kMetricsVersion = 2;
+inline constexpr int kMetricsVersion = 3;
 
 /// Replicas that are compared in one go.
 inline constexpr std::size_t kMaxReplicas = 5;

@@ -27,7 +27,7 @@ constexpr const char* kUnits = R"(
 
 constexpr const char* kResults = R"(
   select unit, lease, owner, outcome = 'rendered', error_code <> 'undecodable', artifact,
-         case when error = '' then error_code else error end, judged
+         case when error = '' then error_code else error end, judged, renderer
     from results where unit = any($1) and outcome <> 'void' order by unit, received_at, lease)";
 
 constexpr const char* kVoids =
@@ -58,12 +58,12 @@ constexpr const char* kAddResults = R"(
     join replicas r on r.lease = x.lease)";
 
 constexpr const char* kAddComparisons = R"(
-  insert into comparisons (unit, lease_a, lease_b, method, psnr_db, ssim, agree, lpips, lpips_network,
-                           metrics_version)
+  insert into comparisons (unit, lease_a, lease_b, method, psnr_db, ssim, agree, lpips, worst_block_psnr_db,
+                           lpips_network, metrics_version)
   select unit, lease_a, lease_b, method, nullif(psnr_db, '')::float8, nullif(ssim, '')::float8, agree,
-         nullif(lpips, '')::float8, case when lpips <> '' then $9 end, $10
+         nullif(lpips, '')::float8, nullif(worst, '')::float8, case when lpips <> '' then $10 end, $11
     from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[],
-                $8::text[]) x(unit, lease_a, lease_b, method, psnr_db, ssim, agree, lpips)
+                $8::text[], $9::text[]) x(unit, lease_a, lease_b, method, psnr_db, ssim, agree, lpips, worst)
   on conflict do nothing)";
 
 constexpr const char* kAddVerdicts = R"(
@@ -153,6 +153,7 @@ FiledResult read_result(const pg::Rows& rows, int row) {
   out.artifact = rows.str(row, 5);
   out.error = rows.str(row, 6);
   out.judged = rows.str(row, 7);
+  out.renderer = rows.str(row, 8);
   return out;
 }
 
@@ -282,6 +283,7 @@ Result<> Docket::add_comparisons(const Minutes& minutes) {
        column(rows, [](const auto& row) { return optional(row.comparison.ssim); }),
        column(rows, [](const auto& row) { return flag(row.comparison.agree); }),
        column(rows, [](const auto& row) { return optional(row.comparison.lpips); }),
+       column(rows, [](const auto& row) { return optional(row.comparison.worst_block_psnr_db); }),
        minutes.lpips_network, kMetricsVersion});
 }
 

@@ -12,7 +12,8 @@
 
 namespace worldshare::verifier {
 
-/// Two artifacts, and what their comparison showed.
+/// Two artifacts, and what their comparison showed. Whether they agree is for who knows what
+/// rendered them: judged().
 struct Exhibit {
   Comparison comparison;
   /// Why an artifact does not decode; empty when it does, or when nobody needed to know.
@@ -35,6 +36,7 @@ struct EvidenceAids {
 /// Thread-safe; the referenced objects must outlive it.
 class Evidence {
  public:
+  /// `tolerance`: beyond it, or near it, a pair is disputed and LPIPS is asked for.
   Evidence(Artifacts& artifacts,
            Metrics& metrics,
            const Tolerance& tolerance,

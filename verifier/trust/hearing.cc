@@ -25,6 +25,7 @@ FiledResult to_filed(const Submission& submission) {
   out.claims_image = submission.finding.outcome == Finding::Outcome::kRendered;
   out.rendered = out.claims_image;
   if (out.claims_image) out.artifact = result.artifact->sha256;
+  out.renderer = result.renderer;
   out.error = result.error.empty() ? result.error_code : result.error;
   return out;
 }
@@ -152,12 +153,14 @@ const Comparison* Hearing::compare_pair(const FiledResult& a, const FiledResult&
     stopped_ = true;
     return nullptr;
   }
-  minutes().comparisons.push_back({lease.unit, leases.first, leases.second, exhibit->comparison});
+  const Tolerance& tolerance = court_.rules.tolerances.between(a.renderer, b.renderer);
+  const Comparison comparison = judged(exhibit->comparison, tolerance);
+  minutes().comparisons.push_back({lease.unit, leases.first, leases.second, comparison});
   for (const auto& [result, flaw] : {std::pair(&a, &exhibit->flaw_a), {&b, &exhibit->flaw_b}}) {
     if (flaw->empty()) continue;
     note_flaw(*std::ranges::find(papers_.results, result->lease, &FiledResult::lease), *flaw);
   }
-  return &papers_.comparisons.emplace(leases, exhibit->comparison).first->second;
+  return &papers_.comparisons.emplace(leases, comparison).first->second;
 }
 
 /// Nothing is accepted before it is known to decode.

@@ -53,6 +53,7 @@ struct FiledResult {
   bool claims_image = false;  ///< it was reported as rendered
   bool rendered = false;      ///< and its artifact is not known to be undecodable
   std::string artifact;
+  std::string renderer;            ///< its class, as the agent tells
   std::string error;               ///< for people, when not rendered
   std::string judged = "pending";  ///< as in results.judged
 };

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "shared/result.h"
+#include "verifier/consensus/agreement.h"
 #include "verifier/policy/policy_file.h"
 
 namespace worldshare::verifier {
@@ -11,6 +12,7 @@ namespace worldshare::verifier {
 struct Rules {
   policy::Parameters parameters;
   std::string text;  ///< its name and what it has to do without; kept with every verdict
+  Tolerances tolerances;
 };
 
 /// Nobody audits yet, no unit is split by the trust engine, and there is no trusted hardware: what
