@@ -43,7 +43,7 @@ Run add_compare(CLI::App& app) {
   auto options = std::make_shared<CompareOptions>();
   auto* command = app.add_subcommand(
       "compare",
-      "compare pictures: A B [C..] [--psnr dB] [--ssim S] [--heat-map FOLDER] [--json]; "
+      "compare pictures: A B [C..] [--same-class] [--psnr dB] [--ssim S] [--worst-block dB] [--heat-map FOLDER] [--json]; "
       "exits with 0 equal, 1 within tolerance, 2 beyond it, 3 of different shape, 4 not read");
   command->prefix_command();
   command->callback([options, command] { options->arguments = command->remaining(); });

@@ -41,6 +41,11 @@ int main(int argc, char** argv) {
   app.add_option("pictures", compare.files, "with --compare: 2 to 5 PNG, OpenEXR or JPEG files");
   app.add_option("--psnr", compare.tolerance.psnr_db, "with --compare: tolerance in dB");
   app.add_option("--ssim", compare.tolerance.ssim, "with --compare: tolerance");
+  app.add_option("--worst-block", compare.tolerance.worst_block_psnr_db,
+                 "with --compare: tolerance of the worst block of 32x32 pixels, in dB");
+  app.add_flag_callback(
+      "--same-class", [&] { compare.tolerance = verifier::Tolerances{}.same_class; },
+      "with --compare: the tolerance of one render class");
   app.add_option("--heat-map", compare.heat_maps, "with --compare: draw the differences here");
   app.add_flag("--json", compare.json, "with --compare: print JSON");
   CLI11_PARSE(app, argc, argv);

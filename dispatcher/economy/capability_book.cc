@@ -164,6 +164,14 @@ void CapabilityBook::drop(NeedId need) {
   needs_.erase(found);
 }
 
+std::vector<ClassId> CapabilityBook::alike(NeedId need, const std::string& render_class) const {
+  std::vector<ClassId> out;
+  for (const ClassId capability : able(need)) {
+    if (this->render_class(capability) == render_class) out.push_back(capability);
+  }
+  return out;
+}
+
 std::string CapabilityBook::why_not(NeedId need, ClassId capability) const {
   return obstacle(needs_.at(need).ask, classes_.at(capability).offer);
 }

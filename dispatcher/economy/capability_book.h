@@ -46,6 +46,12 @@ class CapabilityBook {
   std::span<const NeedId> served(ClassId capability) const {
     return classes_.at(capability).serves;
   }
+  /// Those that serve the need and render as `render_class` does, so that honest results are all
+  /// but equal.
+  std::vector<ClassId> alike(NeedId need, const std::string& render_class) const;
+  const std::string& render_class(ClassId capability) const {
+    return classes_.at(capability).offer.can.render_class;
+  }
   /// Why the class cannot serve the need, for people; empty when it can.
   std::string why_not(NeedId need, ClassId capability) const;
   /// "cycles, Blender 3.4, 2 GiB": for people.

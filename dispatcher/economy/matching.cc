@@ -121,10 +121,16 @@ Economy::OpenUnit* Economy::choose_unit(OpenJob& job) {
 std::optional<Seat> Economy::choose_seat(const OpenJob& job, const OpenUnit& unit) {
   const auto classes = roster_.book().able(job.need);
   const SeatIndex& seats = roster_.seats();
-  // Best first: has the scene and gave no void result here; then without the scene; then the void
-  // owners.
+  // Best first: renders as the others of this unit do, has the scene and gave no void result here;
+  // then without the scene; then any class; then the void owners.
   const auto useless = united(unit.owners, unit.void_owners);
-  auto seat = seats.draw(classes, job.scene, useless, draw_);
+  std::optional<Seat> seat;
+  if (!unit.render_class.empty()) {
+    const auto alike = roster_.book().alike(job.need, unit.render_class);
+    seat = seats.draw(alike, job.scene, useless, draw_);
+    if (!seat) seat = seats.draw(alike, std::nullopt, useless, draw_);
+  }
+  if (!seat) seat = seats.draw(classes, job.scene, useless, draw_);
   if (!seat) seat = seats.draw(classes, std::nullopt, useless, draw_);
   if (!seat) seat = seats.draw(classes, std::nullopt, unit.owners, draw_);
   return seat;
@@ -158,6 +164,8 @@ bool Economy::serve(const JobQueue::Pick& pick, Grants& grants) {
     return unit == nullptr && unit_ids_.size() >= division_of(job).parts();
   }
   queue_.charge(pick);
+  if (unit->render_class.empty())
+    unit->render_class = roster_.book().render_class(*roster_.node(seat->node).capability);
   Lease lease = make_lease(*unit, *seat);
   grants.leases.push_back(lease);
   ++counters_.granted;

@@ -49,6 +49,7 @@ struct Unit {
   std::set<std::string> leases;    ///< live ones
   std::uint32_t stragglers = 0;    ///< of these
   std::uint32_t expiries = 0;
+  std::string render_class;  ///< of the first that got it: others of this class are preferred
   std::vector<OwnerId> opinion_owners;  ///< sorted; whose results it counts
   std::vector<OwnerId> owners;          ///< sorted; who holds or held a replica that counts
   std::vector<OwnerId> void_owners;     ///< sorted; asked again only after everybody else

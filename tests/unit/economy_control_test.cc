@@ -243,6 +243,30 @@ TEST_F(EconomyTest, AJobWithLabelsGoesToAgentsThatHaveThemAll) {
   EXPECT_EQ(dispatch().size(), 1U) << "with its next heartbeat the agent is what its operator says";
 }
 
+TEST_F(EconomyTest, AUnitsReplicasGoToOneRenderClassWhereTheyCan) {
+  add_job("j", 2);
+  const auto heard = [&](int n, const std::string& render_class) {
+    auto said = state("agent" + std::to_string(n), {0});
+    said.capabilities->render_class = render_class;
+    economy_.heartbeat("owner" + std::to_string(n), said, now_);
+  };
+  heard(1, "blender-3_4-cpu-sse41");
+  const auto first = dispatch();
+  ASSERT_EQ(first.size(), 1U);
+  for (int n = 2; n < 6; ++n) heard(n, "blender-3_4-cpu-avx2");
+  heard(6, "blender-3_4-cpu-sse41");
+  for (const auto& lease : dispatch()) {
+    if (lease.unit == first[0].unit) {
+      EXPECT_EQ(lease.agent, "agent6");
+    }
+  }
+  restart();
+  add_job("k", 1);
+  heard(1, "blender-3_4-cpu-sse41");
+  heard(2, "blender-3_4-cpu-avx2");
+  EXPECT_EQ(dispatch().size(), 2U) << "nobody waits for an agent of the class that is not there";
+}
+
 TEST_F(EconomyTest, NoLongUnitGoesToAnAgentThatSoonSleeps) {
   Job job = make_job("j", 3, 1);
   job.manifest.estimate->seconds_per_frame = 500;
