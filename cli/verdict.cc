@@ -28,6 +28,8 @@ std::string table_of_results(const wire::UnitVerdictsT& unit) {
                        pair->method);
     if (pair->method == "metrics") {
       out += fmt::format(", PSNR {:.1f} dB, SSIM {:.4f}", pair->psnr_db, pair->ssim);
+      if (pair->worst_block_psnr_db)
+        out += fmt::format(", worst block {:.1f} dB", *pair->worst_block_psnr_db);
     }
     out += ")\n";
   }

@@ -49,7 +49,7 @@ constexpr const char* kReplicas = R"(
    where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by p.leased_at, p.lease)";
 
 constexpr const char* kComparisons = R"(
-  select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips
+  select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips, c.worst_block_psnr_db
     from units u join comparisons c on c.unit = u.id
     join results a on a.lease = c.lease_a join results b on b.lease = c.lease_b
    where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by c.compared_at, a.owner, b.owner)";
@@ -159,6 +159,7 @@ void read_comparison(RowReader& row, wire::ComparisonStatusT& line) {
   line.ssim = row.real();
   line.agree = row.boolean();
   if (const auto lpips = row.optional_real()) line.lpips = *lpips;
+  if (const auto worst = row.optional_real()) line.worst_block_psnr_db = *worst;
 }
 
 Result<> check_job(pg::Connection& pg, const std::string& tenant, const std::string& job) {

@@ -44,7 +44,7 @@ constexpr const char* kResults = R"(
     from replicas p left join results r on r.lease = p.lease where p.unit = $1 order by p.leased_at, p.lease)";
 
 constexpr const char* kPairs = R"(
-  select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips
+  select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips, c.worst_block_psnr_db
     from comparisons c join results a on a.lease = c.lease_a join results b on b.lease = c.lease_b
    where c.unit = $1 order by c.compared_at, a.owner, b.owner)";
 

@@ -62,6 +62,7 @@ export function Compare({ a, b, width, height, comparison }: CompareProps): JSX.
         <p class="muted">
           {comparison.agree ? "They agree" : "They disagree"}
           {comparison.method === "metrics" && `: PSNR ${psnr(comparison.psnr_db)}, SSIM ${comparison.ssim.toFixed(4)}`}
+          {comparison.worst_block_psnr_db != null && `, worst block ${psnr(comparison.worst_block_psnr_db)}`}
           {comparison.lpips != null && `, LPIPS ${comparison.lpips.toFixed(4)}`}
           {comparison.method === "same_blob" && ": the same file"}
           {comparison.method === "same_pixels" && ": the same pixels"}.
