@@ -41,14 +41,31 @@ pg::Rows must(Result<pg::Rows> rows) {
 
 }  // namespace
 
-Bytes picture(unsigned seed, int error) {
+namespace {
+
+cv::Mat noise(unsigned seed) {
   cv::Mat pixels(20, 24, CV_8UC3);
   cv::RNG random(seed);
   random.fill(pixels, cv::RNG::UNIFORM, 20, 230);
-  pixels += cv::Scalar::all(error);
+  return pixels;
+}
+
+Bytes png(const cv::Mat& pixels) {
   Bytes out;
   WS_CHECK(cv::imencode(".png", pixels, out), "OpenCV writes PNG");
   return out;
+}
+
+}  // namespace
+
+Bytes picture(unsigned seed, int error) {
+  cv::Mat pixels = noise(seed);
+  cv::Mat(pixels, cv::Rect(0, 0, 6, 1)) += cv::Scalar::all(error);
+  return png(pixels);
+}
+
+Bytes brighter_picture(unsigned seed, int error) {
+  return png(noise(seed) + cv::Scalar::all(error));
 }
 
 VerifierBench::VerifierBench(NatsServer& broker, PostgresServer& postgres)

@@ -124,7 +124,9 @@ class VerifierBenchTest : public ::testing::Test {
   std::unique_ptr<VerifierBench> bench_;
 };
 
-/// A PNG of 24x20 pixels with noise of that seed; `error` shifts every sample.
+/// A PNG of 24x20 pixels with noise of that seed; `error` is added to a few pixels.
 Bytes picture(unsigned seed, int error = 0);
+/// The same, brighter everywhere.
+Bytes brighter_picture(unsigned seed, int error);
 
 }  // namespace worldshare::testing

@@ -100,7 +100,29 @@ TEST_F(VerifierTest, SlightlyDifferentPicturesAgreeByTheirMetrics) {
   EXPECT_EQ(bench_->query("select count(*) from outputs"), "1");
   EXPECT_EQ(bench_->query("select method || ' ' || agree || ' ' || round(psnr_db::numeric, 2) from "
                           "comparisons"),
-            "metrics true 48.13");
+            "metrics true 67.16");
+}
+
+/// A difference that honest machines of one class do not show, and those of two may.
+TEST_F(VerifierTest, OneRenderClassIsComparedMoreStrictlyThanTwo) {
+  bench_->start_verifier();
+  for (const std::string renderer : {"Blender 3.4.1", "Blender 3.4.1 cpu-sse41"}) {
+    const auto leases = this->leases(2, 2, 5);
+    bench_->render(leases[0], picture(2));
+    ASSERT_EQ(bench_->verdict(leases[0]).lease, leases[0].id);
+    bench_->commit(leases[1], brighter_picture(2, 1));
+    auto other = bench_->rendered(leases[1], brighter_picture(2, 1));
+    other.renderer = renderer;
+    bench_->send(leases[1], other);
+    const bool one_class = renderer == "Blender 3.4.1";
+    EXPECT_EQ(bench_->verdict(leases[1]).decision,
+              one_class ? Decision::more_replicas : Decision::accepted)
+        << renderer;
+  }
+  EXPECT_EQ(
+      bench_->query("select string_agg(agree || ' ' || round(psnr_db::numeric, 2) || ' ' || "
+                    "round(worst_block_psnr_db::numeric, 2), ', ' order by unit) from comparisons"),
+      "false 48.13 48.13, true 48.13 48.13");
 }
 
 TEST_F(VerifierTest, TheSameResultTwiceCountsOnce) {
@@ -321,13 +343,13 @@ TEST_F(VerifierTest, AMeasuredPairIsNotMeasuredAgain) {
   const std::string one = to_hex(sha256(picture(21)));
   const std::string other = to_hex(sha256(picture(21, 1)));
   const std::string key =
-      "$KV.metrics." + std::min(one, other) + "." + std::max(one, other) + ".v2";
+      "$KV.metrics." + std::min(one, other) + "." + std::max(one, other) + ".v3";
   const auto cached = [&]() -> std::string {
     const auto answer = bench_->trusted().request("$JS.API.DIRECT.GET.KV_metrics." + key, {},
                                                   std::chrono::seconds(5));
     return answer ? std::string(as_text(answer->data())) : "";
   };
-  ASSERT_TRUE(bench_->eventually([&] { return cached().contains("\"psnr_db\":4.8"); })) << cached();
+  ASSERT_TRUE(bench_->eventually([&] { return cached().contains("\"psnr_db\":6.7"); })) << cached();
   ASSERT_TRUE(bench_->trusted().publish_stored(
       key, as_bytes(R"({"method":"metrics","psnr_db":77.0,"ssim":0.99,"non_finite_mismatches":0})"),
       new_id(), "", std::chrono::seconds(5)));
@@ -357,7 +379,7 @@ TEST_F(VerifierTest, LpipsOfADisputedPairIsEvidenceOnly) {
   bench_->start_verifier(config);
   const auto leases = this->leases(3, 2, 5);
   bench_->render(leases[0], picture(31));
-  bench_->render(leases[1], picture(31, 4));  // below 40 dB, and hardly visible
+  bench_->render(leases[1], brighter_picture(31, 4));  // below 40 dB, and hardly visible
   bench_->verdict(leases[0]);
   bench_->verdict(leases[1]);
   EXPECT_EQ(bench_->query("select count(*) from comparisons where lpips between 0 and 0.2 and "

@@ -53,9 +53,9 @@ struct FiledResult {
   bool claims_image = false;  ///< it was reported as rendered
   bool rendered = false;      ///< and its artifact is not known to be undecodable
   std::string artifact;
-  std::string renderer;            ///< its class, as the agent tells
   std::string error;               ///< for people, when not rendered
   std::string judged = "pending";  ///< as in results.judged
+  std::string renderer;            ///< what rendered it, as the agent tells
 };
 
 /// What two leases' comparison showed, keyed by the smaller and the larger lease.
