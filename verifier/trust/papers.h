@@ -55,7 +55,7 @@ struct FiledResult {
   std::string artifact;
   std::string error;               ///< for people, when not rendered
   std::string judged = "pending";  ///< as in results.judged
-  std::string renderer;            ///< what rendered it, as the agent tells
+  std::string renderer = "";       ///< what rendered it, as the agent tells
 };
 
 /// What two leases' comparison showed, keyed by the smaller and the larger lease.
