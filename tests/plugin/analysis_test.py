@@ -43,6 +43,13 @@ def room(window=False, roof=True):
     look((0, -2.5, 1.6), (0, 2, 1.2))
 
 
+
+def set_weight(material, name, value):
+    """From Blender 4.0 on these sockets are called weights."""
+    inputs = material.node_tree.nodes["Principled BSDF"].inputs
+    (inputs.get(name + " Weight") or inputs[name]).default_value = value
+
+
 class CountTest(unittest.TestCase):
     def test_modifiers_instances_and_render_levels_count(self):
         small_scene()
@@ -63,8 +70,8 @@ class CountTest(unittest.TestCase):
     def test_looks_and_textures(self):
         small_scene()
         material = bpy.data.materials["Material"]
-        inputs = material.node_tree.nodes["Principled BSDF"].inputs
-        inputs["Transmission"].default_value, inputs["Subsurface"].default_value = 1.0, 0.2
+        set_weight(material, "Transmission", 1.0)
+        set_weight(material, "Subsurface", 0.2)
         image = bpy.data.images.new("texture", 128, 64, float_buffer=True)
         material.node_tree.nodes.new("ShaderNodeTexImage").image = image
         facts = analyse().facts
@@ -102,7 +109,7 @@ class ClassTest(unittest.TestCase):
         pane = box((6, 0.05, 3), (0, 3, 1.5), "pane")
         glass = bpy.data.materials.new("glass")
         glass.use_nodes = True
-        glass.node_tree.nodes["Principled BSDF"].inputs["Transmission"].default_value = 1.0
+        set_weight(glass, "Transmission", 1.0)
         pane.data.materials.append(glass)
         self.assert_class("hybrid")
 

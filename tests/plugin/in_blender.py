@@ -64,7 +64,7 @@ def main():
             farm = stack.enter_context(Farm(options.farm))
             environment.update(WORLDSHARE_TEST_SERVER=farm.url, WORLDSHARE_TEST_TOKEN=farm.token,
                                WORLDSHARE_TEST_BINARIES=str(options.farm.resolve()))
-        command = [BLENDER, "--factory-startup", "-noaudio", "--python-exit-code", "3"]
+        command = [BLENDER, "--factory-startup", "-noaudio", "--python-use-system-env", "--python-exit-code", "3"]
         if options.window:
             environment["DISPLAY"] = stack.enter_context(display())
             command += ["--enable-event-simulate", "--window-geometry", "0", "0", *map(str, WINDOW)]
