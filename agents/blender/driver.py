@@ -242,7 +242,7 @@ def analyse(descriptor):
 def probe(descriptor):
     available = {"BLENDER_WORKBENCH", *(
         item.identifier for item in bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items)}
-    available.update(engine.bl_idname for engine in bpy.types.RenderEngine.__subclasses__())
+    available.update(getattr(engine, "bl_idname", "") for engine in bpy.types.RenderEngine.__subclasses__())
     report(descriptor, {
         "blender": bpy.app.version_string.strip(),
         "version": list(bpy.app.version),

@@ -63,7 +63,7 @@ save("cropped.blend")
 
 fresh("BLENDER_WORKBENCH")
 save("workbench.blend")
-fresh("BLENDER_EEVEE")
+fresh("BLENDER_EEVEE_NEXT" if (4, 2) <= bpy.app.version < (5, 0) else "BLENDER_EEVEE")
 save("eevee.blend")
 
 scene = fresh()

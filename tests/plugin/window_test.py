@@ -18,6 +18,7 @@ STEP_SECONDS = 0.05
 BESIDE_SPLASH, TAB, ANALYSE = (300, 800), (1307, 259), (1190, 156)
 ESTIMATE, SUBMIT = (1190, 183), (1190, 210)
 REPORT, ROUTE, FRAME_2 = (1140, 425), (1140, 451), (1236, 752)
+drawings = [0]  # of the sidebar
 
 
 def window():
@@ -26,6 +27,7 @@ def window():
 
 def click(x, y):
     """From the window's top left corner."""
+    yield from drawn()
     y = window().height - y
     window().event_simulate(type="MOUSEMOVE", value="NOTHING", x=x, y=y)
     yield
@@ -35,11 +37,19 @@ def click(x, y):
     yield
 
 
+def drawn():
+    """Until Blender has drawn the sidebar as it is now, twice: a panel that grew moves those below it in the second drawing."""
+    area = next(area for area in window().screen.areas if area.type == "VIEW_3D")
+    for _ in range(2):
+        before = drawings[0]
+        area.tag_redraw()
+        yield from until(lambda: drawings[0] > before, "a drawing of the sidebar")
+
+
 def shoot(name):
     """After Blender has drawn what changed."""
     yield from away()
-    for _ in range(5):
-        yield
+    yield from drawn()
     with bpy.context.temp_override(window=window()):
         bpy.ops.screen.screenshot(filepath=os.path.join(PICTURES, name + ".png"), check_existing=False)
     yield
@@ -61,6 +71,7 @@ def prepare():
     bpy.ops.wm.save_as_mainfile(filepath=os.path.join(addon_case.FOLDER, "cube.blend"))
     view = next(area for area in window().screen.areas if area.type == "VIEW_3D")
     view.spaces.active.show_region_ui = True
+    bpy.types.SpaceView3D.draw_handler_add(lambda: drawings.__setitem__(0, drawings[0] + 1), (), "UI", "POST_PIXEL")
     next(area for area in window().screen.areas if area.type == "PROPERTIES").type = "IMAGE_EDITOR"
     yield
 
