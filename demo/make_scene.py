@@ -49,8 +49,9 @@ def material(name, colour, metallic, roughness, transmission=0.0, specular=0.5):
     inputs["Base Color"].default_value = (*colour, 1.0)
     inputs["Metallic"].default_value = metallic
     inputs["Roughness"].default_value = roughness
-    inputs["Transmission"].default_value = transmission
-    inputs["Specular"].default_value = specular
+    # Blender 4.0 renamed these two.
+    (inputs.get("Transmission Weight") or inputs["Transmission"]).default_value = transmission
+    (inputs.get("Specular IOR Level") or inputs["Specular"]).default_value = specular
     inputs["IOR"].default_value = 1.45
     return made
 
@@ -112,9 +113,12 @@ def add_cylinder(name, radius, depth, height, look):
     made.name = name
     bevel = made.modifiers.new("edge", "BEVEL")
     bevel.width, bevel.segments = 0.03, 3
-    made.data.use_auto_smooth = True
     for polygon in made.data.polygons:
         polygon.use_smooth = True
+    if hasattr(made.data, "use_auto_smooth"):  # before Blender 4.1
+        made.data.use_auto_smooth = True
+    else:
+        made.data.set_sharp_from_angle(angle=math.radians(30))
     made.data.materials.append(look)
     return made
 

@@ -80,8 +80,13 @@ std::string to_json(const wire::CapabilitiesT& capabilities) {
 
 std::string device_class() {
 #if defined(__x86_64__)
-  // What Cycles compiles kernels for.
+  // What Cycles and Embree have kernels for; each rounds in its own way.
+  const bool avx512 =
+      __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+      __builtin_cpu_supports("avx512cd") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+      __builtin_cpu_supports("avx512vl") != 0;
   const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  if (avx512 && avx2) return "cpu-avx512";
   return avx2 ? "cpu-avx2" : __builtin_cpu_supports("sse4.1") != 0 ? "cpu-sse41" : "cpu-sse2";
 #else
   return "cpu-neon";

@@ -261,7 +261,7 @@ TEST_F(BlenderWorkerTest, AProbeTellsWhatThisBlenderCanDoAndRemembersIt) {
   const auto first = probe(blender_options(folder_), cache);
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_TRUE(first->render_class.starts_with("blender-")) << first->render_class;
-  EXPECT_TRUE(first->render_class.ends_with("-cpu"));
+  EXPECT_TRUE(first->render_class.ends_with("-" + device_class()));
   EXPECT_EQ(first->engines.size(), 3U);
   EXPECT_GT(first->memory_bytes, 1U << 20);
   ASSERT_TRUE(std::filesystem::exists(cache));

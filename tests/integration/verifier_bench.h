@@ -124,7 +124,7 @@ class VerifierBenchTest : public ::testing::Test {
   std::unique_ptr<VerifierBench> bench_;
 };
 
-/// A PNG of 24x20 pixels with noise of that seed; `error` is added to a few pixels.
+/// A PNG of 24x20 pixels with noise of that seed; so many samples are brighter by one of 255.
 Bytes picture(unsigned seed, int error = 0);
 /// The same, brighter everywhere.
 Bytes brighter_picture(unsigned seed, int error);

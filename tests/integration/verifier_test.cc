@@ -100,7 +100,7 @@ TEST_F(VerifierTest, SlightlyDifferentPicturesAgreeByTheirMetrics) {
   EXPECT_EQ(bench_->query("select count(*) from outputs"), "1");
   EXPECT_EQ(bench_->query("select method || ' ' || agree || ' ' || round(psnr_db::numeric, 2) from "
                           "comparisons"),
-            "metrics true 67.16");
+            "metrics true 79.71");
 }
 
 /// A difference that honest machines of one class do not show, and those of two may.
@@ -349,9 +349,10 @@ TEST_F(VerifierTest, AMeasuredPairIsNotMeasuredAgain) {
                                                   std::chrono::seconds(5));
     return answer ? std::string(as_text(answer->data())) : "";
   };
-  ASSERT_TRUE(bench_->eventually([&] { return cached().contains("\"psnr_db\":6.7"); })) << cached();
+  ASSERT_TRUE(bench_->eventually([&] { return cached().contains("\"psnr_db\":7.9"); })) << cached();
   ASSERT_TRUE(bench_->trusted().publish_stored(
-      key, as_bytes(R"({"method":"metrics","psnr_db":77.0,"ssim":0.99,"non_finite_mismatches":0})"),
+      key,
+      as_bytes(R"({"method":"metrics","psnr_db":77.0,"ssim":0.9999,"non_finite_mismatches":0})"),
       new_id(), "", std::chrono::seconds(5)));
   // Another verifier, which has not seen the pair itself.
   bench_->stop_verifiers();

@@ -20,7 +20,7 @@ struct Tolerance {
 /// One tolerance for renderings of one class, which are all but equal when they are honest, and one
 /// for others. Numbers by measurement: `./dev bench detection`, docs/trust.md.
 struct Tolerances {
-  Tolerance same_class{60, 0.98, 45};
+  Tolerance same_class{70, 0.999, 55};
   Tolerance other_class;
   /// `a` and `b`: what rendered them, as their results say.
   const Tolerance& between(std::string_view a, std::string_view b) const {
