@@ -231,6 +231,10 @@ Result<> Stack::write_verifier_config() {
       line("seed_file", (state / "keys/verifier.seed").string()) + "dispatcher:\n  " +
       line("public_key", dispatcher->public_key()) + "assembly:\n  " +
       line("agent_program", (programs_ / "worldshare-agent").string()) + "  " +
+      // Frames are put together by the Blender that rendered their parts.
+      (options_.agent_root == "/"
+           ? ""
+           : line("agent_config", (state / "agent-1.yaml").string()) + "  ") +
       line("folder", (state / "assembly").string()) + "postgres:\n  " +
       line("conninfo", conninfo_) +
       // A handful of owners can give two opinions, not the four that strangers need elsewhere.

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from farm import BLENDER, Farm  # noqa: E402
+from farm import BLENDER, OTHER_RELEASE, Farm  # noqa: E402
 
 WINDOW = (1600, 1000)
 
@@ -65,6 +65,8 @@ def main():
             environment.update(WORLDSHARE_TEST_SERVER=farm.url, WORLDSHARE_TEST_TOKEN=farm.token,
                                WORLDSHARE_TEST_BINARIES=str(options.farm.resolve()))
         command = [BLENDER, "--factory-startup", "-noaudio", "--python-use-system-env", "--python-exit-code", "3"]
+        if OTHER_RELEASE:
+            command.append("--online-mode")  # which a factory start has off from 4.2 on, and 3.4 does not know
         if options.window:
             environment["DISPLAY"] = stack.enter_context(display())
             command += ["--enable-event-simulate", "--window-geometry", "0", "0", *map(str, WINDOW)]
