@@ -229,6 +229,8 @@ def set_render(scene, arguments):
     scene.frame_start, scene.frame_end, scene.frame_current = 1, arguments.frames, 1
     cycles.device, cycles.samples, cycles.seed = "CPU", arguments.samples, arguments.seed
     cycles.use_adaptive_sampling = False
+    if bpy.app.version >= (3, 5):
+        cycles.sampling_pattern = "TABULATED_SOBOL"  # as ranges of samples have to be rendered
     cycles.use_denoising = False
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 5, 0, 2
     cycles.transmission_bounces, cycles.transparent_max_bounces = 5, 2

@@ -142,8 +142,7 @@ def sample_range(cycles, unit):
     if "use_sample_subset" in cycles.bl_rna.properties:  # 4.4
         return {"use_sample_subset": True, "sample_offset": first, "sample_subset_length": count}
     values = {"sample_offset": first, "samples": count}
-    patterns = cycles.bl_rna.properties["sampling_pattern"].enum_items
-    if "TABULATED_SOBOL" in patterns:  # 3.5: the other patterns repeat or correlate from part to part
+    if bpy.app.version >= (3, 5):  # the other patterns repeat or correlate from part to part
         return {"sampling_pattern": "TABULATED_SOBOL", **values}
     # 3.4: the tabulated pattern of a part is that of the whole as long as neither exceeds its period.
     return {"sampling_pattern": "SOBOL", **values} if total > PATTERN_SAMPLES else values

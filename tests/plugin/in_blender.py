@@ -62,8 +62,9 @@ def main():
         environment = blender_environment(folder, options.zip.resolve())
         if options.farm:
             farm = stack.enter_context(Farm(options.farm))
-            environment.update(WORLDSHARE_TEST_SERVER=farm.url, WORLDSHARE_TEST_TOKEN=farm.token,
-                               WORLDSHARE_TEST_BINARIES=str(options.farm.resolve()))
+            environment.update(WORLDSHARE_TEST_SERVER=farm.url, WORLDSHARE_TEST_TOKEN=farm.token)
+            if not OTHER_RELEASE:  # where the programs would not find their libraries
+                environment["WORLDSHARE_TEST_BINARIES"] = str(options.farm.resolve())
         command = [BLENDER, "--factory-startup", "-noaudio", "--python-use-system-env", "--python-exit-code", "3"]
         if OTHER_RELEASE:
             command.append("--online-mode")  # which a factory start has off from 4.2 on, and 3.4 does not know
