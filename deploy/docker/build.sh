@@ -7,14 +7,17 @@ images=(dispatcher verifier agent tools)
 
 usage() {
   cat <<'TEXT'
-usage: deploy/docker/build.sh [OPTIONS] [IMAGE..]
+usage: deploy/docker/build.sh [OPTIONS] [IMAGE..] [-- ENGINE'S OPTIONS]
 
 Images: dispatcher, verifier, agent, tools (all of these without arguments), verifier-cuda.
   --engine NAME     docker, podman or buildah (default: the first that is here)
   --base IMAGE      the Debian to build on (default: debian:bookworm-slim)
+  --programs FOLDER take the programs from there instead of compiling them; they must be of this Debian
   --cuda IMAGE      where CUDA's compiler is taken from, for verifier-cuda
   --repository R    the images are named R/worldshare-NAME (default: localhost)
 
+Behind a proxy with a certificate of its own (podman, buildah), for npm:
+  -- --volume FILE:/run/proxy.crt:ro --build-arg NODE_EXTRA_CA_CERTS=/run/proxy.crt
 The tag is VERSION-COMMIT and says all that went in: what is built is the commit, not what lies about in the working tree.
 TEXT
 }
@@ -29,15 +32,19 @@ run() {
   "$@"
 }
 
-engine="" base="" cuda="" repository=localhost chosen=()
+engine="" base="" cuda="" programs="" repository=localhost chosen=() more=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --engine | --base | --cuda | --repository)
+    --engine | --base | --programs | --cuda | --repository)
       [[ $# -ge 2 ]] || die "$1 needs a value"
       printf -v "${1#--}" '%s' "$2"
       shift 2
       ;;
     -h | --help) usage; exit 0 ;;
+    --)
+      more=("${@:2}")
+      break
+      ;;
     -*) usage >&2; die "unknown option '$1'" ;;
     *)
       [[ " ${images[*]} verifier-cuda " == *" $1 "* ]] || die "no image '$1'; there are: ${images[*]} verifier-cuda"
@@ -71,9 +78,22 @@ case $engine in
   buildah) build=(buildah bud --isolation "${BUILDAH_ISOLATION:-chroot}" --format docker --layers --timestamp "$SOURCE_DATE_EPOCH") ;;
   *) die "unknown engine '$engine'" ;;
 esac
+build+=("${more[@]}")
+engine_build=("${build[@]}")
 build+=(--file deploy/docker/Dockerfile --build-arg "VERSION=$tag" --build-arg "REVISION=$revision")
 [[ -z $base ]] || build+=(--build-arg "DEBIAN=$base")
 [[ -z $cuda ]] || build+=(--build-arg "CUDA=$cuda")
+
+if [[ -n $programs ]]; then
+  mkdir "$context/programs"
+  strip --strip-unneeded -o "$context/programs/worldshare" "$programs/worldshare"
+  for program in dispatcher verifier agent; do
+    strip --strip-unneeded -o "$context/programs/worldshare-$program" "$programs/worldshare-$program"
+  done
+  printf 'FROM scratch\nCOPY . /source/build/release/bin/\n' >"$context/programs.Dockerfile"
+  run "${engine_build[@]}" --file "$context/programs.Dockerfile" --tag "$repository/worldshare-programs:$tag" "$context/programs"
+  build+=(--build-arg "PROGRAMS=$repository/worldshare-programs:$tag")
+fi
 
 for image in "${chosen[@]}"; do
   name=$repository/worldshare-$image
