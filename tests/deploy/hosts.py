@@ -6,14 +6,11 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import time
 
-
-def call(*command, **options):
-    ran = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
-    if ran.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))}: {ran.stdout}{ran.stderr}")
-    return ran.stdout.strip()
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "chaos"))
+from network import Network, call
 
 
 class Image:
@@ -34,47 +31,6 @@ class Image:
 
     def close(self):
         call("buildah", "rm", self.container)
-
-
-class Network:
-    """A bridge in a namespace of its own with a host for each name; nothing of this machine's network is touched."""
-
-    def __init__(self, prefix):
-        self.prefix = prefix
-        self.hub = f"{prefix}-hub"
-        self.addresses = {}
-        self.namespaces = []
-        self.add_namespace(self.hub)
-        self.ip(self.hub, "link", "add", "bridge", "type", "bridge")
-        self.ip(self.hub, "link", "set", "bridge", "up")
-
-    def add_namespace(self, name):
-        call("ip", "netns", "add", name)
-        self.namespaces.append(name)
-        self.ip(name, "link", "set", "lo", "up")
-
-    def ip(self, namespace, *command):
-        return call("ip", "-n", namespace, *command)
-
-    def namespace(self, host):
-        return f"{self.prefix}-{host}"
-
-    def add(self, host, connected=True):
-        namespace = self.namespace(host)
-        self.add_namespace(namespace)
-        if not connected:
-            return
-        number = len(self.addresses) + 1
-        self.addresses[host] = f"10.213.77.{number}"
-        port = f"p{number}"
-        self.ip(self.hub, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace)
-        self.ip(self.hub, "link", "set", port, "master", "bridge", "up")
-        self.ip(namespace, "addr", "add", f"{self.addresses[host]}/24", "dev", "eth0")
-        self.ip(namespace, "link", "set", "eth0", "up")
-
-    def close(self):
-        for namespace in reversed(self.namespaces):
-            call("ip", "netns", "del", namespace)
 
 
 class Farm:
