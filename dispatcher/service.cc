@@ -132,7 +132,8 @@ Result<> provision(const Config& config, std::stop_token stop) {
   if (!key) return std::unexpected(key.error());
   auto nats = open_nats(config, *key, stop);
   if (!nats) return std::unexpected(nats.error());
-  if (auto ok = nats::provision(**nats, config.streams_file, config.stream_replicas); !ok) return ok;
+  if (auto ok = nats::provision(**nats, config.streams_file, config.stream_replicas); !ok)
+    return ok;
   spdlog::info("provisioned migrations={} streams={}", *applied, config.streams_file.string());
   return {};
 }

@@ -45,7 +45,8 @@ class Service:
 
     def _spawn(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            # However this program ends, its services end too.
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                             env=self.environment, cwd="/", start_new_session=True)
         self.starts += 1
 
@@ -131,7 +132,7 @@ class Farm:
                 path.write_text(os.urandom(24).hex())
 
     def as_postgres(self):
-        return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups"] if os.geteuid() == 0 else []
+        return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups", "--pdeathsig", "QUIT"] if os.geteuid() == 0 else []
 
     def start_postgres(self):
         data = self.folder / "postgres/data"
@@ -283,7 +284,7 @@ class Farm:
                 self.services[name].stop()
 
     def close(self):
-        self._ended.set()
         self.stop()
+        self._ended.set()
         if self.network:
             self.network.close()

@@ -25,7 +25,9 @@ class FollowTest : public DispatcherTest {
   void note_pid() {
     ASSERT_TRUE(write_file_atomically(folder_.path() / "nats.pid", std::to_string(broker_->pid())));
   }
-  bool gets_in(const NKey& key) { return nats::Connection::open(broker_->options(key)).has_value(); }
+  bool gets_in(const NKey& key) {
+    return nats::Connection::open(broker_->options(key)).has_value();
+  }
 
   dispatcher::Config follower_config_;
   std::jthread follower_;
