@@ -51,8 +51,10 @@ class Cluster(unittest.TestCase):
                 "WS_NATS_CLUSTER_LISTEN": f"127.0.0.1:{cluster[name]}", "WS_NATS_ROUTES": routes, "WS_PUBLIC_KEYS": str(public),
                 "WS_BROKER_CONFIG": str(ROOT / "broker-config/nats-server.conf")})
             self.farm.wait_until(name, lambda one=name: self.page(one, "varz") is not None)
-        self.config = self.farm.config("dispatcher", {
-            "nats": {"url": ",".join(f"nats://127.0.0.1:{port}" for port in self.client.values()), "stream_replicas": 3,
+
+    def config(self, broker):
+        return self.farm.config(f"dispatcher-at-{broker}", {
+            "nats": {"url": f"nats://127.0.0.1:{self.client[broker]}", "stream_replicas": 3,
                      "seed_file": str(self.farm.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml")},
             "postgres": {"conninfo": self.farm.conninfo(), "sql_directory": str(ROOT / "schemas/sql")}})
 
@@ -63,8 +65,8 @@ class Cluster(unittest.TestCase):
         except OSError:
             return None
 
-    def provision(self):
-        return self.farm.run("", self.program, "--config", self.config, "--provision", check=False).returncode == 0
+    def provision(self, broker="broker-0"):
+        return self.farm.run("", self.program, "--config", self.config(broker), "--provision", check=False).returncode == 0
 
     def streams(self, broker):
         """{name: its state} of the account WS, as KEDA asks for it."""
@@ -80,8 +82,8 @@ class Cluster(unittest.TestCase):
         [verifiers] = [one for one in self.streams(leader)["RESULTS"]["consumer_detail"] if one["name"] == "verifiers"]
         self.assertEqual(verifiers["num_pending"], 0)  # the figure that scaling.yaml goes by
         self.farm.services[leader].stop(signal.SIGKILL)
-        self.farm.wait_until("the other two", self.provision, 120, 1)
         other = next(name for name in BROKERS if name != leader)
+        self.farm.wait_until("the other two", lambda: self.provision(other), 120, 1)
         self.farm.wait_until("a new leader", lambda: self.streams(other)["RESULTS"]["cluster"].get("leader") not in (None, "", leader), 60)
 
     def test_followers_bring_an_enrolled_agent_to_every_broker(self):
@@ -92,7 +94,7 @@ class Cluster(unittest.TestCase):
                          "broker_monitor_url": f"http://127.0.0.1:{self.monitor[name]}"}, "postgres": {"conninfo": self.farm.conninfo()}})
             self.farm.add_service(f"{name}-follower", [self.program, "--config", config, "--follow-enrolments"])
         agent = self.farm.key("agent-1")[1]
-        self.farm.run("", self.program, "--config", self.config, "--enrol", agent, "--owner", "ann")
+        self.farm.run("", self.program, "--config", self.config("broker-0"), "--enrol", agent, "--owner", "ann")
         for name in BROKERS:
             self.farm.wait_until(f"the agent at {name}", lambda one=name: agent in (self.page(one, "accountz") or {}).get("accounts", []), 60)
 
