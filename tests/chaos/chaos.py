@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import checker
@@ -57,6 +58,7 @@ class Chaos:
     def __init__(self, farm, scene, seed, folder):
         self.farm, self.scene, self.folder = farm, scene, folder
         self.random = random.Random(seed)
+        self.artist_random = random.Random(seed + 1)
         self.undo = []        # (when, what, target, action)
         self.counts = {}
         self.excused = set()  # acknowledged by a broker whose disk is gone, and not judged until then
@@ -141,8 +143,12 @@ class Chaos:
             self.undo.remove(one)
             one[3]()
 
-    def work(self):
-        """What an artist does meanwhile. He counts on nothing but what he was told."""
+    def work(self, over):
+        """What an artist does meanwhile, in a thread of his own. He counts on nothing but what he was told."""
+        while not over.wait(2):
+            self.submit_and_fetch()
+
+    def submit_and_fetch(self):
         finished = {job for job in self.jobs if self.farm.state(job) in ("completed", "failed")}
         if len(self.jobs) - len(finished) < JOBS_AT_ONCE:
             told = self.cli("submit", self.scene, "--frames", f"1-{FRAMES_OF_A_JOB}")
@@ -150,11 +156,11 @@ class Chaos:
                 self.jobs.append(told.split()[0])
                 self.say("job", id=self.jobs[-1])
         if self.jobs:
-            self.fetch(self.random.choice(self.jobs[-4:]))
+            self.fetch(self.artist_random.choice(self.jobs[-4:]))
 
     def cli(self, *arguments):
         try:
-            ran = self.farm.cli(*arguments, check=False, timeout=40, dispatcher=self.random.randrange(len(self.farm.dispatchers)))
+            ran = self.farm.cli(*arguments, check=False, timeout=40, dispatcher=self.artist_random.randrange(len(self.farm.dispatchers)))
         except subprocess.TimeoutExpired:
             return None
         return ran.stdout if ran.returncode == 0 else None
@@ -169,18 +175,22 @@ class Chaos:
 
     def run(self, faults, seconds):
         ends = time.monotonic() + seconds
-        injected, next_fault, next_work = 0, time.monotonic() + 5, 0
-        while injected < faults and time.monotonic() < ends:
-            self.heal(everything=False)
-            if time.monotonic() >= next_fault:
-                injected += self.inject()
-                next_fault = time.monotonic() + self.random.uniform(0.5, 3)
-            if time.monotonic() >= next_work:
-                self.work()
-                next_work = time.monotonic() + 5
-            time.sleep(0.1)
-        self.heal()
-        return injected
+        over = threading.Event()
+        artist = threading.Thread(target=self.work, args=(over,))
+        artist.start()
+        try:
+            injected, next_fault = 0, time.monotonic() + 5
+            while injected < faults and time.monotonic() < ends:
+                self.heal(everything=False)
+                if time.monotonic() >= next_fault:
+                    injected += self.inject()
+                    next_fault = time.monotonic() + self.random.uniform(0.5, 3)
+                time.sleep(0.1)
+            return injected
+        finally:
+            self.heal()
+            over.set()
+            artist.join()
 
     def rest(self, seconds):
         """Until all jobs have ended and nothing is on its way; what is wrong then."""

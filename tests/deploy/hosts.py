@@ -39,13 +39,17 @@ class Farm:
     def __init__(self, services, folder, image_of):
         self.services = services
         self.folder = pathlib.Path(folder)
-        self.network = Network(f"ws{os.getpid()}")
-        self.images = {}
-        self.running = {}
-        for name, service in services.items():
-            self.images[name] = Image(image_of(service["image"]))
-            self.network.add(name, service.get("network_mode") != "none")
         (self.folder / "logs").mkdir(parents=True)
+        self.running = {}
+        self.images = {}
+        self.network = Network(f"ws{os.getpid()}")
+        try:
+            for name, service in services.items():
+                self.images[name] = Image(image_of(service["image"]))
+                self.network.add(name, service.get("network_mode") != "none")
+        except BaseException:
+            self.close()
+            raise
         hosts = ["127.0.0.1 localhost"]
         for name, address in self.network.addresses.items():
             aliases = ((services[name].get("networks") or {}).get("default") or {}).get("aliases", [])
@@ -69,7 +73,7 @@ class Farm:
         root = image.root
         command = ["ip", "netns", "exec", self.network.namespace(name), "bwrap", "--die-with-parent", "--clearenv",
                    "--ro-bind" if service.get("read_only") else "--bind", str(root), "/", "--dev", "/dev",
-                   "--bind", "/proc", "/proc", "--tmpfs", "/tmp"]
+                   "--bind", "/proc", "/proc", "--perms", "1777", "--tmpfs", "/tmp"]
         binds = [*self.binds(name), (str(self.folder / "hosts"), "/etc/hosts", True)]
         for source, target, read_only in binds:
             place = root / target.lstrip("/")

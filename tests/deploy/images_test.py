@@ -88,7 +88,8 @@ class WholeFarm(unittest.TestCase):
     def setUp(self):
         if subprocess.run(["buildah", "inspect", "--type", "image", SERVERS], capture_output=True).returncode != 0:
             make_servers()
-        parsed = yaml.safe_load(call("docker-compose", "-f", ROOT / "compose.yaml", "--profile", "tools", "config"))["services"]
+        parsed = yaml.safe_load(call("docker-compose", "-f", ROOT / "compose.yaml", "config"))["services"]
+        parsed = {name: service for name, service in parsed.items() if service.get("profiles", ["tools"]) == ["tools"]}
         parsed["postgres"]["entrypoint"] = ["/usr/local/bin/postgres-entry"]
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ws-hosts-"))
         self.folder.chmod(0o755)
