@@ -20,6 +20,7 @@ YamlFields Config::fields() {
       .add("nats.url", nats_url)
       .add("nats.seed_file", nats_seed_file)
       .add("nats.streams_file", streams_file)
+      .add("nats.stream_replicas", stream_replicas)
       .add("nats.agents_conf_file", agents_conf_file)
       .add("nats.broker_pid_file", broker_pid_file)
       .add("nats.broker_monitor_url", broker_monitor_url)

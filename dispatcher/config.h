@@ -39,8 +39,9 @@ struct Config {
   std::string postgres_conninfo = "dbname=worldshare";
 
   std::filesystem::path streams_file = "broker-config/streams.yaml";
+  std::uint32_t stream_replicas = 0;  ///< of every stream; 0: as the file says
   std::filesystem::path sql_directory = "schemas/sql";
-  std::filesystem::path agents_conf_file;  ///< written by --enrol and --revoke
+  std::filesystem::path agents_conf_file;  ///< written by --enrol and --revoke; empty: not by this
   std::filesystem::path broker_pid_file;   ///< who gets SIGHUP afterwards; empty: nobody
   std::string broker_monitor_url;          ///< http://host:port, tells when it has followed
 

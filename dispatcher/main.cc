@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   std::string revoked;
   std::string owner;
   bool provision = false;
+  bool follow = false;
   CLI::App app("WorldShare dispatcher: takes jobs, decides who renders what next");
   app.set_version_flag("--version", WORLDSHARE_VERSION);
   app.add_option("--config", config_file, "YAML file; docs/operations.md lists the keys");
@@ -26,6 +27,8 @@ int main(int argc, char** argv) {
       app.add_option("--enrol", agent, "let the agent with this public key in, then exit");
   app.add_option("--owner", owner, "whose agent it is")->needs(enrol);
   app.add_option("--revoke", revoked, "shut this agent out, then exit");
+  app.add_flag("--follow-enrolments", follow,
+               "beside a broker: keep its list of agents as enrolled, until stopped");
   CLI11_PARSE(app, argc, argv);
 
   const auto fields = config.fields();
@@ -39,6 +42,7 @@ int main(int argc, char** argv) {
     return worldshare::exit_code(dispatcher::enrol_agent(config, agent, owner, stop.token()));
   if (!revoked.empty())
     return worldshare::exit_code(dispatcher::revoke_agent(config, revoked, stop.token()));
+  if (follow) return worldshare::exit_code(dispatcher::follow_enrolments(config, stop.token()));
   std::fprintf(stderr, "%s", fields.describe().c_str());
   return worldshare::exit_code(dispatcher::serve(config, stop.token()));
 }

@@ -45,14 +45,36 @@ Result<std::string> read_secret(const std::filesystem::path& path) {
   return text;
 }
 
-/// Tells the broker who may come in.
-Result<> publish_agents(pg::Connection& pg, const Config& config) {
-  if (auto ok = write_agents_conf(pg, config.agents_conf_file); !ok) return ok;
+constexpr std::chrono::seconds kFollowEvery{2};
+
+Result<> tell_broker(const Config& config) {
   if (config.broker_pid_file.empty()) return {};
   if (config.broker_monitor_url.empty()) {
     return fail(Errc::kInvalid, "nats.broker_monitor_url: is needed with nats.broker_pid_file");
   }
   return reload_broker(config.broker_pid_file, config.broker_monitor_url);
+}
+
+/// Tells the broker who may come in; without agents_conf_file another one follows the rows.
+Result<> publish_agents(pg::Connection& pg, const Config& config) {
+  if (config.agents_conf_file.empty()) return {};
+  if (auto written = write_agents_conf(pg, config.agents_conf_file); !written)
+    return std::unexpected(written.error());
+  return tell_broker(config);
+}
+
+/// One look at the rows. `pending`: the broker has not read what was written.
+Result<> follow_once(const Config& config, bool& pending) {
+  auto pg = pg::Connection::open(config.postgres_conninfo);
+  if (!pg) return std::unexpected(pg.error());
+  const auto changed = write_agents_conf(*pg, config.agents_conf_file);
+  if (!changed) return std::unexpected(changed.error());
+  pending = pending || *changed;
+  if (!pending) return {};
+  if (auto ok = tell_broker(config); !ok) return ok;
+  pending = false;
+  spdlog::info("the broker has the agents as enrolled file={}", config.agents_conf_file.string());
+  return {};
 }
 
 }  // namespace
@@ -110,7 +132,8 @@ Result<> provision(const Config& config, std::stop_token stop) {
   if (!key) return std::unexpected(key.error());
   auto nats = open_nats(config, *key, stop);
   if (!nats) return std::unexpected(nats.error());
-  if (auto ok = nats::provision(**nats, config.streams_file); !ok) return ok;
+  if (auto ok = nats::provision(**nats, config.streams_file, config.stream_replicas); !ok)
+    return ok;
   spdlog::info("provisioned migrations={} streams={}", *applied, config.streams_file.string());
   return {};
 }
@@ -130,6 +153,22 @@ Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_
   if (!pg) return std::unexpected(pg.error());
   if (auto ok = revoke(*pg, agent); !ok) return ok;
   return publish_agents(*pg, config);
+}
+
+Result<> follow_enrolments(const Config& config, std::stop_token stop) {
+  if (config.agents_conf_file.empty())
+    return fail(Errc::kInvalid, "nats.agents_conf_file: is needed to follow the enrolments");
+  bool pending = false;
+  std::string told;
+  while (!stop.stop_requested()) {
+    const auto done = follow_once(config, pending);
+    const std::string problem = done ? "" : done.error().message;
+    if (problem != told && !problem.empty())
+      spdlog::warn("cannot tell the broker who is enrolled reason=\"{}\"", problem);
+    told = problem;
+    sleep_unless_stopped(stop, kFollowEvery);
+  }
+  return {};
 }
 
 }  // namespace worldshare::dispatcher

@@ -21,4 +21,9 @@ Result<> enrol_agent(const Config& config,
                      std::stop_token stop);
 Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_token stop);
 
+/// `--follow-enrolments`: keeps config.agents_conf_file as the rows say and has the broker read it,
+/// until `stop`. Runs beside a broker that those who enrol cannot reach. Whatever is not there is
+/// waited for; kInvalid without agents_conf_file.
+Result<> follow_enrolments(const Config& config, std::stop_token stop);
+
 }  // namespace worldshare::dispatcher

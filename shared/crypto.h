@@ -58,7 +58,8 @@ class NKey {
  public:
   static NKey generate();
   static Result<NKey> from_seed(std::string_view seed);
-  /// Reads a seed file; refuses one that others may read.
+  /// Reads a seed file; refuses one that others may read: its group too, but for a file of root's
+  /// that a process of another user reads.
   static Result<NKey> load(const std::filesystem::path& path);
   /// Writes the seed with mode 0600, atomically.
   Result<> save(const std::filesystem::path& path) const;

@@ -10,6 +10,10 @@ build_packages=(
 run_packages=(nats-server postgresql-15 blender bubblewrap)
 test_packages=(libgtest-dev libgmock-dev nodejs npm python3 clang-19 libclang-rt-19-dev chromium xvfb libgl1-mesa-dri)
 compat_packages=(debootstrap)
+# What reads the files of deploy/ (a parser of compose.yaml, promtool), and what the drills and the chaos suite use.
+deploy_packages=(docker-compose prometheus python3-yaml rsync iproute2 iptables)
+# For building the images without docker and podman, and for tests/deploy/images_test.py.
+image_packages=(buildah debootstrap bubblewrap iproute2 docker-compose python3-yaml)
 dashboard_packages=(nodejs npm)
 check_packages=(clang-19 clang-format-19 clang-tidy-19 shellcheck python3)
 
@@ -32,7 +36,7 @@ missing_packages() {
 }
 
 # The project starts its own brokers and databases, so a system service that a package would bring is not wanted:
-# PostgreSQL is told to create no cluster, and nats-server is masked while it is installed and left disabled.
+# PostgreSQL is told to create no cluster; nats-server and prometheus are masked while they are installed and left disabled.
 # Machines that had these packages before are not touched.
 quiet_services() {
   local when=$1 drop_in=/etc/postgresql-common/createcluster.d/worldshare.conf
@@ -45,14 +49,17 @@ quiet_services() {
       as_root rm -f "$drop_in"
     fi
   fi
-  if [[ " $* " == *" nats-server "* ]] && command -v systemctl >/dev/null; then
+  local service
+  for service in nats-server prometheus; do
+    [[ " $* " == *" $service "* ]] || continue
+    command -v systemctl >/dev/null || return 0
     if [[ $when == after ]]; then
-      as_root systemctl disable nats-server.service
+      as_root systemctl disable "$service.service"
     fi
     if [[ -d /run/systemd/system ]]; then
-      as_root systemctl "$([[ $when == before ]] && echo mask || echo unmask)" --runtime nats-server.service
+      as_root systemctl "$([[ $when == before ]] && echo mask || echo unmask)" --runtime "$service.service"
     fi
-  fi
+  done
 }
 
 # need build run ...: installs what is missing of these groups, and nothing when nothing is.

@@ -8,17 +8,25 @@ namespace worldshare::verifier {
 namespace {
 
 // The opinions are those of the moment of the decision: later ones came with their own verdict.
-constexpr const char* kUnpublished = R"(
-  select v.lease, v.unit, u.job, u.frame, v.decision, v.counts, v.replicas_needed, v.artifact, v.reason,
-         (select count(*) from results r
-           where r.unit = v.unit and r.outcome <> 'void' and r.received_at <= v.decided_at)
+#define WS_SELECT_VERDICTS                                                                        \
+  "select v.lease, v.unit, u.job, u.frame, v.decision, v.counts, v.replicas_needed, v.artifact, " \
+  "v.reason, (select count(*) from results r where r.unit = v.unit and r.outcome <> 'void' and "  \
+  "r.received_at <= v.decided_at) "
+
+constexpr const char* kUnpublished = WS_SELECT_VERDICTS R"(
     from verdicts v join units u on u.id = v.unit
    where v.published_at is null and v.decided_at <= clock_timestamp() - $1::float8 * interval '1 second'
    order by v.decided_at limit 200)";
+
+// The dispatcher notes on a replica that it took its verdict in.
+constexpr const char* kUnheard = WS_SELECT_VERDICTS R"(
+    from units u join replicas p on p.unit = u.id and p.state in ('leased', 'expired') join verdicts v on v.lease = p.lease
+   where u.state = 'open' and v.published_at <= clock_timestamp() - $1::float8 * interval '1 second'
+   order by v.published_at limit 200)";
+#undef WS_SELECT_VERDICTS
 constexpr int kLimit = 200;
 
-constexpr const char* kPublished =
-    "update verdicts set published_at = now() where lease = any($1) and published_at is null";
+constexpr const char* kPublished = "update verdicts set published_at = now() where lease = any($1)";
 
 constexpr std::chrono::milliseconds kTimeout{5000};
 
@@ -87,8 +95,16 @@ Result<> Outbox::publish(const std::vector<wire::VerdictT>& verdicts) {
 }
 
 Result<> Outbox::publish_waiting(std::chrono::milliseconds age) {
+  return publish_those(kUnpublished, age);
+}
+
+Result<> Outbox::publish_unheard(std::chrono::milliseconds age) {
+  return publish_those(kUnheard, age);
+}
+
+Result<> Outbox::publish_those(const char* query, std::chrono::milliseconds age) {
   for (;;) {
-    const auto rows = database_.exec(kUnpublished, {std::chrono::duration<double>(age).count()});
+    const auto rows = database_.exec(query, {std::chrono::duration<double>(age).count()});
     if (!rows) return std::unexpected(rows.error());
     std::vector<wire::VerdictT> verdicts;
     for (int row = 0; row < rows->size(); ++row) verdicts.push_back(to_verdict(*rows, row));

@@ -22,8 +22,14 @@ class Outbox {
   Result<> publish(const std::vector<wire::VerdictT>& verdicts);
   /// All that have waited longer than `age`. Stops when the stream does not take some.
   Result<> publish_waiting(std::chrono::milliseconds age);
+  /// Those published longer ago than `age` that the dispatcher has not taken in although their unit
+  /// is open: lost with the broker's disk, or still in the stream, which then drops them as
+  /// doubles.
+  Result<> publish_unheard(std::chrono::milliseconds age);
 
  private:
+  Result<> publish_those(const char* query, std::chrono::milliseconds age);
+
   pg::Connection& database_;
   nats::StoredPublisher publisher_;
 };

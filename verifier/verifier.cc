@@ -20,6 +20,8 @@ constexpr std::chrono::milliseconds kFetchWait{1000};
 constexpr std::chrono::milliseconds kSweepEvery{1000};
 /// A worker publishes its own verdicts at once; older ones were left behind by somebody.
 constexpr std::chrono::milliseconds kSweepAge{2000};
+constexpr std::chrono::milliseconds kUnheardEvery{20'000};
+constexpr std::chrono::milliseconds kUnheardAge{60'000};
 constexpr std::chrono::milliseconds kRetryDelay{1000};
 /// After an error that waiting hardly cures.
 constexpr std::chrono::milliseconds kFaultDelay{30'000};
@@ -159,6 +161,10 @@ Result<> Verifier::sweep() {
   const auto published = outbox_.publish_waiting(first ? std::chrono::milliseconds(0) : kSweepAge);
   health_.database = published.has_value();
   if (!published) return std::unexpected(published.error());
+  if (now >= next_unheard_) {
+    next_unheard_ = now + kUnheardEvery;
+    if (auto ok = outbox_.publish_unheard(kUnheardAge); !ok) return ok;
+  }
   const auto reviewed = review_.run();
   // Another verifier's transaction was in the way: the next sweep finds what is left.
   if (!reviewed && reviewed.error().code != Errc::kConflict) return reviewed;

@@ -59,6 +59,7 @@ class Verifier {
   std::unique_ptr<nats::PullConsumer> consumer_;
   int batch_;  ///< results asked for at once
   std::chrono::steady_clock::time_point next_sweep_{};
+  std::chrono::steady_clock::time_point next_unheard_{};
   WorkerHealth health_;
 };
 

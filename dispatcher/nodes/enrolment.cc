@@ -47,12 +47,15 @@ Result<> revoke(pg::Connection& pg, const std::string& agent) {
   return {};
 }
 
-Result<> write_agents_conf(pg::Connection& pg, const std::filesystem::path& file) {
+Result<bool> write_agents_conf(pg::Connection& pg, const std::filesystem::path& file) {
   auto rows = pg.exec("select agent from credentials where revoked_at is null order by agent");
   if (!rows) return std::unexpected(rows.error());
   std::vector<std::string> agents;
   for (int i = 0; i < rows->size(); ++i) agents.push_back(rows->str(i, 0));
-  return write_file_atomically(file, nats::agents_conf(agents), 0640);
+  const std::string text = nats::agents_conf(agents);
+  if (read_file(file, text.size()) == text) return false;
+  if (auto ok = write_file_atomically(file, text, 0640); !ok) return std::unexpected(ok.error());
+  return true;
 }
 
 }  // namespace worldshare::dispatcher

@@ -16,7 +16,8 @@ Result<> enrol(pg::Connection& pg, const std::string& agent, const std::string& 
 /// Shuts an agent out; kNotFound when it was never enrolled.
 Result<> revoke(pg::Connection& pg, const std::string& agent);
 
-/// Writes the broker's include file agents.conf; the broker must then read it (broker_reload.h).
-Result<> write_agents_conf(pg::Connection& pg, const std::filesystem::path& file);
+/// Brings the broker's include file agents.conf up to date; whether it changed, and the broker must
+/// read it (broker_reload.h).
+Result<bool> write_agents_conf(pg::Connection& pg, const std::filesystem::path& file);
 
 }  // namespace worldshare::dispatcher

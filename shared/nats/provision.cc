@@ -108,10 +108,13 @@ std::unexpected<Error> located(const std::filesystem::path& file,
 
 }  // namespace
 
-Result<> provision(Connection& connection, const std::filesystem::path& streams_yaml) {
+Result<> provision(Connection& connection,
+                   const std::filesystem::path& streams_yaml,
+                   std::uint32_t replicas) {
   auto streams = read_streams(streams_yaml);
   if (!streams) return std::unexpected(streams.error());
-  for (const auto& stream : *streams) {
+  for (auto& stream : *streams) {
+    if (replicas > 0) stream.config["num_replicas"] = static_cast<std::int64_t>(replicas);
     if (auto done = provision_stream(connection, stream); !done) {
       return located(streams_yaml, stream.line, stream.name, done.error());
     }

@@ -20,7 +20,10 @@ namespace worldshare::nats {
 ///         - durable_name: verifiers
 ///           description: ...
 ///
-/// kInvalid names the file's line for an unknown key or a server's refusal.
-Result<> provision(Connection& connection, const std::filesystem::path& streams_yaml);
+/// `replicas`, when not 0, is every stream's num_replicas, whatever the file says: 3 in a cluster
+/// of three. kInvalid names the file's line for an unknown key or a server's refusal.
+Result<> provision(Connection& connection,
+                   const std::filesystem::path& streams_yaml,
+                   std::uint32_t replicas = 0);
 
 }  // namespace worldshare::nats

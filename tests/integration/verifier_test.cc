@@ -193,6 +193,27 @@ TEST_F(VerifierTest, AVerdictThatWasNotPublishedIsPublishedLater) {
       [&] { return bench_->query("select count(published_at) from verdicts") == "1"; }));
 }
 
+TEST_F(VerifierTest, AVerdictThatTheDispatcherNeverTookInIsPublishedAgain) {
+  const auto unheard = leases(2, 2, 5);
+  const auto heard = leases(2, 2, 5);
+  bench_->start_verifier();
+  bench_->render(unheard[0], picture(1));
+  bench_->render(heard[0], picture(1));
+  bench_->verdict(unheard[0]);
+  bench_->verdict(heard[0]);
+  bench_->stop_verifiers();
+  bench_->execute("update replicas set state = 'reported' where lease = '" + heard[0].id + "'");
+  bench_->execute("update verdicts set published_at = now() - interval '2 minutes'");
+  bench_->start_verifier();
+  const auto published_now = [&](const Lease& lease) {
+    return bench_->query(
+               "select published_at > now() - interval '1 minute' from verdicts where lease = '" +
+               lease.id + "'") == "t";
+  };
+  EXPECT_TRUE(bench_->eventually([&] { return published_now(unheard[0]); }));
+  EXPECT_FALSE(published_now(heard[0]));
+}
+
 TEST_F(VerifierTest, WhatIsNotSignedTicketedAndLeasedIsPutAside) {
   bench_->start_verifier();
   auto leases = this->leases(2, 2, 5);

@@ -26,6 +26,7 @@ class NatsServer {
   NatsServer& operator=(const NatsServer&) = delete;
 
   std::string url() const;
+  std::string monitor_url() const;
   std::uint16_t port() const { return port_; }
   pid_t pid() const;
   /// Keys of the trusted account.

@@ -52,6 +52,26 @@ TEST(NKey, RefusesAKeyFileThatOthersMayRead) {
   std::filesystem::remove(path);
 }
 
+TEST(NKey, TakesAFileThatRootGaveToOurGroup) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  const auto path = std::filesystem::temp_directory_path() / ("ws-key-" + new_id());
+  ASSERT_TRUE(NKey::generate().save(path));
+  const auto code_for_nobody = [&](unsigned mode) {
+    std::filesystem::permissions(path, std::filesystem::perms(mode));
+    EXPECT_EQ(::chown(path.c_str(), 0, 65534), 0);
+    EXPECT_EQ(::setegid(65534), 0);
+    EXPECT_EQ(::seteuid(65534), 0);
+    const auto key = NKey::load(path);
+    EXPECT_EQ(::seteuid(0), 0);
+    EXPECT_EQ(::setegid(0), 0);
+    return key ? std::optional<Errc>() : key.error().code;
+  };
+  EXPECT_EQ(code_for_nobody(0440), std::nullopt);
+  EXPECT_EQ(code_for_nobody(0460), Errc::kDenied);
+  EXPECT_EQ(code_for_nobody(0444), Errc::kDenied);
+  std::filesystem::remove(path);
+}
+
 TEST(Ids, AreOneTokenAndDiffer) {
   const std::string id = new_id();
   EXPECT_TRUE(is_id(id));

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# make-secrets.sh FOLDER: makes the keys and passwords of a cluster in FOLDER, those that are not there yet, and prints the manifests
+# that hold them: deploy/kubernetes/make-secrets.sh keys | kubectl apply -f -
+# Keep FOLDER: it is not in the cluster's backup. Needs worldshare-agent and kubectl.
+set -euo pipefail
+umask 077
+[[ $# -eq 1 ]] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
+mkdir -p "$1"
+cd "$1"
+namespace=worldshare-economy-offline
+
+for who in dispatcher verifier operator; do
+  if [[ ! -s $who.public ]]; then
+    rm -f "$who.seed"
+    worldshare-agent --init-key "$who.seed" >"$who.new"
+    mv "$who.new" "$who.public"
+  fi
+done
+for secret in api-token url-secret postgres-password; do
+  if [[ ! -s $secret ]]; then
+    head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n' >"$secret.new"
+    mv "$secret.new" "$secret"
+  fi
+done
+
+make() {
+  echo ---
+  kubectl create --dry-run=client -o yaml --namespace "$namespace" "$@"
+}
+make secret generic dispatcher-keys --from-file=dispatcher.seed --from-file=api-token --from-file=url-secret
+make secret generic verifier-keys --from-file=verifier.seed
+make secret generic postgres --from-file=password=postgres-password
+make configmap public-keys --from-file=dispatcher=dispatcher.public --from-file=verifier=verifier.public --from-file=operator=operator.public
