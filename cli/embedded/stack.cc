@@ -235,14 +235,15 @@ Result<> Stack::write_agent_config(unsigned agent) {
   const std::string name = "agent-" + std::to_string(agent);
   const unsigned threads =
       std::max(1U, std::thread::hardware_concurrency() / std::max(1U, options_.agents));
-  std::string text =
-      "nats:\n  " + line("url", nats_url_) + "agent:\n  " +
-      line("seed_file", (state / "keys" / (name + ".seed")).string()) + "  " +
-      line("state_folder", (state / name).string()) +
-      "  nice: 0\n  threads: " + std::to_string(threads) + "\n  heartbeat_seconds: 1\n" +
-      // One's own scenes on one's own machine: confined where this machine can.
-      "sandbox:\n  mode: auto\nblender:\n  " + line("path", options_.blender.string()) +
-      "log:\n  level: " + options_.log_level + "\n";
+  std::string text = "nats:\n  " + line("url", nats_url_) + "agent:\n  " +
+                     line("seed_file", (state / "keys" / (name + ".seed")).string()) + "  " +
+                     line("state_folder", (state / name).string()) +
+                     "  nice: 0\n  drain_seconds: 0\n  threads: " + std::to_string(threads) +
+                     "\n  heartbeat_seconds: 1\n" +
+                     // One's own scenes on one's own machine: confined where this machine can.
+                     "limits:\n  free_bytes: 0\nsandbox:\n  mode: auto\nblender:\n  " +
+                     line("path", options_.blender.string()) +
+                     "log:\n  level: " + options_.log_level + "\n";
   if (options_.tamper == agent) text += "laboratory:\n  tamper: brighten_region\n";
   return write_file_atomically(state / (name + ".yaml"), text, 0600);
 }
