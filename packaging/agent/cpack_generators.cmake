@@ -1,0 +1,9 @@
+# Read by cpack for each generator.
+if(CPACK_GENERATOR STREQUAL "DEB")
+  set(CPACK_COMPONENTS_ALL agent_deb)
+  set(CPACK_DEB_COMPONENT_INSTALL ON)
+  set(CPACK_PACKAGING_INSTALL_PREFIX /)
+else()
+  set(CPACK_COMPONENTS_ALL agent_tarball)
+  set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
+endif()
