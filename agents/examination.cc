@@ -71,11 +71,13 @@ Finding blender_finding(const Config& config) {
 }
 
 Finding disk_finding(const Config& config) {
-  std::error_code ignored;
-  std::filesystem::create_directories(config.state_folder, ignored);
+  // The agent makes its folder at its first start.
+  auto folder = std::filesystem::absolute(config.state_folder);
+  while (!std::filesystem::exists(folder) && folder.has_relative_path())
+    folder = folder.parent_path();
   struct statvfs disk{};
-  if (::statvfs(config.state_folder.c_str(), &disk) != 0) {
-    return bad("disk", "there is no " + config.state_folder.string(),
+  if (::statvfs(folder.c_str(), &disk) != 0) {
+    return bad("disk", "there is no " + folder.string(),
                "create it, or choose another agent.state_folder");
   }
   const auto free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;

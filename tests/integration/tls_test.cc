@@ -148,9 +148,11 @@ TEST_F(HttpsTest, PlainHttpLeavesThisMachineOnlyWhenItIsAllowed) {
 }
 
 TEST_F(HttpsTest, TheDevelopmentAuthorityIsGoodForHttps) {
-  auto made = Process::spawn({.argv = {std::string(WS_SOURCE_DIR) + "/tools/make_ca.sh",
-                                       (folder_.path() / "ca").string(), "farm.example.org"},
-                              .output_file = folder_.path() / "log"});
+  ProcessOptions script;
+  script.argv = {std::string(WS_SOURCE_DIR) + "/tools/make_ca.sh", (folder_.path() / "ca").string(),
+                 "farm.example.org"};
+  script.output_file = folder_.path() / "log";
+  auto made = Process::spawn(script);
   ASSERT_TRUE(made);
   ASSERT_EQ(made->wait(30s).value_or(-1), 0) << *read_file(folder_.path() / "log", 10'000);
   const auto url = serve({folder_.path() / "ca/server.pem", folder_.path() / "ca/server.key"});

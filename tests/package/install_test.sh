@@ -58,6 +58,11 @@ if [[ ! -x $root/usr/bin/blender ]]; then
   chroot "$root" sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q blender bubblewrap adduser'
 fi
 cp "$deb" "$root/worldshare-agent.deb"
+if ! chroot "$root" dpkg -s libnats3.4 >/dev/null 2>&1; then
+  say "what the package depends on, which dpkg -i does not fetch"
+  chroot "$root" sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q /worldshare-agent.deb &&
+    dpkg --purge worldshare-agent'
+fi
 
 say "a farm without agents"
 "$programs/worldshare" up --agents 0 >"$state/farm.log" 2>&1 &
