@@ -15,6 +15,7 @@ root=${3:-/var/tmp/worldshare-root}
 mirror=${MIRROR:-http://deb.debian.org/debian}
 limit=60
 state=$(mktemp -d /var/tmp/worldshare-install.XXXXXX)
+chmod 755 "$state"  # PostgreSQL runs as another user
 export WORLDSHARE_STATE=$state
 farm=
 agent=
@@ -74,9 +75,8 @@ done
 "$programs/worldshare" nodes >/dev/null || die "the farm did not start"
 blender -b --factory-startup --python-exit-code 3 -P demo/make_scene.py -- "$state/scene.blend" --width 160 --height 90 \
   --samples 4 --frames 1 >"$state/scene.log" 2>&1 || die "no scene"
-token=$("$programs/worldshare" node token --owner stranger 2>/dev/null)
-job=$("$programs/worldshare" submit "$state/scene.blend" --frames 1-1 --replicas 1 | grep -o '^[a-z2-7]\{26\}' | head -n 1)
-[[ -n $job ]] || die "no job"
+token=$("$programs/worldshare" node token --owner stranger 2>"$state/token.log") || die "no token"
+job=$("$programs/worldshare" submit "$state/scene.blend" --frames 1-1 --replicas 1 2>"$state/submit.log") || die "no job"
 
 say "the package, the enrolment, the agent"
 begin=$(date +%s.%N)
