@@ -12,6 +12,7 @@
 #include "shared/messages/ticket.h"
 #include "tests/blender/scene_folder.h"
 #include "tests/integration/agent_farm.h"
+#include "tests/support/bad_line.h"
 
 namespace worldshare::agent {
 namespace {
@@ -27,7 +28,7 @@ class RunningAgent {
   RunningAgent(AgentFarm& farm, NKey key, Config config = {}) : key_(std::move(key)) {
     const auto seed = folder_.path() / "seed";
     WS_CHECK(key_.save(seed).has_value(), "seed");
-    config.nats_url = farm.broker().url();
+    if (config.nats_url == Config().nats_url) config.nats_url = farm.broker().url();
     config.seed_file = seed;
     if (config.state_folder == Config().state_folder)
       config.state_folder = folder_.path() / "state";
@@ -344,6 +345,18 @@ TEST_F(AgentTest, WithAFullDiskItTakesNoWorkAndSaysWhy) {
   ASSERT_TRUE(free_slots(1));
   EXPECT_EQ(result_of(give("cycles.blend", 1).lease).outcome, wire::Outcome::rendered);
   agent_.reset();
+}
+
+TEST_F(AgentTest, ALineThatIsSlowAndLosesAThirdCostsTimeOnly) {
+  testing::BadLine line(farm_.broker().port(), {});
+  Config config;
+  config.nats_url = "nats://127.0.0.1:" + std::to_string(line.port());
+  start(config);
+  for (int frame = 1; frame <= 3; ++frame) {
+    EXPECT_EQ(result_of(give("cycles.blend", frame).lease).outcome, wire::Outcome::rendered);
+  }
+  EXPECT_GT(line.stalls(), 5U);
+  farm_.update([](View& view) { EXPECT_EQ(view.results.size(), 3U); });
 }
 
 TEST_F(AgentTest, DamagedMailboxMessagesAreLeftAlone) {

@@ -216,6 +216,57 @@ TEST_F(EnrolmentTest, AnOwnerIsShutOutWithAllThatBelongsToIt) {
   EXPECT_EQ(call("/v1/owners/nobody/revoke", "{}").status, 404U);
 }
 
+TEST_F(EnrolmentTest, OverTlsAnAgentIsToldWhomToTrust) {
+  stop();
+  Authority authority;
+  const auto issued = authority.issue(kLoopbackNames);
+  broker_ = NatsServer::start(issued);
+  broker_->provision();
+  ASSERT_TRUE(broker_->dispatcher().save(config_.nats_seed_file));
+  ASSERT_TRUE(write_file_atomically(config_.broker_pid_file, std::to_string(broker_->pid())));
+  config_.agents_conf_file = broker_->agents_file();
+  config_.broker_monitor_url = broker_->monitor_url();
+  config_.nats_url = broker_->url();
+  config_.nats_ca_file = config_.broker_public_ca_file = authority.certificate();
+  config_.http_certificate_file = issued.certificate;
+  config_.http_key_file = issued.key;
+  url_ = "https://localhost:" + std::to_string(config_.http_port);
+  options_.ca_file = authority.certificate();
+  start();
+
+  agent::EnrolmentOrder order;
+  order.server = url_;
+  order.token = token("anna").token;
+  const auto blind = agent::enrol(order, home("attic"));
+  ASSERT_FALSE(blind) << "it trusts anybody";
+  EXPECT_TRUE(blind.error().message.contains("--ca FILE")) << blind.error().message;
+  order.ca_file = authority.certificate();
+  const auto enrolled = agent::enrol(order, home("attic"));
+  ASSERT_TRUE(enrolled) << enrolled.error().message;
+
+  agent::Config config;
+  ASSERT_TRUE(agent::load_config(config, {}, home("attic")));
+  ASSERT_TRUE(config.check());
+  EXPECT_TRUE(config.nats_url.starts_with("tls://"));
+  EXPECT_EQ(config.web().ca_file, home("attic").server_ca());
+  EXPECT_FALSE(config.web().allow_plain);
+  const auto key = NKey::load(config.seed_file);
+  ASSERT_TRUE(key);
+  EXPECT_TRUE(eventually([&] { return nats::Connection::open(config.broker(*key)).has_value(); }));
+}
+
+TEST_F(EnrolmentTest, WhatOtherMachinesReachIsEncryptedOrDoesNotStart) {
+  dispatcher::Config config = config_;
+  config.http_address = "0.0.0.0";
+  EXPECT_TRUE(config.check().error().message.contains("http.certificate_file"));
+  config.http_allow_plain = true;
+  EXPECT_TRUE(config.check());
+  config.nats_url = "nats://farm.example.org:4222";
+  EXPECT_TRUE(config.check().error().message.starts_with("nats.url: "));
+  config.http_certificate_file = "server.pem";
+  EXPECT_TRUE(config.check().error().message.starts_with("http.key_file: "));
+}
+
 TEST_F(EnrolmentTest, OperatorsCallsAskForTheToken) {
   for (const char* path : {"/v1/enrolment/tokens", "/v1/owners/anna/revoke"}) {
     EXPECT_EQ(http::post(url_ + path, "application/json", R"({"owner": "anna"})")->status, 401U);

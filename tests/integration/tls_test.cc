@@ -155,7 +155,8 @@ TEST_F(HttpsTest, TheDevelopmentAuthorityIsGoodForHttps) {
   auto made = Process::spawn(script);
   ASSERT_TRUE(made);
   ASSERT_EQ(made->wait(30s).value_or(-1), 0) << *read_file(folder_.path() / "log", 10'000);
-  const auto url = serve({folder_.path() / "ca/server.pem", folder_.path() / "ca/server.key"});
+  const auto url = serve({folder_.path() / "ca/server.pem", folder_.path() / "ca/server.key",
+                          folder_.path() / "ca/ca.pem"});
   http::ClientOptions options;
   options.ca_file = folder_.path() / "ca/ca.pem";
   const auto got = http::get(url, options);

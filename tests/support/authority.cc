@@ -79,7 +79,7 @@ Authority::Issued Authority::issue(const std::string& names,
   add(made.get(), impl_->certificate.get(), NID_subject_alt_name, names);
   WS_CHECK(X509_sign(made.get(), impl_->key.get(), EVP_sha256()) > 0, "sign");
   const std::string name = "server-" + std::to_string(++issued_);
-  Issued out{folder_.path() / (name + ".pem"), folder_.path() / (name + ".key")};
+  Issued out{folder_.path() / (name + ".pem"), folder_.path() / (name + ".key"), certificate()};
   write_pem(out.certificate, [&](std::FILE* file) { return PEM_write_X509(file, made.get()); });
   write_pem(out.key, [&](std::FILE* file) {
     return PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);

@@ -23,7 +23,8 @@ class Authority {
 
   struct Issued {
     std::filesystem::path certificate;
-    std::filesystem::path key;  ///< mode 0600
+    std::filesystem::path key;        ///< mode 0600
+    std::filesystem::path authority;  ///< who trusts this, trusts it
   };
   /// For these names ("DNS:localhost", "IP:127.0.0.1"), good from `from` to `until`, both counted
   /// from now.

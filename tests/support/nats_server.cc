@@ -71,6 +71,7 @@ nats::ConnectOptions NatsServer::options(const NKey& key, const std::string& nam
   options.url = url();
   options.name = name;
   options.seed = key.seed();
+  if (tls_) options.ca_file = tls_->authority;
   return options;
 }
 
