@@ -5,15 +5,21 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 
 #include "agents/backoff.h"
 #include "agents/blender/probe.h"
+#include "agents/control_socket.h"
 #include "agents/dispatcher_client.h"
 #include "agents/lease_book.h"
+#include "agents/politeness/politeness.h"
 #include "agents/scenes/scene_cache.h"
 #include "agents/slot.h"
+#include "agents/status_page.h"
+#include "agents/work_gate.h"
+#include "agents/work_history.h"
 #include "shared/clock.h"
 #include "shared/ids.h"
 #include "shared/messages/messages.h"
@@ -27,6 +33,18 @@ using std::chrono::steady_clock;
 constexpr milliseconds kShortestHeartbeat{100};  // between two of them: at most 10 a second
 constexpr milliseconds kLeaveTime{3000};
 constexpr std::size_t kListedScenes = 500;
+// Who closes the gate.
+constexpr const char* kOwner = "owner";
+constexpr const char* kMachine = "machine";
+constexpr const char* kEnd = "end";
+
+/// Whether a unit in work is likely done within `left`, going by its progress so far.
+bool can_finish(const LeaseBook::Work& work, milliseconds left) {
+  if (work.phase >= wire::LeasePhase::uploading) return true;
+  if (work.progress <= 0) return false;
+  const std::chrono::duration<double, std::milli> spent = steady_clock::now() - work.began;
+  return spent * (1 - work.progress) / work.progress < left;
+}
 
 /// An assignment that can be worked on at all.
 bool is_complete(const wire::AssignmentT& assignment) {
@@ -44,13 +62,23 @@ struct Agent::Impl {
         key(std::move(own_key)),
         sandbox(std::move(own_sandbox)),
         capabilities(std::move(probed)),
-        book(settings.slots) {}
+        book(settings.slots),
+        politeness(settings.work, Machine(), clock) {}
 
-  std::unique_ptr<nats::Connection> connect(const std::stop_token& stop) const;
+  void open_page();
+  std::string answer(const std::string& line);
+  std::optional<double> ask_credit();
+
+  std::unique_ptr<nats::Connection> connect(const std::stop_token& stop);
   bool say_hello(const std::stop_token& stop);
   void read_mailbox(const std::stop_token& stop, nats::Subscription& mailbox);
   void handle(const nats::Message& message);
   void send_heartbeats(const std::stop_token& stop);
+  /// Why this is no time to work; empty: it is. Closes and opens the gate.
+  std::string look_at_machine();
+  void watch_machine(const std::stop_token& stop);
+  std::string disk_objection();
+  void drain();
   void leave();
   wire::AgentStateT state(bool draining);
 
@@ -61,12 +89,18 @@ struct Agent::Impl {
   const std::uint64_t started_ms = unix_ms(SystemClock().now());
   std::uint64_t sequence = 0;
   milliseconds heartbeat{0};
+  const SystemClock clock;
   LeaseBook book;
+  WorkGate gate;
+  Politeness politeness;  // of the watching thread
+  WorkHistory history;
   std::unique_ptr<SceneCache> scenes;
   std::unique_ptr<nats::Connection> connection;
   std::optional<DispatcherClient> client;
   std::optional<SlotServices> services;
   std::vector<std::unique_ptr<Slot>> slots;
+  std::optional<StatusPage> page;
+  std::unique_ptr<ControlSocket> socket;  // behind all that its answers tell of
 };
 
 Agent::Agent() = default;
@@ -95,11 +129,13 @@ Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
                                         std::move(*capabilities));
   agent->impl_->heartbeat = config.heartbeat;
   agent->impl_->scenes = std::move(*scenes);
+  agent->impl_->open_page();
   return agent;
 }
 
 void Agent::run(std::stop_token stop) {
   Impl& self = *impl_;
+  self.page->set_stage(StatusPage::Stage::connecting);
   self.connection = self.connect(stop);
   if (!self.connection) return;
   DispatcherClient& client = self.client.emplace(*self.connection, id());
@@ -108,28 +144,69 @@ void Agent::run(std::stop_token stop) {
     spdlog::error("cannot subscribe reason=\"{}\"", mailbox.error().message);
     return;
   }
+  self.page->set_stage(StatusPage::Stage::greeting);
   if (!self.say_hello(stop)) return;
+  self.page->set_credit_source([&self] { return self.ask_credit(); });
+  self.page->set_stage(StatusPage::Stage::serving);
   SlotServices& services = self.services.emplace(
       SlotServices{self.config, self.key, self.sandbox,
                    "Blender " + self.capabilities.blender + " " + device_class(), client,
-                   *self.scenes, self.book});
+                   *self.scenes, self.book, self.history});
   for (std::uint32_t slot = 0; slot < self.config.slots; ++slot) {
     self.slots.push_back(std::make_unique<Slot>(slot, services));
   }
   const std::jthread reader([&](const std::stop_token& end) { self.read_mailbox(end, *mailbox); });
+  // Before the first heartbeat offers anything.
+  self.look_at_machine();
+  std::jthread watcher([&](const std::stop_token& end) { self.watch_machine(end); });
   self.send_heartbeats(stop);
+  watcher = {};
+  self.page->set_stage(StatusPage::Stage::leaving);
+  self.drain();
+  self.page->set_credit_source({});
   self.leave();
 }
 
-std::unique_ptr<nats::Connection> Agent::Impl::connect(const std::stop_token& stop) const {
-  nats::ConnectOptions options;
-  options.url = config.nats_url;
-  options.name = "worldshare-agent";
-  options.seed = key.seed();
+void Agent::Impl::open_page() {
+  page.emplace(
+      StatusPage::Parts{config, key.public_key(), capabilities, book, gate, history, *scenes});
+  auto opened = ControlSocket::open(config.socket_file(),
+                                    [this](const std::string& line) { return answer(line); });
+  if (opened) {
+    socket = std::move(*opened);
+  } else {
+    spdlog::warn("no status page reason=\"{}\"", opened.error().message);
+  }
+}
+
+std::string Agent::Impl::answer(const std::string& line) {
+  if (line == "pause" || line == "resume") {
+    const bool changed =
+        line == "pause" ? gate.close(kOwner, "paused by its owner") : gate.open(kOwner);
+    if (changed) {
+      spdlog::info("{} by its owner", line == "pause" ? "paused" : "resumed");
+      book.nudge();
+    }
+  } else if (line != "status") {
+    return R"({"error": "known are: status, pause, resume"})";
+  }
+  return page->json();
+}
+
+std::optional<double> Agent::Impl::ask_credit() {
+  const auto reply = client->hello();
+  if (!reply) return std::nullopt;
+  page->set_terms(*reply);
+  return reply->credit;
+}
+
+std::unique_ptr<nats::Connection> Agent::Impl::connect(const std::stop_token& stop) {
+  const nats::ConnectOptions options = config.broker(key);
   Backoff backoff;
   while (!stop.stop_requested()) {
     auto opened = nats::Connection::open(options);
     if (opened) return std::move(*opened);
+    page->set_stage(StatusPage::Stage::connecting, opened.error().message);
     spdlog::warn("no broker yet url={} agent={} reason=\"{}\"", config.nats_url, key.public_key(),
                  opened.error().message);
     if (!backoff.wait(stop)) break;
@@ -145,11 +222,13 @@ bool Agent::Impl::say_hello(const std::stop_token& stop) {
       if (reply->heartbeat_ms > 0) heartbeat = milliseconds(reply->heartbeat_ms);
       spdlog::info("enrolled agent={} owner={} heartbeat_ms={}", key.public_key(), reply->owner,
                    heartbeat.count());
+      page->set_terms(*reply);
       if (!reply->notice.empty()) spdlog::warn("no work for now reason=\"{}\"", reply->notice);
       return true;
     }
     const bool refused =
         reply.error().code == Errc::kDenied || reply.error().code == Errc::kNotFound;
+    page->set_stage(StatusPage::Stage::greeting, reply.error().message);
     spdlog::warn("{} agent={} reason=\"{}\"", refused ? "not enrolled" : "no dispatcher yet",
                  key.public_key(), reply.error().message);
     if (!backoff.wait(stop)) break;
@@ -202,7 +281,10 @@ void Agent::Impl::send_heartbeats(const std::stop_token& stop) {
     const auto sent_at = steady_clock::now();
     const bool sent = client->heartbeat(state(false)).has_value();
     if (sent && away && !say_hello(stop)) return;
-    if (sent == away) spdlog::info("broker is {}", sent ? "back" : "away");
+    if (sent == away) {
+      spdlog::info("broker is {}", sent ? "back" : "away");
+      page->set_stage(sent ? StatusPage::Stage::serving : StatusPage::Stage::broker_away);
+    }
     away = !sent;
     // Until the broker is back its return is what matters.
     if (away) {
@@ -214,6 +296,66 @@ void Agent::Impl::send_heartbeats(const std::stop_token& stop) {
     if (rest > rest.zero()) {
       sleep_unless_stopped(stop, std::chrono::duration_cast<milliseconds>(rest) + milliseconds(1));
     }
+  }
+}
+
+std::string Agent::Impl::look_at_machine() {
+  std::string reason = disk_objection();
+  if (reason.empty()) reason = politeness.objection();
+  if (gate.close(kMachine, reason)) {
+    spdlog::info("{}", reason.empty() ? "work may go on" : "no more work reason=" + reason);
+    book.nudge();
+  }
+  return reason;
+}
+
+void Agent::Impl::watch_machine(const std::stop_token& stop) {
+  auto good_until = steady_clock::now();
+  while (sleep_unless_stopped(stop, config.work.look_every)) {
+    const std::string reason = look_at_machine();
+    if (reason.empty()) {
+      good_until = steady_clock::now();
+    } else if (steady_clock::now() - good_until >= config.work.grace) {
+      for (const auto& slot : slots) slot->hand_back(reason);
+    }
+  }
+}
+
+std::string Agent::Impl::disk_objection() {
+  const auto free_bytes = [this] {
+    std::error_code error;
+    const auto space = std::filesystem::space(config.state_folder, error);
+    return error ? config.free_bytes : std::uint64_t{space.available};
+  };
+  std::uint64_t free = free_bytes();
+  if (free < config.free_bytes) {
+    scenes->free_up(config.free_bytes - free);
+    free = free_bytes();
+  }
+  if (free >= config.free_bytes) return {};
+  return "less than " + std::to_string(config.free_bytes >> 20) + " MiB are free in " +
+         config.state_folder.string() + "; free some space, or lower limits.free_bytes";
+}
+
+void Agent::Impl::drain() {
+  gate.close(kEnd, "the program ends");
+  const auto until = steady_clock::now() + config.drain;
+  std::set<std::uint32_t> given_up;
+  while (true) {
+    const auto left = std::chrono::duration_cast<milliseconds>(until - steady_clock::now());
+    const auto works = book.works();
+    for (const auto& work : works) {
+      if (can_finish(work, left) || !given_up.insert(work.slot).second) continue;
+      spdlog::info("unit is handed back slot={} frame={} progress={:.2f}", work.slot, work.frame,
+                   work.progress);
+      slots[work.slot]->hand_back("the program ends");
+    }
+    const bool hope =
+        std::ranges::any_of(works, [&](const auto& work) { return !given_up.contains(work.slot); });
+    if (!hope || left <= left.zero()) return;
+    // A lost one is made good by the next.
+    std::ignore = client->heartbeat(state(true));
+    book.wait_for_change({}, std::min(until, steady_clock::now() + milliseconds(500)));
   }
 }
 
@@ -237,7 +379,9 @@ wire::AgentStateT Agent::Impl::state(bool draining) {
   out.capabilities = std::make_unique<wire::CapabilitiesT>(capabilities);
   out.slots = config.slots;
   out.draining = draining;
-  if (!draining) out.free_slots = book.free_slots();
+  if (!draining && gate.reason().empty()) out.free_slots = book.free_slots();
+  out.awake_seconds = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(politeness.time_left()).count());
   for (auto& lease : book.leases()) {
     out.leases.push_back(std::make_unique<wire::LeaseProgressT>(std::move(lease)));
   }

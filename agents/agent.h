@@ -20,8 +20,9 @@ class Agent {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  /// Works until `stop` is requested; a broker or dispatcher that is away is waited for. Then says
-  /// that it leaves, kills its Blenders and returns within seconds. Call once.
+  /// Works until `stop` is requested; a broker or dispatcher that is away is waited for. Then takes
+  /// no more work, finishes what config.drain gives time for, hands back the rest, and returns some
+  /// seconds later at most. Call once.
   void run(std::stop_token stop);
   /// The public key: this agent's id.
   const std::string& id() const;

@@ -5,7 +5,12 @@
 #include <filesystem>
 #include <string>
 
+#include "agents/blender/renderer.h"
+#include "agents/politeness/politeness.h"
 #include "agents/sandbox/sandbox.h"
+#include "shared/crypto.h"
+#include "shared/http/client.h"
+#include "shared/nats/connection.h"
 #include "shared/result.h"
 #include "shared/yaml_fields.h"
 
@@ -13,7 +18,13 @@ namespace worldshare::agent {
 
 /// The agent's settings. Order: these defaults < YAML < flags.
 struct Config {
-  std::string nats_url = "nats://127.0.0.1:4222";
+  std::string nats_url = "nats://127.0.0.1:4222";  ///< tls://host:port beyond this machine
+  std::filesystem::path nats_ca_file;  ///< whom to trust for the broker; empty: the system's
+  bool nats_allow_plain = false;       ///< nats:// to another machine, unencrypted
+  std::filesystem::path http_ca_file;  ///< whom to trust for scenes and uploads
+  bool http_allow_plain = false;       ///< http:// to another machine, unencrypted
+  std::string farm_server;             ///< where this agent was enrolled; for people
+  std::string farm_owner;              ///< as whose; for people
   std::filesystem::path seed_file = "agent.seed";  ///< who this agent is; made by --init-key
   std::filesystem::path state_folder =
       "agent-state";  ///< scene cache, scratch, what Blender can do
@@ -23,7 +34,10 @@ struct Config {
   std::uint32_t threads = 0;                  ///< of each slot; 0: the cores shared among the slots
   std::uint32_t nice = 10;                    ///< 0..19: how much Blender steps back for others
 
+  WarmLimits warm;  ///< when a warm Blender is replaced
+
   std::uint64_t cache_bytes = 20ULL << 30;        ///< scenes kept on disk
+  std::uint64_t free_bytes = 1ULL << 30;          ///< left free on the disk, or no work is taken
   std::uint64_t scratch_bytes = 4ULL << 30;       ///< temporary files of one slot
   std::uint64_t artifact_bytes = 512ULL << 20;    ///< largest image handed in
   std::uint64_t scene_plain_bytes = 64ULL << 30;  ///< largest scene when unpacked
@@ -31,6 +45,8 @@ struct Config {
   SandboxOptions sandbox;          ///< limits are filled in by sandbox_of_slots()
   std::uint64_t memory_bytes = 0;  ///< of each slot; 0: the machine's memory shared among the slots
 
+  PolitenessOptions work;                   ///< when this machine works
+  std::chrono::milliseconds drain{20'000};  ///< at the end: for frames that can still be finished
   std::chrono::milliseconds heartbeat{30'000};  ///< until the dispatcher says otherwise
   std::string log_level = "info";
   std::string tamper;  ///< laboratory only: this agent cheats; see README.md
@@ -41,6 +57,12 @@ struct Config {
   /// Of one slot, never 0.
   unsigned threads_per_slot() const;
   std::uint64_t memory_per_slot() const;
+  /// Where `worldshare-agent status` finds the running agent.
+  std::filesystem::path socket_file() const { return state_folder / "agent.socket"; }
+  /// How this agent connects to the broker.
+  nats::ConnectOptions broker(const NKey& key) const;
+  /// How it fetches and uploads.
+  http::ClientOptions web() const;
   /// With the limits of this configuration.
   SandboxOptions sandbox_of_slots() const;
 };

@@ -4,9 +4,10 @@
 
 namespace worldshare::agent {
 
-void LeaseBook::begin(std::uint32_t slot, const std::string& lease) {
+void LeaseBook::begin(std::uint32_t slot, const std::string& lease, std::int32_t frame) {
   const std::lock_guard lock(mutex_);
-  working_[lease] = Entry{slot, wire::LeasePhase::fetching, 0};
+  working_[lease] =
+      Entry{slot, frame, wire::LeasePhase::fetching, 0, std::chrono::steady_clock::now()};
   changed_locked();
 }
 
@@ -72,6 +73,18 @@ std::vector<wire::LeaseProgressT> LeaseBook::leases() const {
   std::ranges::for_each(working_, add);
   std::ranges::for_each(reported_, add);
   return out;
+}
+
+std::vector<LeaseBook::Work> LeaseBook::works() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Work> out;
+  for (const auto& [lease, work] : working_) out.push_back(work);
+  return out;
+}
+
+void LeaseBook::nudge() {
+  const std::lock_guard lock(mutex_);
+  changed_locked();
 }
 
 bool LeaseBook::wait_for_change(std::stop_token stop, std::chrono::steady_clock::time_point until) {

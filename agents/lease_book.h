@@ -23,7 +23,7 @@ class LeaseBook {
   explicit LeaseBook(std::uint32_t slots) : slots_(slots) {}
 
   /// `slot` begins with `lease` in the phase fetching.
-  void begin(std::uint32_t slot, const std::string& lease);
+  void begin(std::uint32_t slot, const std::string& lease, std::int32_t frame = 0);
   /// Phases and progress only move forward; a lease that is not in work is ignored.
   void set_phase(const std::string& lease, wire::LeasePhase phase);
   void set_progress(const std::string& lease, double progress);
@@ -34,17 +34,24 @@ class LeaseBook {
 
   std::vector<std::uint32_t> free_slots() const;
   std::vector<wire::LeaseProgressT> leases() const;
+  /// What is in work now, for the owner and for who decides how long to wait.
+  struct Work {
+    std::uint32_t slot = 0;
+    std::int32_t frame = 0;
+    wire::LeasePhase phase = wire::LeasePhase::fetching;
+    float progress = 0;
+    std::chrono::steady_clock::time_point began;
+  };
+  std::vector<Work> works() const;
+  /// As if something worth a heartbeat had happened.
+  void nudge();
 
   /// Returns when something worth a heartbeat (begin, phase, end) has happened since the last call
   /// that returned true, or at `until`, or when `stop` is requested. True for the first.
   bool wait_for_change(std::stop_token stop, std::chrono::steady_clock::time_point until);
 
  private:
-  struct Entry {
-    std::uint32_t slot = 0;
-    wire::LeasePhase phase = wire::LeasePhase::fetching;
-    float progress = 0;
-  };
+  using Entry = Work;
   void changed_locked();
 
   const std::uint32_t slots_;

@@ -6,9 +6,12 @@
 #include "agents/agent.h"
 #include "agents/blender/finish.h"
 #include "agents/blender/probe.h"
+#include "agents/commands/command.h"
+#include "agents/home.h"
+#include "agents/probe_machine.h"
 #include "agents/scene_analysis.h"
+#include "agents/scratch.h"
 #include "shared/files.h"
-#include "shared/ids.h"
 #include "shared/log.h"
 #include "shared/signals.h"
 
@@ -18,6 +21,7 @@ using namespace worldshare;
 
 struct Flags {
   std::string config;
+  std::string home;
   std::string init_key;
   std::string analyse;
   std::string finish;
@@ -29,32 +33,18 @@ struct Flags {
   bool probe = false;
 };
 
-int complain(const Error& error) {
-  std::cerr << "worldshare-agent: " << error.message << "\n";
-  return 1;
-}
-
 int init_key(const std::string& path) {
   const NKey key = NKey::generate();
   if (std::filesystem::exists(path)) {
-    return complain({Errc::kConflict, path + " exists already"});
+    return agent::complain({Errc::kConflict, path + " exists already"});
   }
-  if (auto saved = key.save(path); !saved) return complain(saved.error());
+  if (auto saved = key.save(path); !saved) return agent::complain(saved.error());
   std::cout << key.public_key() << "\n";
   return 0;
 }
 
-/// A scratch folder of this call alone, removed at its end.
-struct Scratch {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("worldshare-" + new_id());
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
-
 int analyse(const agent::Config& config, const std::string& file) {
-  const Scratch scratch;
+  const agent::Scratch scratch;
   const auto analysis =
       agent::analyse_scene(config.blender, file, scratch.path, config.scene_plain_bytes);
   std::cout << analysis.json << "\n";
@@ -62,12 +52,8 @@ int analyse(const agent::Config& config, const std::string& file) {
 }
 
 int probe(const agent::Config& config) {
-  const Scratch scratch;
-  agent::BlenderOptions options;
-  options.blender = config.blender;
-  options.scratch = scratch.path;
-  auto capabilities = agent::probe(options, scratch.path / "capabilities");
-  if (!capabilities) return complain(capabilities.error());
+  auto capabilities = agent::probe_machine(config);
+  if (!capabilities) return agent::complain(capabilities.error());
   std::cout << agent::to_json(*capabilities) << "\n";
   return 0;
 }
@@ -75,8 +61,8 @@ int probe(const agent::Config& config) {
 /// 2: the same call will fail again.
 int finish(const agent::Config& config, const Flags& flags) {
   auto sandbox = agent::Sandbox::open(config.sandbox_of_slots());
-  if (!sandbox) return complain(sandbox.error());
-  const Scratch scratch;
+  if (!sandbox) return agent::complain(sandbox.error());
+  const agent::Scratch scratch;
   agent::BlenderOptions options;
   options.blender = config.blender;
   options.scratch = scratch.path;
@@ -86,10 +72,10 @@ int finish(const agent::Config& config, const Flags& flags) {
   if (image) {
     const std::string_view bytes(reinterpret_cast<const char*>(image->data()), image->size());
     auto written = write_file_atomically(flags.out, bytes);
-    return written ? 0 : complain(written.error());
+    return written ? 0 : agent::complain(written.error());
   }
   const bool hopeless = image.error().code == Errc::kInvalid;
-  complain(image.error());
+  agent::complain(image.error());
   return hopeless ? 2 : 1;
 }
 
@@ -114,6 +100,7 @@ int main(int argc, char** argv) {
   Flags flags;
   CLI::App app("WorldShare's agent: renders frames for the farm");
   app.add_option("--config", flags.config, "YAML file")->check(CLI::ExistingFile);
+  app.add_option("--home", flags.home, "where `enroll` put this agent's key and state");
   app.add_option("--init-key", flags.init_key, "make a seed file, print the public key");
   app.add_option("--analyse", flags.analyse, "print what a .blend needs, as JSON");
   auto* finish_option = app.add_option(
@@ -126,17 +113,26 @@ int main(int argc, char** argv) {
   app.add_option("--blender", flags.blender, "the Blender to use");
   app.add_flag("--probe", flags.probe, "print what this machine's Blender can do, as JSON");
   app.set_version_flag("--version", WORLDSHARE_VERSION);
+  const agent::Command commands[] = {agent::add_enroll(app), agent::add_doctor(app),
+                                     agent::add_status(app), agent::add_pause(app),
+                                     agent::add_resume(app)};
   CLI11_PARSE(app, argc, argv);
+  for (const auto& command : commands) {
+    if (command.app->parsed()) return command.run();
+  }
 
   if (!flags.init_key.empty()) return init_key(flags.init_key);
+  // What needs no farm needs no enrolment either.
+  const bool tool = !flags.analyse.empty() || !flags.finish.empty() || flags.probe;
   agent::Config config;
-  const YamlFields fields = config.fields();
-  if (!flags.config.empty()) {
-    if (auto loaded = fields.load(flags.config); !loaded) return complain(loaded.error());
+  if (!tool || !flags.config.empty()) {
+    const agent::Home home = flags.home.empty() ? agent::default_home() : agent::Home{flags.home};
+    if (auto ok = agent::load_config(config, flags.config, home); !ok)
+      return agent::complain(ok.error());
   }
   if (!flags.blender.empty()) config.blender = flags.blender;
   if (!flags.analyse.empty()) return analyse(config, flags.analyse);
   if (!flags.finish.empty()) return finish(config, flags);
   if (flags.probe) return probe(config);
-  return serve(config, fields.describe());
+  return serve(config, config.fields().describe());
 }

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "shared/clock.h"
+
 namespace worldshare::agent {
 
 Slot::Slot(std::uint32_t index, SlotServices& services)
@@ -38,6 +40,14 @@ void Slot::stop_lease(const std::string& lease, const std::string& reason) {
   current_stop_.request_stop();
 }
 
+void Slot::hand_back(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  next_.reset();
+  if (current_.empty() || current_stop_.stop_requested()) return;
+  spdlog::info("lease is handed back slot={} lease={} reason=\"{}\"", index_, current_, reason);
+  current_stop_.request_stop();
+}
+
 void Slot::shut_down() {
   const std::lock_guard lock(mutex_);
   closing_ = true;
@@ -59,7 +69,7 @@ void Slot::loop() {
   options.scratch_limit_bytes = services_.config.scratch_bytes;
   options.sandbox = services_.sandbox;
   options.nice = static_cast<int>(services_.config.nice);
-  WarmBlender blender(std::move(options));
+  WarmBlender blender(std::move(options), services_.config.warm);
   while (true) {
     wire::AssignmentT assignment;
     std::stop_token stop;
@@ -72,13 +82,22 @@ void Slot::loop() {
       current_stop_ = std::stop_source();
       stop = current_stop_.get_token();
     }
-    services_.book.begin(index_, assignment.lease);
+    const auto began = std::chrono::steady_clock::now();
+    services_.book.begin(index_, assignment.lease, assignment.frame);
     spdlog::info("lease begins slot={} lease={} frame={}", index_, assignment.lease,
                  assignment.frame);
     const bool reported = UnitRun(services_, blender, assignment, stop).run();
     {
       const std::lock_guard lock(mutex_);
       current_.clear();
+    }
+    if (!reported) {
+      services_.history.add(
+          {assignment.frame,
+           WorkHistory::Outcome::handed_back,
+           {},
+           std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(),
+           unix_ms(SystemClock().now())});
     }
     services_.book.end(assignment.lease, reported);
   }

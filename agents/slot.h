@@ -29,6 +29,8 @@ class Slot {
   void assign(wire::AssignmentT assignment);
   /// Leaves `lease` if the slot is on it.
   void stop_lease(const std::string& lease, const std::string& reason);
+  /// Leaves whatever the slot is on; the dispatcher gives it to another.
+  void hand_back(const std::string& reason);
   /// Leaves everything and takes nothing new.
   void shut_down();
   bool idle() const;

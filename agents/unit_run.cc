@@ -6,6 +6,7 @@
 #include "agents/backoff.h"
 #include "agents/blender/artifact.h"
 #include "agents/laboratory/tamper.h"
+#include "shared/clock.h"
 #include "shared/http/client.h"
 #include "shared/messages/messages.h"
 #include "shared/messages/shard.h"
@@ -88,7 +89,8 @@ Result<SceneCache::Hold> UnitRun::fetch_scene() {
 
 Result<> UnitRun::download(const std::filesystem::path& part) {
   const auto fetch = [&] {
-    return http::expect_ok(http::get_file(scene_url_, part, assignment_.scene->size_bytes));
+    return http::expect_ok(
+        http::get_file(scene_url_, part, assignment_.scene->size_bytes, services_.config.web()));
   };
   auto response = fetch();
   if (!response && response.error().code == Errc::kDenied) {
@@ -172,7 +174,7 @@ Result<> UnitRun::upload_once(const wire::UploadRequestT& request) {
   auto reply = services_.dispatcher.upload(request);
   if (!reply) return std::unexpected(reply.error());
   if (reply->present) return {};
-  auto stored = http::expect_ok(http::put(reply->url, artifact_));
+  auto stored = http::expect_ok(http::put(reply->url, artifact_, services_.config.web()));
   if (stored) return {};
   const bool about_url =
       stored.error().code == Errc::kDenied || stored.error().code == Errc::kNotFound;
@@ -194,12 +196,21 @@ bool UnitRun::report(const wire::ResultT& result) {
     if (stored) {
       spdlog::info("result stored lease={} frame={} outcome=\"{}\"", assignment_.lease,
                    assignment_.frame, summary);
+      remember(result);
       return true;
     }
     spdlog::info("result waits lease={} reason=\"{}\"", assignment_.lease, stored.error().message);
     if (!backoff.wait(stop_)) break;
   }
   return false;
+}
+
+void UnitRun::remember(const wire::ResultT& result) {
+  const bool rendered = result.outcome == wire::Outcome::rendered;
+  services_.history.add(
+      {assignment_.frame, rendered ? WorkHistory::Outcome::rendered : WorkHistory::Outcome::failed,
+       result.error_code, std::chrono::duration<double>(steady_clock::now() - began_).count(),
+       unix_ms(SystemClock().now())});
 }
 
 wire::ResultT UnitRun::new_result() const {

@@ -9,6 +9,7 @@
 #include "agents/dispatcher_client.h"
 #include "agents/lease_book.h"
 #include "agents/scenes/scene_cache.h"
+#include "agents/work_history.h"
 #include "shared/bytes.h"
 #include "shared/crypto.h"
 #include "work_generated.h"
@@ -25,11 +26,12 @@ struct SlotServices {
   DispatcherClient& dispatcher;
   SceneCache& scenes;
   LeaseBook& book;
+  WorkHistory& history;
 };
 
 /// What a slot keeps between units. The scene stays held while a Blender has it loaded.
 struct WarmBlender {
-  explicit WarmBlender(BlenderOptions options) : renderer(std::move(options)) {}
+  WarmBlender(BlenderOptions options, WarmLimits limits) : renderer(std::move(options), limits) {}
   std::optional<SceneCache::Hold> scene;
   Renderer renderer;
 };
@@ -53,6 +55,7 @@ class UnitRun {
   Result<> upload();
   Result<> upload_once(const wire::UploadRequestT& request);
   bool report(const wire::ResultT& result);
+  void remember(const wire::ResultT& result);
   wire::ResultT new_result() const;
   wire::ResultT failed(const std::string& code,
                        const std::string& error,
@@ -63,6 +66,7 @@ class UnitRun {
   WarmBlender& blender_;
   const wire::AssignmentT& assignment_;
   const std::stop_token stop_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   const std::chrono::steady_clock::time_point deadline_;
   std::string scene_url_;
   Bytes artifact_;

@@ -18,12 +18,13 @@ Result<typename Table::NativeTableType> parse(Result<http::Response> response) {
 }  // namespace
 
 ApiClient::ApiClient(std::string base,
-                     std::string token,
+                     http::ClientOptions options,
                      std::stop_token stop,
                      std::chrono::milliseconds patience)
-    : base_(std::move(base)), stop_(std::move(stop)), patience_(patience) {
-  options_.bearer_token = std::move(token);
-}
+    : base_(std::move(base)),
+      options_(std::move(options)),
+      stop_(std::move(stop)),
+      patience_(patience) {}
 
 Result<http::Response> ApiClient::call(
     const std::function<Result<http::Response>()>& attempt) const {
@@ -80,6 +81,30 @@ Result<> ApiClient::control_node(const std::string& agent,
   auto response = call([&] { return http::post(url, "application/json", json, options_); });
   if (!response) return std::unexpected(response.error());
   return {};
+}
+
+Result<wire::EnrolmentTokenT> ApiClient::make_enrolment_token(
+    const wire::EnrolmentOrderT& order) const {
+  // Not repeated: the answer of a call that was cut off is a token that nobody knows.
+  return parse<wire::EnrolmentToken>(http::expect_ok(http::post(
+      base_ + "/v1/enrolment/tokens", "application/json", messages::to_json(order), options_)));
+}
+
+Result<> ApiClient::withdraw_enrolment_token(const std::string& id) const {
+  auto response =
+      call([&] { return http::remove(base_ + "/v1/enrolment/tokens/" + id, options_); });
+  if (!response) return std::unexpected(response.error());
+  return {};
+}
+
+Result<wire::OwnerRevokedT> ApiClient::revoke_owner(const std::string& owner,
+                                                    const std::string& reason) const {
+  wire::OwnerControlT control;
+  control.reason = reason;
+  const std::string url = base_ + "/v1/owners/" + owner + "/revoke";
+  const std::string json = messages::to_json(control);
+  return parse<wire::OwnerRevoked>(
+      call([&] { return http::post(url, "application/json", json, options_); }));
 }
 
 Result<> ApiClient::overrule(const std::string& owner, const wire::OverruleT& order) const {

@@ -17,7 +17,7 @@ namespace worldshare::cli {
 class ApiClient {
  public:
   ApiClient(std::string base,
-            std::string token,
+            http::ClientOptions options,
             std::stop_token stop,
             std::chrono::milliseconds patience = std::chrono::seconds(60));
 
@@ -36,6 +36,10 @@ class ApiClient {
   Result<wire::ControlDoneT> control(const std::string& job,
                                      const wire::JobControlT& control) const;
   Result<> control_node(const std::string& agent, const wire::NodeControlT& control) const;
+  Result<wire::EnrolmentTokenT> make_enrolment_token(const wire::EnrolmentOrderT& order) const;
+  Result<> withdraw_enrolment_token(const std::string& id) const;
+  Result<wire::OwnerRevokedT> revoke_owner(const std::string& owner,
+                                           const std::string& reason) const;
   Result<> overrule(const std::string& owner, const wire::OverruleT& order) const;
   /// Fetches a verified frame and checks its bytes against its name.
   Result<> download(const wire::FrameStatusT& frame, const std::filesystem::path& file) const;

@@ -56,6 +56,17 @@ std::string text_of(const wire::NodeListT& list) {
   return table.text();
 }
 
+std::string text_of(const wire::OwnerListT& list) {
+  Listing table({"OWNER", "AGENTS", "ONLINE", "AGREED", "REJECTED", "FAILED", "CREDIT", "SEEN"});
+  for (const auto& owner : list.owners) {
+    table.add({owner->owner, std::to_string(owner->agents), std::to_string(owner->online),
+               std::to_string(owner->agreed), std::to_string(owner->rejected),
+               std::to_string(owner->failed), fmt::format("{:.1f}", owner->credit),
+               age(owner->last_seen_ms, now_ms())});
+  }
+  return table.text();
+}
+
 std::string text_of(const wire::QueueT& queue) {
   if (!queue.leader) return "this dispatcher does not lead; ask the other one\n";
   std::string out = fmt::format("{} agents, {} replicas in work, {} open units\n",
@@ -102,6 +113,11 @@ Run add_jobs(CLI::App& app) {
 Run add_nodes(CLI::App& app) {
   return add_list<wire::NodeList>(app, "nodes", "all agents, their work and their history",
                                   "/v1/nodes?limit=1000");
+}
+
+Run add_owners(CLI::App& app) {
+  return add_list<wire::OwnerList>(app, "owners", "all volunteers, their record and their credit",
+                                   "/v1/owners?limit=1000");
 }
 
 Run add_queue(CLI::App& app) {

@@ -128,7 +128,9 @@ Result<int> work(const RenderOptions& options,
                  const wire::ManifestT& manifest,
                  const std::string& key,
                  std::stop_token stop) {
-  const ApiClient api(stack.url(), stack.token(), stop);
+  http::ClientOptions web;
+  web.bearer_token = stack.token();
+  const ApiClient api(stack.url(), web, stop);
   if (auto ok = api.upload(options.scene, manifest.scene->sha256); !ok)
     return std::unexpected(ok.error());
   auto job = api.submit(manifest, key);

@@ -17,10 +17,14 @@ Result<std::string> one_line(const std::filesystem::path& path) {
 std::filesystem::path up_folder() { return default_state_root() / "up"; }
 
 void ServerOptions::add_to(CLI::App& command) {
-  command.add_option("--server", server_, "dispatcher's address, http://host:port")
+  command.add_option("--server", server_, "dispatcher's address, https://host:port")
       ->envname("WORLDSHARE_SERVER");
   command.add_option("--token-file", token_file_, "file with the API token")
       ->envname("WORLDSHARE_TOKEN_FILE");
+  command.add_option("--ca", ca_file_, "PEM file with the server's authority, with https")
+      ->envname("WORLDSHARE_CA");
+  command.add_flag("--allow-plain", allow_plain_, "plain HTTP to another machine, unencrypted")
+      ->envname("WORLDSHARE_ALLOW_PLAIN");
 }
 
 Result<ApiClient> ServerOptions::client(std::stop_token stop) const {
@@ -31,18 +35,20 @@ Result<ApiClient> ServerOptions::client(std::stop_token stop) const {
     if (!url) {
       return fail(
           Errc::kUnavailable,
-          "no server: give --server http://host:port, or start one here with 'worldshare up'");
+          "no server: give --server https://host:port, or start one here with 'worldshare up'");
     }
     server = *url;
     if (token_file.empty()) token_file = up_folder() / "keys/api-token";
   }
-  std::string token;
+  http::ClientOptions options;
+  options.ca_file = ca_file_;
+  options.allow_plain = allow_plain_;
   if (!token_file.empty()) {
     auto text = one_line(token_file);
     if (!text) return fail(Errc::kNotFound, "--token-file: " + text.error().message);
-    token = *text;
+    options.bearer_token = *text;
   }
-  return ApiClient(server, token, std::move(stop), std::chrono::seconds(10));
+  return ApiClient(server, options, std::move(stop), std::chrono::seconds(10));
 }
 
 }  // namespace worldshare::cli

@@ -10,7 +10,8 @@
 namespace worldshare::cli {
 
 /// Which dispatcher a command talks to: --server and --token-file, else the environment
-/// (WORLDSHARE_SERVER, WORLDSHARE_TOKEN_FILE), else the stack that `worldshare up` left running.
+/// (WORLDSHARE_SERVER, WORLDSHARE_TOKEN_FILE, WORLDSHARE_CA), else the stack that `worldshare up`
+/// left running.
 class ServerOptions {
  public:
   void add_to(CLI::App& command);
@@ -19,6 +20,8 @@ class ServerOptions {
  private:
   std::string server_;
   std::filesystem::path token_file_;
+  std::filesystem::path ca_file_;
+  bool allow_plain_ = false;
 };
 
 /// Where `worldshare up` notes the address of its stack: <state root>/up.

@@ -1,11 +1,17 @@
 #include "dispatcher/config.h"
 
+#include "shared/nats/address.h"
+#include "shared/tls/trust.h"
+
 namespace worldshare::dispatcher {
 
 YamlFields Config::fields() {
   YamlFields fields;
   fields.add("http.address", http_address)
       .add("http.port", http_port)
+      .add("http.certificate_file", http_certificate_file)
+      .add("http.key_file", http_key_file)
+      .add("http.allow_plain", http_allow_plain)
       .add("http.public_url", http_public_url)
       .add("http.api_token_file", api_token_file)
       .add("http.url_secret_file", url_secret_file)
@@ -18,12 +24,18 @@ YamlFields Config::fields() {
       .add("dashboard.gpu_hour_price", gpu_hour_price)
       .add("dashboard.currency", currency)
       .add("nats.url", nats_url)
+      .add("nats.ca_file", nats_ca_file)
+      .add("nats.allow_plain", nats_allow_plain)
       .add("nats.seed_file", nats_seed_file)
       .add("nats.streams_file", streams_file)
       .add("nats.stream_replicas", stream_replicas)
       .add("nats.agents_conf_file", agents_conf_file)
       .add("nats.broker_pid_file", broker_pid_file)
       .add("nats.broker_monitor_url", broker_monitor_url)
+      .add("nats.broker_reload_seconds", broker_reload)
+      .add("nats.broker_poll_seconds", broker_poll)
+      .add("nats.public_url", broker_public_url)
+      .add("nats.public_ca_file", broker_public_ca_file)
       .add("postgres.conninfo", postgres_conninfo)
       .add("postgres.sql_directory", sql_directory)
       .add("lease.initial_seconds", economy.lease_initial)
@@ -36,9 +48,28 @@ YamlFields Config::fields() {
       .add("lease.straggler_factor", economy.straggler_factor)
       .add("lease.time_limit_seconds", time_limit)
       .add("agents.heartbeat_seconds", economy.heartbeat)
+      .add("enrolment.attempts_per_minute", enrolment_attempts)
       .add("startup.wait_seconds", startup_wait)
       .add("log.level", log_level);
   return fields;
+}
+
+Result<> Config::check() const {
+  if (http_certificate_file.empty() != http_key_file.empty())
+    return fail(Errc::kInvalid, "http.key_file: must be named together with http.certificate_file");
+  if (http_certificate_file.empty() && !http_allow_plain && !tls::is_loopback(http_address)) {
+    return fail(Errc::kInvalid,
+                "http.address: " + http_address +
+                    " is reached by other machines; name http.certificate_file and http.key_file, "
+                    "or set http.allow_plain: true where a proxy before it speaks TLS");
+  }
+  return nats::check_address(nats_url, nats_allow_plain);
+}
+
+std::string Config::public_url() const {
+  if (!http_public_url.empty()) return http_public_url;
+  return (http_certificate_file.empty() ? "http://" : "https://") + http_address + ":" +
+         std::to_string(http_port);
 }
 
 }  // namespace worldshare::dispatcher

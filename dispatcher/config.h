@@ -21,7 +21,10 @@ struct Config {
 
   std::string http_address = "127.0.0.1";
   std::uint16_t http_port = 8080;
-  std::string http_public_url;  ///< base of signed URLs; empty: http://<address>:<port>
+  std::filesystem::path http_certificate_file;  ///< PEM with its chain: HTTPS; empty: plain HTTP
+  std::filesystem::path http_key_file;          ///< of the certificate
+  bool http_allow_plain = false;  ///< plain HTTP to other machines, such as to a proxy
+  std::string http_public_url;    ///< base of signed URLs; empty: http[s]://<address>:<port>
   std::filesystem::path
       api_token_file;  ///< who has this token may submit and read jobs; empty: nobody is asked
   std::filesystem::path url_secret_file;  ///< at least 32 bytes; signs blob URLs
@@ -35,15 +38,22 @@ struct Config {
   std::string currency = "EUR";
 
   std::string nats_url = "nats://127.0.0.1:4222";
+  std::filesystem::path nats_ca_file;    ///< whom to trust with tls://; empty: the system's
+  bool nats_allow_plain = false;         ///< nats:// to another machine, unencrypted
   std::filesystem::path nats_seed_file;  ///< also signs tickets
   std::string postgres_conninfo = "dbname=worldshare";
 
   std::filesystem::path streams_file = "broker-config/streams.yaml";
   std::uint32_t stream_replicas = 0;  ///< of every stream; 0: as the file says
   std::filesystem::path sql_directory = "schemas/sql";
-  std::filesystem::path agents_conf_file;  ///< written by --enrol and --revoke; empty: not by this
-  std::filesystem::path broker_pid_file;   ///< who gets SIGHUP afterwards; empty: nobody
-  std::string broker_monitor_url;          ///< http://host:port, tells when it has followed
+  std::filesystem::path agents_conf_file;       ///< the broker's list; empty: another keeps it
+  std::filesystem::path broker_pid_file;        ///< who gets SIGHUP afterwards; empty: nobody
+  std::string broker_monitor_url;               ///< http://host:port, tells when it has followed
+  std::string broker_public_url;                ///< how agents reach the broker; empty: as we do
+  std::filesystem::path broker_public_ca_file;  ///< whom agents trust for it; empty: their system
+  std::chrono::milliseconds broker_reload{2'000};  ///< it reads agents.conf at most so often
+  std::chrono::milliseconds broker_poll{3'000};    ///< how soon what others wrote is found
+  std::uint32_t enrolment_attempts = 30;           ///< of one address in a minute
 
   EconomyOptions economy = careful();
   std::chrono::milliseconds url_lifetime{3'600'000};
@@ -52,6 +62,10 @@ struct Config {
   std::string log_level = "info";
 
   YamlFields fields();
+  /// Values that fit together; the error names the key.
+  Result<> check() const;
+  /// The base of signed URLs.
+  std::string public_url() const;
 };
 
 }  // namespace worldshare::dispatcher

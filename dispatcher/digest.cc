@@ -197,7 +197,10 @@ Result<> Dispatcher::know_agents(const std::vector<std::string>& agents) {
   for (const auto& agent : agents) {
     const auto row = rows->find(agent);
     if (row == rows->end()) {
-      agents_.erase(agent);
+      const auto known = agents_.find(agent);
+      if (known == agents_.end()) continue;
+      economy_.set_standing(agent, known->second.owner, Standing::kDisabled, "revoked");
+      agents_.erase(known);
       continue;
     }
     economy_.set_standing(agent, row->second.owner, row->second.standing, row->second.reason);

@@ -5,7 +5,7 @@
 
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/gateway/api.h"
-#include "dispatcher/nodes/broker_reload.h"
+#include "dispatcher/nodes/broker_roster.h"
 #include "dispatcher/nodes/enrolment.h"
 #include "dispatcher/nodes/rpc.h"
 #include "shared/files.h"
@@ -28,6 +28,7 @@ Result<std::unique_ptr<nats::Connection>> open_nats(const Config& config,
                                                     std::stop_token stop) {
   nats::ConnectOptions options;
   options.url = config.nats_url;
+  options.ca_file = config.nats_ca_file;
   options.name = "worldshare-dispatcher";
   options.seed = key.seed();
   return retry_until<std::unique_ptr<nats::Connection>>(
@@ -45,41 +46,29 @@ Result<std::string> read_secret(const std::filesystem::path& path) {
   return text;
 }
 
-constexpr std::chrono::seconds kFollowEvery{2};
-
-Result<> tell_broker(const Config& config) {
-  if (config.broker_pid_file.empty()) return {};
-  if (config.broker_monitor_url.empty()) {
-    return fail(Errc::kInvalid, "nats.broker_monitor_url: is needed with nats.broker_pid_file");
+/// The authorities that agents are to trust for the broker; "" for no path.
+Result<std::string> read_ca(const std::filesystem::path& path) {
+  if (path.empty()) return std::string();
+  auto text = read_file(path, 256 * 1024);
+  if (text && !text->contains("-----BEGIN CERTIFICATE-----")) {
+    return fail(Errc::kInvalid,
+                "nats.public_ca_file: " + path.string() + " holds no certificate in PEM form");
   }
-  return reload_broker(config.broker_pid_file, config.broker_monitor_url);
+  return text;
 }
 
-/// Tells the broker who may come in; without agents_conf_file another one follows the rows.
-Result<> publish_agents(pg::Connection& pg, const Config& config) {
-  if (config.agents_conf_file.empty()) return {};
-  if (auto written = write_agents_conf(pg, config.agents_conf_file); !written)
-    return std::unexpected(written.error());
-  return tell_broker(config);
-}
-
-/// One look at the rows. `pending`: the broker has not read what was written.
-Result<> follow_once(const Config& config, bool& pending) {
-  auto pg = pg::Connection::open(config.postgres_conninfo);
-  if (!pg) return std::unexpected(pg.error());
-  const auto changed = write_agents_conf(*pg, config.agents_conf_file);
-  if (!changed) return std::unexpected(changed.error());
-  pending = pending || *changed;
-  if (!pending) return {};
-  if (auto ok = tell_broker(config); !ok) return ok;
-  pending = false;
-  spdlog::info("the broker has the agents as enrolled file={}", config.agents_conf_file.string());
+/// Tells the broker who may come in, for a command that ends then.
+Result<> publish_agents_once(pg::Connection& pg, const Config& config) {
+  std::string known;
+  const auto told = publish_agents(pg, config, known);
+  if (!told) return std::unexpected(told.error());
   return {};
 }
 
 }  // namespace
 
 Result<> serve(const Config& config, std::stop_token stop) {
+  if (auto ok = config.check(); !ok) return ok;
   const auto key = NKey::load(config.nats_seed_file);
   if (!key) return std::unexpected(key.error());
   const auto token = read_secret(config.api_token_file);
@@ -94,25 +83,34 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!ledger_pg) return std::unexpected(ledger_pg.error());
   auto rpc_pg = open_pg(config, stop);
   if (!rpc_pg) return std::unexpected(rpc_pg.error());
+  auto roster_pg = open_pg(config, stop);
+  if (!roster_pg) return std::unexpected(roster_pg.error());
   auto nats = open_nats(config, *key, stop);
   if (!nats) return std::unexpected(nats.error());
+  const auto broker_ca = read_ca(config.broker_public_ca_file);
+  if (!broker_ca) return std::unexpected(broker_ca.error());
 
   const SystemClock clock;
   Board board;
-  const std::string base = config.http_public_url.empty() ? "http://" + config.http_address + ":" +
-                                                                std::to_string(config.http_port)
-                                                          : config.http_public_url;
-  const blobs::UrlSigner signer(*secret, base);
+  const blobs::UrlSigner signer(*secret, config.public_url());
   auto dashboard = StaticFiles::open(config.dashboard_directory);
   if (!dashboard) return std::unexpected(dashboard.error());
   EventHub events(**nats);
-  Api api({config, *token, *store, signer, **nats, clock, board, events}, std::move(*dashboard));
-  auto server = http::Server::open({.address = config.http_address, .port = config.http_port}, api);
+  BrokerRoster roster(config, std::move(*roster_pg));
+  EnrolmentDesk enrolment({config, EnrolmentNonce(*secret), *broker_ca, clock, roster});
+  Api api({config, *token, *store, signer, **nats, clock, board, events, enrolment},
+          std::move(*dashboard));
+  auto server = http::Server::open({.address = config.http_address,
+                                    .port = config.http_port,
+                                    .certificate = config.http_certificate_file,
+                                    .key = config.http_key_file},
+                                   api);
   if (!server) return std::unexpected(server.error());
   // Behind the server: what it still sends it must not outlive.
   std::jthread events_thread([&events](std::stop_token ending) { events.run(ending); });
   RpcService rpc(config, **nats, std::move(*rpc_pg), *store, signer, clock);
   std::jthread rpc_thread([&rpc, stop] { rpc.run(stop); });
+  std::jthread roster_thread([&roster](std::stop_token ending) { roster.run(ending); });
   spdlog::info("dispatcher serves http={}:{} agents_key={}", config.http_address, (*server)->port(),
                key->public_key());
   auto outgoing = Outgoing::open({config, *key, **nats, signer, clock});
@@ -145,28 +143,27 @@ Result<> enrol_agent(const Config& config,
   auto pg = open_pg(config, stop);
   if (!pg) return std::unexpected(pg.error());
   if (auto ok = enrol(*pg, agent, owner); !ok) return ok;
-  return publish_agents(*pg, config);
+  return publish_agents_once(*pg, config);
 }
 
 Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_token stop) {
   auto pg = open_pg(config, stop);
   if (!pg) return std::unexpected(pg.error());
   if (auto ok = revoke(*pg, agent); !ok) return ok;
-  return publish_agents(*pg, config);
+  return publish_agents_once(*pg, config);
 }
 
 Result<> follow_enrolments(const Config& config, std::stop_token stop) {
   if (config.agents_conf_file.empty())
     return fail(Errc::kInvalid, "nats.agents_conf_file: is needed to follow the enrolments");
-  bool pending = false;
-  std::string told;
   while (!stop.stop_requested()) {
-    const auto done = follow_once(config, pending);
-    const std::string problem = done ? "" : done.error().message;
-    if (problem != told && !problem.empty())
-      spdlog::warn("cannot tell the broker who is enrolled reason=\"{}\"", problem);
-    told = problem;
-    sleep_unless_stopped(stop, kFollowEvery);
+    auto pg = pg::Connection::open(config.postgres_conninfo);
+    if (pg) {
+      BrokerRoster(config, std::move(*pg)).run(stop);
+      break;
+    }
+    spdlog::warn("cannot see who is enrolled reason=\"{}\"", pg.error().message);
+    sleep_unless_stopped(stop, config.broker_poll);
   }
   return {};
 }

@@ -7,13 +7,14 @@ build_packages=(
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libcli11-dev libzstd-dev zlib1g-dev
   libdeflate-dev libseccomp-dev libsodium-dev libopenexr-dev libjpeg62-turbo-dev
 )
-run_packages=(nats-server postgresql-15 blender bubblewrap)
+run_packages=(nats-server postgresql-15 blender bubblewrap openssl)
 test_packages=(libgtest-dev libgmock-dev nodejs npm python3 clang-19 libclang-rt-19-dev chromium xvfb libgl1-mesa-dri)
 compat_packages=(debootstrap)
 # What reads the files of deploy/ (a parser of compose.yaml, promtool), and what the drills and the chaos suite use.
 deploy_packages=(docker-compose prometheus python3-yaml rsync iproute2 iptables)
 # For building the images without docker and podman, and for tests/deploy/images_test.py.
 image_packages=(buildah debootstrap bubblewrap iproute2 docker-compose python3-yaml)
+package_packages=(dpkg-dev lintian)
 dashboard_packages=(nodejs npm)
 check_packages=(clang-19 clang-format-19 clang-tidy-19 shellcheck python3)
 

@@ -1,6 +1,7 @@
 #include "verifier/config.h"
 
 #include "shared/crypto.h"
+#include "shared/nats/address.h"
 #include "verifier/policy/shipped_policies.h"
 
 namespace worldshare::verifier {
@@ -8,6 +9,8 @@ namespace worldshare::verifier {
 YamlFields Config::fields() {
   YamlFields fields;
   fields.add("nats.url", nats_url)
+      .add("nats.ca_file", nats_ca_file)
+      .add("nats.allow_plain", nats_allow_plain)
       .add("nats.seed_file", nats_seed_file)
       .add("postgres.conninfo", postgres_conninfo)
       .add("blobs.directory", blobs_directory)
@@ -44,6 +47,7 @@ YamlFields Config::fields() {
 }
 
 Result<> Config::check() const {
+  if (auto ok = nats::check_address(nats_url, nats_allow_plain); !ok) return ok;
   if (nats_seed_file.empty()) {
     return fail(Errc::kInvalid, "nats.seed_file: name the file with the verifier's nkey seed");
   }

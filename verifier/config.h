@@ -17,6 +17,8 @@ namespace worldshare::verifier {
 /// The verifier's settings. Order: these defaults < YAML < flags.
 struct Config {
   std::string nats_url = "nats://127.0.0.1:4222";
+  std::filesystem::path nats_ca_file;  ///< whom to trust with tls://; empty: the system's
+  bool nats_allow_plain = false;       ///< nats:// to another machine, unencrypted
   std::filesystem::path nats_seed_file;
   std::string postgres_conninfo = "dbname=worldshare";
   std::filesystem::path blobs_directory = "blobs";  ///< the dispatcher's

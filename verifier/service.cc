@@ -43,6 +43,7 @@ Result<std::unique_ptr<nats::Connection>> connect_broker(const Config& config,
   if (!key) return fail(Errc::kInvalid, "nats.seed_file: " + key.error().message);
   nats::ConnectOptions options;
   options.url = config.nats_url;
+  options.ca_file = config.nats_ca_file;
   options.name = "verifier";
   options.seed = key->seed();
   return wait_for("broker", config, stop, [&] { return nats::Connection::open(options); });

@@ -66,6 +66,7 @@ RenderOutcome outcome_of(const boost::json::object& report, const std::filesyste
   out.seconds = number_of(report, "seconds");
   out.peak_memory_bytes =
       static_cast<std::uint64_t>(number_of(report, "peak_memory_mb") * 1024 * 1024);
+  out.memory_bytes = static_cast<std::uint64_t>(number_of(report, "memory_mb") * 1024 * 1024);
   return out;
 }
 

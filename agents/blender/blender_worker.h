@@ -52,8 +52,9 @@ struct RenderOutcome {
   std::filesystem::path image;  ///< when done
   double seconds = 0;           ///< of the render, without loading
   std::uint64_t peak_memory_bytes = 0;
-  std::string code;   ///< "missing_texture", "no_camera", "crash", "timeout", ...
-  std::string error;  ///< one sentence
+  std::uint64_t memory_bytes = 0;  ///< of the Blender after it; 0: not known
+  std::string code;                ///< "missing_texture", "no_camera", "crash", "timeout", ...
+  std::string error;               ///< one sentence
   std::string log_tail;
 };
 

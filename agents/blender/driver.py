@@ -176,6 +176,15 @@ def finish_frame(scene, unit, links):
         bpy.data.images.remove(image)
 
 
+def resident_mb():
+    """Of this Blender now; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize() / 1048576.0
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
 def work(descriptor, scene, refusal, unit, render):
     started = time.monotonic()
     answer = {"frame": unit["frame"], "seconds": 0.0}
@@ -193,6 +202,7 @@ def work(descriptor, scene, refusal, unit, render):
     flush_output()
     answer["seconds"] = time.monotonic() - started
     answer["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    answer["memory_mb"] = resident_mb()
     report(descriptor, answer)
 
 

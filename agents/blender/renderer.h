@@ -8,12 +8,20 @@
 
 namespace worldshare::agent {
 
+/// When a warm Blender is replaced, between two units.
+struct WarmLimits {
+  std::uint32_t units = 1'000;
+  std::chrono::milliseconds age{std::chrono::hours(6)};
+  std::uint64_t growth_bytes = 512ULL << 20;  ///< over what it had after its second unit
+};
+
 /// Keeps one Blender warm for as long as the scene stays the same (Cycles only), and tries a frame
 /// once more in a fresh Blender after a crash. Thread-confined: the Blender ends with the thread
 /// that rendered first.
 class Renderer {
  public:
-  explicit Renderer(BlenderOptions options) : options_(std::move(options)) {}
+  explicit Renderer(BlenderOptions options, WarmLimits limits = {})
+      : options_(std::move(options)), limits_(limits) {}
 
   RenderOutcome render(const std::filesystem::path& scene,
                        const RenderRequest& request,
@@ -30,9 +38,18 @@ class Renderer {
                             const RenderObserver& observer,
                             const std::stop_token& stop);
   void drop_dead_worker();
+  void drop_spent_worker(const RenderRequest& request);
+  /// Why the warm Blender is replaced; empty: it is not.
+  std::string spent() const;
+  void note(const RenderOutcome& outcome);
+
   BlenderOptions options_;
+  const WarmLimits limits_;
   std::unique_ptr<BlenderWorker> worker_;
-  bool rendered_ = false;  ///< the warm Blender has rendered something
+  std::uint32_t units_ = 0;  ///< of the warm Blender
+  std::chrono::steady_clock::time_point started_;
+  std::uint64_t first_memory_ = 0;  ///< after its second unit: the first still fills caches
+  std::uint64_t memory_ = 0;
 };
 
 }  // namespace worldshare::agent

@@ -130,23 +130,36 @@ Result<> SceneCache::make_room(std::uint64_t size_bytes) {
     if (!fetching_.contains(name)) used += entry.size_bytes;
   }
   while (used > limit_bytes_) {
-    auto oldest = entries_.end();
-    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-      const bool free = entry->second.holds == 0 && !fetching_.contains(entry->first);
-      if (!free) continue;
-      if (oldest == entries_.end() || entry->second.last_used < oldest->second.last_used) {
-        oldest = entry;
-      }
-    }
-    if (oldest == entries_.end()) break;  // the rest is in use: over the limit for a while
-    spdlog::info("scene leaves the cache scene={} size_bytes={}", oldest->first,
-                 oldest->second.size_bytes);
-    std::error_code ignored;
-    fs::remove(path(oldest->first), ignored);
-    used -= oldest->second.size_bytes;
-    entries_.erase(oldest);
+    const auto dropped = drop_oldest_locked();
+    if (!dropped) break;  // the rest is in use: over the limit for a while
+    used -= *dropped;
   }
   return {};
+}
+
+std::optional<std::uint64_t> SceneCache::drop_oldest_locked() {
+  auto oldest = entries_.end();
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (entry->second.holds > 0 || fetching_.contains(entry->first)) continue;
+    if (oldest == entries_.end() || entry->second.last_used < oldest->second.last_used)
+      oldest = entry;
+  }
+  if (oldest == entries_.end()) return std::nullopt;
+  const std::uint64_t size = oldest->second.size_bytes;
+  spdlog::info("scene leaves the cache scene={} size_bytes={}", oldest->first, size);
+  std::error_code ignored;
+  fs::remove(path(oldest->first), ignored);
+  entries_.erase(oldest);
+  return size;
+}
+
+void SceneCache::free_up(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  for (std::uint64_t freed = 0; freed < bytes;) {
+    const auto dropped = drop_oldest_locked();
+    if (!dropped) return;
+    freed += *dropped;
+  }
 }
 
 SceneCache::Hold SceneCache::hold_locked(const std::string& sha256) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,10 @@ class SceneCache {
   /// is larger than the whole cache.
   Result<Hold> get(const std::string& sha256, std::uint64_t size_bytes, const Download& download);
 
+  /// Gives back at least so much of the disk if what is not in use has it; the least recently used
+  /// go first.
+  void free_up(std::uint64_t bytes);
+
   /// The names, most recently used first.
   std::vector<std::string> list() const;
 
@@ -62,6 +67,8 @@ class SceneCache {
   void scan();
   Result<> fetch(const std::string& sha256, std::uint64_t size_bytes, const Download& download);
   Result<> make_room(std::uint64_t size_bytes);
+  /// Removes the least recently used scene that nobody holds; its size, nothing when there is none.
+  std::optional<std::uint64_t> drop_oldest_locked();
   Hold hold_locked(const std::string& sha256);
   void release(const std::string& sha256);
   std::filesystem::path path(const std::string& sha256) const;

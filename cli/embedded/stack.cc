@@ -250,9 +250,9 @@ Result<> Stack::write_agent_config(unsigned agent) {
   std::string text = "nats:\n  " + line("url", nats_url_) + "agent:\n  " +
                      line("seed_file", (state / "keys" / (name + ".seed")).string()) + "  " +
                      line("state_folder", (state / name).string()) +
-                     "  nice: 0\n  threads: " + std::to_string(threads) +
-                     "\n  heartbeat_seconds: 1\n" + "sandbox:\n" + sandbox_lines(options_) +
-                     "log:\n  level: " + options_.log_level + "\n";
+                     "  nice: 0\n  drain_seconds: 0\n  threads: " + std::to_string(threads) +
+                     "\n  heartbeat_seconds: 1\nlimits:\n  free_bytes: 0\nsandbox:\n" +
+                     sandbox_lines(options_) + "log:\n  level: " + options_.log_level + "\n";
   if (options_.tamper == agent) text += "laboratory:\n  tamper: brighten_region\n";
   return write_file_atomically(state / (name + ".yaml"), text, 0600);
 }

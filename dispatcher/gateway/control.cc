@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "dispatcher/nodes/enrolment.h"
 #include "shared/messages/manifest.h"
 
 namespace worldshare::dispatcher {
@@ -201,11 +202,12 @@ Result<> control_node(pg::Connection& pg,
   const char* standing = nullptr;
   switch (control.action) {
     case wire::NodeAction::none:
-      return fail(Errc::kInvalid, "action: must be enable, drain, disable or label");
+      return fail(Errc::kInvalid, "action: must be enable, drain, disable, label or revoke");
     case wire::NodeAction::enable: standing = "enabled"; break;
     case wire::NodeAction::drain: standing = "drained"; break;
     case wire::NodeAction::disable: standing = "disabled"; break;
     case wire::NodeAction::label: break;
+    case wire::NodeAction::revoke: return revoke(pg, agent, control.reason);
   }
   const std::string reason =
       control.action == wire::NodeAction::enable ? "" : messages::clean_text(control.reason, 500);

@@ -7,6 +7,7 @@
 #include "dispatcher/gateway/connection_pool.h"
 #include "dispatcher/gateway/event_hub.h"
 #include "dispatcher/intake/intake.h"
+#include "dispatcher/nodes/enrolment_desk.h"
 #include "shared/blobs/signed_url.h"
 #include "shared/blobs/store.h"
 #include "shared/clock.h"
@@ -26,6 +27,7 @@ struct Gateway {
     const Clock& clock;
     Board& board;
     EventHub& events;
+    EnrolmentDesk& enrolment;
   };
   explicit Gateway(Parts with)
       : parts(std::move(with)),

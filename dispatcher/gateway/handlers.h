@@ -28,6 +28,14 @@ http::Reply list_nodes(Gateway& gateway, const Call& call);
 http::Reply control_node_now(Gateway& gateway, const Call& call);
 http::Reply list_owners(Gateway& gateway, const Call& call);
 
+// enrolment_calls.cc
+http::Reply list_enrolment_tokens(Gateway& gateway, const Call& call);
+http::Reply make_enrolment_token_now(Gateway& gateway, const Call& call);
+http::Reply withdraw_enrolment_token_now(Gateway& gateway, const Call& call);
+http::Reply challenge_agent(Gateway& gateway, const Call& call);
+http::Reply enrol_agent_now(Gateway& gateway, const Call& call);
+http::Reply revoke_owner_now(Gateway& gateway, const Call& call);
+
 // trust_views.cc
 http::Reply get_owner_trust(Gateway& gateway, const Call& call);
 http::Reply overrule_owner(Gateway& gateway, const Call& call);

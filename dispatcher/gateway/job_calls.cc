@@ -145,6 +145,7 @@ http::Reply control_node_now(Gateway& gateway, const Call& call) {
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
   if (auto ok = control_node(**pg, call.path[0], *wanted); !ok) return problem(ok.error());
+  if (wanted->action == wire::NodeAction::revoke) gateway.parts.enrolment.roster().wake();
   wire::EventT event;
   event.kind = wire::EventKind::agent_changed;
   event.owner = call.path[0];

@@ -30,9 +30,17 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/nodes", "limit cursor owner", token, list_nodes},
     Route{"POST", "/v1/nodes/{agent}/control", "", token, control_node_now},
     Route{"GET", "/v1/owners", "limit cursor", token, list_owners},
+    Route{"POST", "/v1/owners/{owner}/revoke", "", token, revoke_owner_now},
     Route{"GET", "/v1/trust/{owner}", "", token, get_owner_trust},
     Route{"POST", "/v1/trust/{owner}/overrule", "", token, overrule_owner},
     Route{"GET", "/v1/units/{unit}/verdicts", "", token, get_unit_verdicts},
+
+    // The first three are an operator's; with the others an agent comes that has nothing yet.
+    Route{"GET", "/v1/enrolment/tokens", "limit cursor", token, list_enrolment_tokens},
+    Route{"POST", "/v1/enrolment/tokens", "", token, make_enrolment_token_now},
+    Route{"DELETE", "/v1/enrolment/tokens/{id}", "", token, withdraw_enrolment_token_now},
+    Route{"POST", "/v1/enrolment/challenge", "", open, challenge_agent},
+    Route{"POST", "/v1/enrolment", "", open, enrol_agent_now},
 
     Route{"GET", "/v1/blobs/{sha256}", "*", own, get_blob},
     Route{"PUT", "/v1/blobs/{sha256}", "*", own, nullptr, put_blob},

@@ -26,7 +26,9 @@ constexpr const char* kSceneOf = R"(
     join scenes s on s.sha256 = j.scene where p.lease = $1 and p.agent = $2 and p.state = 'leased')";
 
 constexpr const char* kOwner =
-    "select a.owner, a.standing, a.standing_reason from agents a join credentials c on c.agent = "
+    "select a.owner, a.standing, a.standing_reason, "
+    "(select coalesce(sum(amount), 0) from credit where owner = a.owner) from agents a join "
+    "credentials c on c.agent = "
     "a.id where a.id = $1 and "
     "c.revoked_at is null";
 
@@ -123,14 +125,14 @@ Bytes RpcService::hello(const std::string& agent) {
   if (!rows) return refuse<wire::HelloReplyT>(rows.error());
   if (rows->empty()) {
     return refuse<wire::HelloReplyT>("denied", "agent " + agent +
-                                                   " is not enrolled; ask the operator to run "
-                                                   "worldshare-dispatcher --enrol " +
-                                                   agent + " --owner NAME");
+                                                   " is not enrolled; ask the operator for a "
+                                                   "token and run worldshare-agent enroll");
   }
   wire::HelloReplyT reply;
   reply.owner = rows->str(0, 0);
   if (rows->text(0, 1) != "enabled")
     reply.notice = "this agent is " + rows->str(0, 1) + ": " + rows->str(0, 2);
+  reply.credit = rows->real(0, 3);
   reply.heartbeat_ms = static_cast<std::uint32_t>(config_.economy.heartbeat.count());
   return messages::encode(reply);
 }

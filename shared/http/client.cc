@@ -12,6 +12,9 @@
 #include <boost/url/parse.hpp>
 #include <optional>
 
+#include "shared/http/byte_stream.h"
+#include "shared/tls/trust.h"
+
 namespace worldshare::http {
 namespace {
 
@@ -21,20 +24,30 @@ namespace bhttp = boost::beast::http;
 using boost::system::error_code;
 
 struct Target {
+  bool tls = false;
   std::string host;
   std::string port;
   std::string path;
 };
 
-Result<Target> parse_url(const std::string& url) {
+Result<Target> parse_url(const std::string& url, const ClientOptions& options) {
   const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed || parsed->scheme() != "http" || parsed->host().empty()) {
-    return fail(Errc::kInvalid, "not an http:// URL: " + url);
-  }
+  const bool tls = parsed && parsed->scheme() == "https";
+  if (!parsed || (!tls && parsed->scheme() != "http") || parsed->host().empty())
+    return fail(Errc::kInvalid, "not an http:// or https:// URL: " + url);
   std::string path(parsed->encoded_resource());
   if (path.empty() || path[0] != '/') path.insert(0, "/");
-  return Target{parsed->host_address(), parsed->has_port() ? std::string(parsed->port()) : "80",
+  Target target{tls, parsed->host_address(),
+                parsed->has_port() ? std::string(parsed->port())
+                : tls              ? "443"
+                                   : "80",
                 path};
+  if (!tls && !options.allow_plain && !tls::is_loopback(target.host)) {
+    return fail(Errc::kDenied, "http://" + target.host +
+                                   " is not encrypted; use https://, or allow plain HTTP "
+                                   "(--allow-plain, or allow_plain in the configuration)");
+  }
+  return target;
 }
 
 /// One exchange: where it goes, what is sent, where the body lands.
@@ -86,9 +99,7 @@ void take_head(const Parser& parser, Response& response) {
 }
 
 template <class Serializer>
-asio::awaitable<error_code> send(beast::tcp_stream& stream,
-                                 Serializer& serializer,
-                                 const Call& call) {
+asio::awaitable<error_code> send(ByteStream& stream, Serializer& serializer, const Call& call) {
   error_code error;
   // The timer restarts with each piece, so that only a stall counts.
   while (!serializer.is_done()) {
@@ -101,7 +112,7 @@ asio::awaitable<error_code> send(beast::tcp_stream& stream,
 }
 
 template <class Parser>
-asio::awaitable<error_code> receive_body(beast::tcp_stream& stream,
+asio::awaitable<error_code> receive_body(ByteStream& stream,
                                          beast::flat_buffer& buffer,
                                          Parser& parser,
                                          const Call& call) {
@@ -115,7 +126,7 @@ asio::awaitable<error_code> receive_body(beast::tcp_stream& stream,
   co_return error;
 }
 
-asio::awaitable<Result<Response>> receive(beast::tcp_stream& stream, const Call& call) {
+asio::awaitable<Result<Response>> receive(ByteStream& stream, const Call& call) {
   beast::flat_buffer buffer;
   bhttp::response_parser<bhttp::empty_body> head;
   head.body_limit(boost::none);
@@ -150,17 +161,34 @@ asio::awaitable<Result<Response>> receive(beast::tcp_stream& stream, const Call&
   co_return response;
 }
 
-asio::awaitable<Result<Response>> exchange(const Call& call) {
+/// Asio has taken OpenSSL's error from its queue.
+Error handshake_error(ByteStream& stream, const Call& call, const error_code& error) {
+  const std::string peer = call.target.host + ":" + call.target.port;
+  Error out = tls::handshake_error(stream.ssl(), peer);
+  if (out.code != Errc::kDenied)
+    out.message = "no TLS with " + peer + ": " + error.message() + "; is it an https port?";
+  return out;
+}
+
+asio::awaitable<Result<Response>> exchange(const Call& call, asio::ssl::context* tls) {
   const auto executor = co_await asio::this_coro::executor;
   error_code error;
   asio::ip::tcp::resolver resolver(executor);
   const auto addresses = co_await resolver.async_resolve(
       call.target.host, call.target.port, asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return broken(call, "cannot find", error);
-  beast::tcp_stream stream(executor);
+  ByteStream stream(executor);
   stream.expires_after(std::min(call.options.timeout, std::chrono::milliseconds(5000)));
-  co_await stream.async_connect(addresses, asio::redirect_error(asio::use_awaitable, error));
+  co_await stream.tcp().async_connect(addresses, asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return broken(call, "cannot connect to", error);
+  if (tls != nullptr) {
+    stream.use_tls(*tls);
+    tls::expect_host(stream.ssl(), call.target.host);
+    stream.expires_after(call.options.timeout);
+    error = co_await stream.handshake(asio::ssl::stream_base::client);
+    if (error == beast::error::timeout) co_return broken(call, "no TLS with", error);
+    if (error) co_return std::unexpected(handshake_error(stream, call, error));
+  }
   if (call.body_file) {
     bhttp::request<bhttp::file_body> request;
     request.body().open(call.body_file->c_str(), beast::file_mode::scan, error);
@@ -189,11 +217,18 @@ asio::awaitable<Result<Response>> exchange(const Call& call) {
 Result<Response> run(Call call) {
   try {
     asio::io_context context(1);
+    std::optional<asio::ssl::context> tls;
+    if (call.target.tls) {
+      auto made = tls::client_context(call.options.ca_file);
+      if (!made) return std::unexpected(made.error());
+      tls.emplace(made->release());
+    }
     Result<Response> outcome = fail(Errc::kInternal, "no outcome");
-    asio::co_spawn(
-        context, exchange(call), [&outcome](std::exception_ptr thrown, Result<Response> response) {
-          outcome = thrown ? fail(Errc::kInternal, "HTTP exchange threw") : std::move(response);
-        });
+    asio::co_spawn(context, exchange(call, tls ? &*tls : nullptr),
+                   [&outcome](std::exception_ptr thrown, Result<Response> response) {
+                     outcome = thrown ? fail(Errc::kInternal, "HTTP exchange threw")
+                                      : std::move(response);
+                   });
     context.run();
     return outcome;
   } catch (const std::exception& error) {
@@ -202,7 +237,7 @@ Result<Response> run(Call call) {
 }
 
 Result<Call> prepare(const std::string& url, const ClientOptions& options, bhttp::verb verb) {
-  auto target = parse_url(url);
+  auto target = parse_url(url, options);
   if (!target) return std::unexpected(target.error());
   Call call;
   call.target = std::move(*target);
@@ -255,6 +290,12 @@ Result<Response> put(const std::string& url, ByteView body, const ClientOptions&
   if (!call) return std::unexpected(call.error());
   call->content_type = "application/octet-stream";
   call->body = std::string(as_text(body));
+  return run(std::move(*call));
+}
+
+Result<Response> remove(const std::string& url, const ClientOptions& options) {
+  auto call = prepare(url, options, bhttp::verb::delete_);
+  if (!call) return std::unexpected(call.error());
   return run(std::move(*call));
 }
 

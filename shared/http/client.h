@@ -20,11 +20,15 @@ struct ClientOptions {
   std::string bearer_token;                   ///< sent as "Authorization: Bearer ..." unless empty
   std::chrono::milliseconds timeout{30'000};  ///< without any byte moving
   std::size_t limit_bytes = 64U << 20;        ///< of a body held in memory
+  std::filesystem::path
+      ca_file;              ///< whom to trust with https, PEM; empty: the system's authorities
+  bool allow_plain = true;  ///< false: http only to this machine itself
 };
 
-/// A plain HTTP/1.1 client, one connection per call, blocking. `url`: http://host:port/path?query.
-/// Errors: kInvalid (URL), kUnavailable (cannot connect, cut off), kTimeout. An HTTP error status
-/// is not an Error here: expect_ok() makes it one.
+/// An HTTP/1.1 client, one connection per call, blocking. `url`: http[s]://host:port/path?query.
+/// Errors: kInvalid (URL), kUnavailable (cannot connect, cut off), kTimeout, kDenied (the server's
+/// certificate; the message says what to do). An HTTP error status is not an Error here:
+/// expect_ok() makes it one.
 Result<Response> get(const std::string& url, const ClientOptions& options = {});
 Result<Response> post(const std::string& url,
                       const std::string& content_type,
@@ -32,6 +36,8 @@ Result<Response> post(const std::string& url,
                       const ClientOptions& options = {},
                       const std::map<std::string, std::string>& headers = {});
 Result<Response> put(const std::string& url, ByteView body, const ClientOptions& options = {});
+/// DELETE.
+Result<Response> remove(const std::string& url, const ClientOptions& options = {});
 /// Streams a file as the body.
 Result<Response> put_file(const std::string& url,
                           const std::filesystem::path& file,

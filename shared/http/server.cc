@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <thread>
@@ -14,6 +15,7 @@
 
 #include "shared/http/session.h"
 #include "shared/log.h"
+#include "shared/tls/trust.h"
 
 namespace worldshare::http {
 
@@ -40,7 +42,7 @@ struct Server::Impl {
 
   asio::awaitable<void> serve(tcp::socket socket) {
     try {
-      Session session(std::move(socket), handler, options);
+      Session session(std::move(socket), tls ? &*tls : nullptr, handler, options);
       co_await session.run();
     } catch (const std::exception& error) {
       spdlog::warn("http session ended by exception what=\"{}\"", error.what());
@@ -50,6 +52,7 @@ struct Server::Impl {
 
   ServerOptions options;
   Handler& handler;
+  std::optional<asio::ssl::context> tls;
   asio::io_context context;
   tcp::acceptor acceptor;
   std::atomic<std::uint32_t> connections{0};
@@ -62,6 +65,11 @@ Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options, Handl
   std::unique_ptr<Server> server(new Server);
   server->impl_ = std::make_unique<Impl>(options, handler);
   Impl& impl = *server->impl_;
+  if (!options.certificate.empty()) {
+    auto made = tls::server_context(options.certificate, options.key);
+    if (!made) return std::unexpected(made.error());
+    impl.tls.emplace(made->release());
+  }
   error_code error;
   const auto address = asio::ip::make_address(options.address, error);
   if (error)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@ struct Request {
   std::string query;                           ///< raw, without '?'
   std::map<std::string, std::string> headers;  ///< lower-case names
   std::string body;                            ///< empty when a BodySink takes it
+  std::string peer;                            ///< the address that it came from, without port
 };
 
 /// Bytes of a file, from `offset` on.
@@ -67,15 +69,17 @@ class Handler {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8080;  ///< 0 takes a free one
+  std::uint16_t port = 8080;          ///< 0 takes a free one
+  std::filesystem::path certificate;  ///< PEM with its chain; empty: plain HTTP
+  std::filesystem::path key;          ///< of the certificate
   unsigned threads = 4;
   std::uint32_t header_limit_bytes = 16 * 1024;
   std::uint32_t connection_limit = 2048;
   std::uint32_t idle_seconds = 30;  ///< a connection without a byte for so long is closed
 };
 
-/// HTTP/1.1 with keep-alive on Boost.Beast. Listens from open() on; the destructor stops and joins.
-/// `handler` must outlive it.
+/// HTTP/1.1 with keep-alive on Boost.Beast, over TLS where there is a certificate. Listens from
+/// open() on; the destructor stops and joins. `handler` must outlive it.
 class Server {
  public:
   static Result<std::unique_ptr<Server>> open(const ServerOptions& options, Handler& handler);

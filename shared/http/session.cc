@@ -1,5 +1,6 @@
 #include "shared/http/session.h"
 
+#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -8,6 +9,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/url/parse.hpp>
+#include <ctime>
 #include <optional>
 #include <vector>
 
@@ -50,11 +52,22 @@ std::optional<Request> to_request(const HeadParser& parser) {
   return request;
 }
 
+/// RFC 9110, 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 40> text{};
+  std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return text.data();
+}
+
 template <class Message>
 void set_head(const Reply& reply, bool keep_alive, Message& message) {
   message.result(reply.status);
   message.version(11);
   message.set(bhttp::field::server, "worldshare/" WORLDSHARE_VERSION);
+  message.set(bhttp::field::date, http_date());
   message.set(bhttp::field::content_type, reply.content_type);
   for (const auto& [name, value] : reply.headers) message.set(name, value);
   message.keep_alive(keep_alive);
@@ -62,11 +75,28 @@ void set_head(const Reply& reply, bool keep_alive, Message& message) {
 
 }  // namespace
 
+Session::Session(asio::ip::tcp::socket socket,
+                 asio::ssl::context* tls,
+                 Handler& handler,
+                 const ServerOptions& options)
+    : stream_(std::move(socket)), handler_(handler), options_(options) {
+  error_code ignored;
+  peer_ = stream_.tcp().socket().remote_endpoint(ignored).address().to_string();
+  if (tls != nullptr) stream_.use_tls(*tls);
+}
+
 asio::awaitable<void> Session::run() {
+  if (stream_.is_tls()) {
+    restart_timer();
+    const error_code refused = co_await stream_.handshake(asio::ssl::stream_base::server);
+    if (refused) {
+      spdlog::debug("no TLS peer={} error=\"{}\"", peer_, refused.message());
+      co_return;
+    }
+  }
   bool open = true;
   while (open) open = co_await serve_one();
-  error_code ignored;
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  co_await stream_.close();
 }
 
 asio::awaitable<bool> Session::serve_one() {
@@ -91,6 +121,7 @@ asio::awaitable<bool> Session::serve_one() {
     co_await write(problem_reply(400, "malformed path"), false, false);
     co_return false;
   }
+  request->peer = peer_;
   const bool open = co_await decide(head, std::move(*request));
   co_return open;
 }

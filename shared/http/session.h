@@ -3,10 +3,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
+#include "shared/http/byte_stream.h"
 #include "shared/http/server.h"
 
 namespace worldshare::http {
@@ -15,8 +15,11 @@ namespace worldshare::http {
 /// executor is a strand.
 class Session {
  public:
-  Session(boost::asio::ip::tcp::socket socket, Handler& handler, const ServerOptions& options)
-      : stream_(std::move(socket)), handler_(handler), options_(options) {}
+  /// `tls`: null for plain HTTP; it outlives the session.
+  Session(boost::asio::ip::tcp::socket socket,
+          boost::asio::ssl::context* tls,
+          Handler& handler,
+          const ServerOptions& options);
 
   boost::asio::awaitable<void> run();
 
@@ -36,7 +39,8 @@ class Session {
   Flag write_file(const Reply& reply, bool keep_alive, bool is_head);
   Flag write_stream(Reply reply);
 
-  boost::beast::tcp_stream stream_;
+  std::string peer_;
+  ByteStream stream_;
   boost::beast::flat_buffer buffer_;
   Handler& handler_;
   const ServerOptions& options_;

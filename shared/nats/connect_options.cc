@@ -73,6 +73,19 @@ natsStatus set_behaviour(natsOptions* handle, const ConnectOptions& options) {
   return NATS_OK;
 }
 
+/// nats.c takes what the scheme says for a hint only.
+Result<> set_tls(natsOptions* handle, const ConnectOptions& options) {
+  if (!options.url.starts_with("tls://")) return {};
+  if (natsOptions_SetSecure(handle, true) != NATS_OK)
+    return fail(Errc::kInternal, "this nats.c was built without TLS");
+  if (options.ca_file.empty()) return {};
+  if (natsOptions_LoadCATrustedCertificates(handle, options.ca_file.c_str()) != NATS_OK) {
+    return fail(Errc::kInvalid,
+                "CA file " + options.ca_file.string() + " is missing or holds no certificate");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<OptionsHandle> make_options(const ConnectOptions& options, const std::string& inbox_prefix) {
@@ -91,6 +104,7 @@ Result<OptionsHandle> make_options(const ConnectOptions& options, const std::str
       status != NATS_OK) {
     return failed("cannot set the inbox prefix", status);
   }
+  if (auto ok = set_tls(raw, options); !ok) return std::unexpected(ok.error());
   if (options.seed.empty()) return handle;
   auto key = NKey::from_seed(options.seed);
   if (!key) return std::unexpected(key.error());

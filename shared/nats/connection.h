@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,9 +16,10 @@
 namespace worldshare::nats {
 
 struct ConnectOptions {
-  std::string url = "nats://127.0.0.1:4222";
-  std::string name;  ///< shown by `nats server report connections`
-  std::string seed;  ///< nkey seed ("SU..."); empty connects without authentication
+  std::string url = "nats://127.0.0.1:4222";  ///< tls://host:port: encrypted, the broker verified
+  std::filesystem::path ca_file;  ///< whom to trust with tls://, PEM; empty: the system's
+  std::string name;               ///< shown by `nats server report connections`
+  std::string seed;               ///< nkey seed ("SU..."); empty connects without authentication
   std::chrono::milliseconds timeout{2000};
 };
 

@@ -8,6 +8,7 @@
 
 #include "shared/log.h"
 #include "shared/nats/connect_options.h"
+#include "shared/nats/examine_tls.h"
 
 namespace worldshare::nats {
 namespace {
@@ -60,6 +61,17 @@ Error connect_error(const ConnectOptions& options, natsStatus status) {
   const std::string what = "cannot connect to " + options.url + ": ";
   if (status == NATS_CONNECTION_AUTH_FAILED)
     return {Errc::kDenied, what + "the broker refuses the key"};
+  // nats.c begins TLS by itself when the broker asks for it, and trusts the system's authorities.
+  const bool tls = options.url.starts_with("tls://");
+  if (status == NATS_SECURE_CONNECTION_REQUIRED || (status == NATS_SSL_ERROR && !tls))
+    return {Errc::kUnavailable, what + "the broker asks for TLS; write tls:// in its address"};
+  if (status == NATS_SECURE_CONNECTION_WANTED)
+    return {Errc::kUnavailable, what + "the broker has no TLS; its operator must switch it on"};
+  if (tls) {
+    // It does not tell what is wrong with a certificate; a handshake of our own does.
+    if (const auto seen = examine_tls(options.url, options.ca_file, options.timeout); !seen)
+      return {Errc::kUnavailable, what + seen.error().message};
+  }
   return {Errc::kUnavailable, what + natsStatus_GetText(status)};
 }
 

@@ -195,6 +195,29 @@ TEST_F(BlenderWorkerTest, ACrashIsTriedOnceInAFreshBlender) {
   EXPECT_EQ(kills, 2);
 }
 
+TEST_F(BlenderWorkerTest, AWarmBlenderIsReplacedBeforeItIsSpent) {
+  const auto pids = [&](WarmLimits limits) {
+    Renderer renderer(blender_options(folder_), limits);
+    std::vector<pid_t> out;
+    for (int frame = 1; frame <= 4; ++frame) {
+      const auto outcome =
+          renderer.render(scene_folder() / "cycles.blend", request(frame), observer_, {});
+      EXPECT_EQ(outcome.end, RenderEnd::kDone) << outcome.error;
+      EXPECT_GT(outcome.memory_bytes, 50U << 20);
+      out.push_back(renderer.pid());
+    }
+    return out;
+  };
+  const auto by_units = pids({.units = 2});
+  EXPECT_EQ(by_units[0], by_units[1]);
+  EXPECT_NE(by_units[1], by_units[2]);
+  EXPECT_EQ(by_units[2], by_units[3]);
+  const auto by_age = pids({.age = std::chrono::milliseconds(0)});
+  EXPECT_NE(by_age[0], by_age[1]);
+  const auto kept = pids({});
+  EXPECT_EQ(kept[0], kept[3]);
+}
+
 TEST_F(BlenderWorkerTest, AStoppedRenderEndsItsBlenderAtOnce) {
   std::stop_source source;
   pid_t pid = 0;

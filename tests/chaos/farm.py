@@ -184,10 +184,10 @@ class Farm:
     def dispatcher_config(self, name):
         nats = f"nats://{self.address('nats')}:{self.port('nats')}"
         return self.config(name, {
-            "http": {"address": self.address(name), "port": self.port(name), "api_token_file": str(self.folder / "keys/api-token"),
+            "http": {"address": self.address(name), "port": self.port(name), "allow_plain": True, "api_token_file": str(self.folder / "keys/api-token"),
                      "url_secret_file": str(self.folder / "keys/url-secret")},
             "blobs": {"directory": str(self.folder / "blobs")},
-            "nats": {"url": nats, "seed_file": str(self.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml"),
+            "nats": {"url": nats, "allow_plain": True, "seed_file": str(self.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml"),
                      "agents_conf_file": str(self.folder / "nats/agents.conf"), "broker_pid_file": str(self.folder / "nats/nats.pid"),
                      "broker_monitor_url": f"http://{self.address('nats')}:{self.port('nats-monitor')}"},
             "postgres": {"conninfo": self.conninfo(), "sql_directory": str(ROOT / "schemas/sql")},
@@ -199,14 +199,15 @@ class Farm:
     def verifier_config(self, name):
         return self.config(name, {
             "http": {"address": self.address(name), "port": self.port(name)}, "blobs": {"directory": str(self.folder / "blobs")},
-            "nats": {"url": f"nats://{self.address('nats')}:{self.port('nats')}", "seed_file": str(self.key("verifier")[0])},
+            "nats": {"url": f"nats://{self.address('nats')}:{self.port('nats')}", "allow_plain": True,
+                     "seed_file": str(self.key("verifier")[0])},
             "dispatcher": {"public_key": self.key("dispatcher")[1]}, "postgres": {"conninfo": self.conninfo()},
             "assembly": {"agent_program": str(self.binaries / "worldshare-agent"), "folder": str(self.folder / f"assembly-{name}")},
             "trust": {"policy": "founding"}, "startup": {"wait_seconds": 20}})
 
     def agent_config(self, name):
         return self.config(name, {
-            "nats": {"url": f"nats://{self.address('nats')}:{self.port('nats')}"},
+            "nats": {"url": f"nats://{self.address('nats')}:{self.port('nats')}", "allow_plain": True}, "http": {"allow_plain": True},
             "agent": {"seed_file": str(self.key(name)[0]), "state_folder": str(self.folder / name), "nice": 0, "threads": 1,
                       "heartbeat_seconds": 1},
             "sandbox": {"mode": "auto"}, "blender": {"path": self.settings.get("blender", "blender")}})

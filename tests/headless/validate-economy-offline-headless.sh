@@ -375,7 +375,11 @@ in_blender() {
   if [[ $status -eq 124 ]]; then
     printf 'FAIL no end within %d s' "$step_limit"
   elif [[ $status -ne 0 ]] || ! grep -q '^WS ' "$log"; then
-    printf 'FAIL Blender ended with %d: %s' "$status" "$(last_words "$log")"
+    if grep -q 'unsupported CUDA architecture' "$log"; then
+      printf "SKIP this Blender's Cycles has no kernels for this GPU's architecture; a newer Blender is needed, or one built for it"
+    else
+      printf 'FAIL Blender ended with %d: %s' "$status" "$(last_words "$log")"
+    fi
   else
     grep '^WS ' "$log" | tail -n 1 | cut -c4-
   fi
@@ -447,7 +451,7 @@ check_opengl_egl() {
   fi
   if ! has_nvidia_node; then
     record opengl_egl.gpu SKIP "$no_gpu"
-  elif grep -q NVIDIA <<<"$drew"; then
+  elif [[ $status -eq 0 ]] && grep -q NVIDIA <<<"$drew"; then
     record opengl_egl.gpu PASS "$(grep NVIDIA <<<"$drew" | head -n 1)"
   elif ldconfig -p 2>/dev/null | grep -q 'libEGL_nvidia\.so'; then
     record opengl_egl.gpu FAIL "the driver's EGL library is here and gives no context that draws"

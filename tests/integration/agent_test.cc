@@ -1,15 +1,19 @@
 #include "agents/agent.h"
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <fstream>
 
+#include "agents/control_socket.h"
+#include "shared/files.h"
 #include "shared/image/canonical.h"
 #include "shared/messages/ticket.h"
 #include "tests/blender/scene_folder.h"
 #include "tests/integration/agent_farm.h"
+#include "tests/support/bad_line.h"
 
 namespace worldshare::agent {
 namespace {
@@ -26,9 +30,11 @@ class RunningAgent {
   RunningAgent(AgentFarm& farm, NKey key, Config config = {}) : key_(std::move(key)) {
     const auto seed = folder_.path() / "seed";
     WS_CHECK(key_.save(seed).has_value(), "seed");
-    config.nats_url = farm.broker().url();
+    if (config.nats_url == Config().nats_url) config.nats_url = farm.broker().url();
     config.seed_file = seed;
-    config.state_folder = folder_.path() / "state";
+    if (config.state_folder == Config().state_folder)
+      config.state_folder = folder_.path() / "state";
+    socket_ = config.socket_file();
     config.threads = 1;
     config.heartbeat = std::chrono::milliseconds(500);
     auto opened = Agent::open(config);
@@ -37,10 +43,12 @@ class RunningAgent {
     thread_ = std::jthread([this](std::stop_token stop) { agent_->run(std::move(stop)); });
   }
   void stop() { thread_ = {}; }
+  const std::filesystem::path& socket() const { return socket_; }
   const std::string& id() const { return key_.public_key(); }
 
  private:
   TempFolder folder_;
+  std::filesystem::path socket_;
   NKey key_;
   std::unique_ptr<Agent> agent_;
   std::jthread thread_;
@@ -286,7 +294,9 @@ TEST_F(AgentTest, TwoSlotsWorkAtTheSameTime) {
 }
 
 TEST_F(AgentTest, LeavesWithAFarewellAndWithoutABlender) {
-  start();
+  Config config;
+  config.drain = std::chrono::seconds(0);
+  start(config);
   const auto assignment = give("slow.blend", 1);
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering));
   const auto before = std::chrono::steady_clock::now();
@@ -298,6 +308,85 @@ TEST_F(AgentTest, LeavesWithAFarewellAndWithoutABlender) {
     EXPECT_TRUE(view.states.back().leases.empty());
     EXPECT_TRUE(view.results.empty());
   });
+}
+
+TEST_F(AgentTest, FinishesAtTheEndWhatItStillCan) {
+  Config config;
+  config.drain = std::chrono::seconds(60);
+  start(config);
+  const auto assignment = give("slow.blend", 1);
+  // Only with some progress it knows how long it will take.
+  ASSERT_TRUE(farm_.wait_until([&](const View& view) {
+    const auto& leases = view.states.back().leases;
+    return !leases.empty() && leases[0]->progress > 0.2F;
+  }));
+  agent_->stop();
+  EXPECT_EQ(result_of(assignment.lease).outcome, wire::Outcome::rendered);
+  farm_.update([](View& view) { EXPECT_TRUE(view.states.back().draining); });
+}
+
+TEST_F(AgentTest, APausedAgentOffersNothingAndSaysSo) {
+  start();
+  const auto assignment = give("slow.blend", 1);
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering));
+  auto page = ask_agent(agent_->socket(), "pause");
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_TRUE(page->contains(R"("state":"finishing, then paused")")) << *page;
+  EXPECT_TRUE(page->contains(R"("phase":"rendering")")) << *page;
+  EXPECT_EQ(result_of(assignment.lease).outcome, wire::Outcome::rendered);
+  ASSERT_TRUE(farm_.wait_until([](const View& view) {
+    const auto& leases = view.states.back().leases;
+    return !leases.empty() && leases[0]->phase == wire::LeasePhase::reported;
+  }));
+  farm_.update([](View& view) { EXPECT_TRUE(view.states.back().free_slots.empty()); });
+  page = ask_agent(agent_->socket(), "status");
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->contains(R"("state":"paused","reason":"paused by its owner")")) << *page;
+  EXPECT_TRUE(page->contains(R"("rendered":1)")) << *page;
+  EXPECT_TRUE(page->contains(R"("owner":"test-owner")")) << *page;
+  ASSERT_TRUE(ask_agent(agent_->socket(), "resume"));
+  EXPECT_TRUE(
+      farm_.wait_until([](const View& view) { return view.states.back().free_slots.size() == 1; }));
+}
+
+TEST_F(AgentTest, WithAFullDiskItTakesNoWorkAndSaysWhy) {
+  TempFolder disk;
+  if (::mount("tmpfs", disk.path().c_str(), "tmpfs", 0, "size=32m") != 0)
+    GTEST_SKIP() << "a small disk is mounted by root only";
+  const auto unmount =
+      std::shared_ptr<void>(nullptr, [&](void*) { ::umount2(disk.path().c_str(), MNT_DETACH); });
+  Config config;
+  config.state_folder = disk.path() / "state";
+  config.free_bytes = 8U << 20;
+  config.work.look_every = std::chrono::milliseconds(200);
+  start(config);
+  const auto free_slots = [&](std::size_t count) {
+    return farm_.wait_until([count](const View& view) {
+      return !view.states.empty() && view.states.back().free_slots.size() == count;
+    });
+  };
+  ASSERT_TRUE(free_slots(1));
+  ASSERT_TRUE(write_file_atomically(disk.path() / "filler", std::string(28U << 20, 'x')));
+  ASSERT_TRUE(free_slots(0));
+  const auto page = ask_agent(agent_->socket(), "status");
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->contains("MiB are free in")) << *page;
+  std::filesystem::remove(disk.path() / "filler");
+  ASSERT_TRUE(free_slots(1));
+  EXPECT_EQ(result_of(give("cycles.blend", 1).lease).outcome, wire::Outcome::rendered);
+  agent_.reset();
+}
+
+TEST_F(AgentTest, ALineThatIsSlowAndLosesAThirdCostsTimeOnly) {
+  testing::BadLine line(farm_.broker().port(), {});
+  Config config;
+  config.nats_url = "nats://127.0.0.1:" + std::to_string(line.port());
+  start(config);
+  for (int frame = 1; frame <= 3; ++frame) {
+    EXPECT_EQ(result_of(give("cycles.blend", frame).lease).outcome, wire::Outcome::rendered);
+  }
+  EXPECT_GT(line.stalls(), 5U);
+  farm_.update([](View& view) { EXPECT_EQ(view.results.size(), 3U); });
 }
 
 TEST_F(AgentTest, DamagedMailboxMessagesAreLeftAlone) {

@@ -108,7 +108,7 @@ class DispatcherTest : public ::testing::Test {
       EXPECT_TRUE(served) << served.error().message;
     });
     ASSERT_TRUE(eventually([&] {
-      const auto health = http::get(url_ + "/health");
+      const auto health = http::get(url_ + "/health", options_);
       return health && health->body.find("\"leader\": true") != std::string::npos;
     }));
   }

@@ -36,16 +36,33 @@ NatsServer::~NatsServer() { kill(); }
 
 std::unique_ptr<NatsServer> NatsServer::start() {
   std::unique_ptr<NatsServer> server(new NatsServer);
-  std::filesystem::copy_file(config_folder() / "nats-server.conf",
-                             server->folder_.path() / "nats-server.conf");
-  server->write_agents();
-  server->port_ = free_port();
-  server->monitor_port_ = free_port();
-  server->restart();
+  server->begin();
   return server;
 }
 
-std::string NatsServer::url() const { return "nats://127.0.0.1:" + std::to_string(port_); }
+std::unique_ptr<NatsServer> NatsServer::start(const Authority::Issued& tls) {
+  std::unique_ptr<NatsServer> server(new NatsServer);
+  server->tls_ = tls;
+  server->begin();
+  return server;
+}
+
+void NatsServer::begin() {
+  for (const char* file : {"nats-server.conf", "nats-server-tls.conf"})
+    std::filesystem::copy_file(config_folder() / file, folder_.path() / file);
+  write_agents();
+  port_ = free_port();
+  monitor_port_ = free_port();
+  restart();
+}
+
+std::string NatsServer::url() const {
+  return (tls_ ? "tls://127.0.0.1:" : "nats://127.0.0.1:") + std::to_string(port_);
+}
+
+std::string NatsServer::monitor_url() const {
+  return "http://127.0.0.1:" + std::to_string(monitor_port_);
+}
 
 std::string NatsServer::monitor_url() const {
   return "http://127.0.0.1:" + std::to_string(monitor_port_);
@@ -58,6 +75,7 @@ nats::ConnectOptions NatsServer::options(const NKey& key, const std::string& nam
   options.url = url();
   options.name = name;
   options.seed = key.seed();
+  if (tls_) options.ca_file = tls_->authority;
   return options;
 }
 
@@ -112,7 +130,8 @@ void NatsServer::restart() {
   WS_CHECK(!process_, "the server runs already");
   const auto before = count_in_log("Server is ready");
   ProcessOptions options;
-  options.argv = {"/usr/sbin/nats-server", "-c", "nats-server.conf"};
+  options.argv = {"/usr/sbin/nats-server", "-c",
+                  tls_ ? "nats-server-tls.conf" : "nats-server.conf"};
   options.working_directory = folder_.path();
   options.output_file = folder_.path() / "nats.log";
   options.environment = {{"WS_NATS_NAME", "test"},
@@ -122,6 +141,10 @@ void NatsServer::restart() {
                          {"WS_DISPATCHER_NKEY", dispatcher_.public_key()},
                          {"WS_VERIFIER_NKEY", verifier_.public_key()},
                          {"WS_OPERATOR_NKEY", operator_.public_key()}};
+  if (tls_) {
+    options.environment["WS_NATS_CERT"] = tls_->certificate.string();
+    options.environment["WS_NATS_KEY"] = tls_->key.string();
+  }
   auto process = Process::spawn(options);
   require(process, "spawn");
   process_ = std::move(*process);

@@ -11,6 +11,7 @@
 #include "shared/crypto.h"
 #include "shared/nats/connection.h"
 #include "shared/process.h"
+#include "tests/support/authority.h"
 #include "tests/support/temp_folder.h"
 
 namespace worldshare::testing {
@@ -21,6 +22,10 @@ namespace worldshare::testing {
 class NatsServer {
  public:
   static std::unique_ptr<NatsServer> start();
+  /// With nats-server-tls.conf.
+  static std::unique_ptr<NatsServer> start(const Authority::Issued& tls);
+  /// Another certificate, from the next restart() on.
+  void use(const Authority::Issued& tls) { tls_ = tls; }
   ~NatsServer();
   NatsServer(const NatsServer&) = delete;
   NatsServer& operator=(const NatsServer&) = delete;
@@ -28,6 +33,8 @@ class NatsServer {
   std::string url() const;
   std::string monitor_url() const;
   std::uint16_t port() const { return port_; }
+  /// Its monitoring page, http://host:port.
+  std::string monitor_url() const;
   pid_t pid() const;
   /// Keys of the trusted account.
   const NKey& dispatcher() const { return dispatcher_; }
@@ -62,6 +69,7 @@ class NatsServer {
 
  private:
   NatsServer();
+  void begin();
   void write_agents() const;
   std::size_t count_in_log(const std::string& phrase) const;
   void wait_for_log(const std::string& phrase, std::size_t count);
@@ -73,6 +81,7 @@ class NatsServer {
   NKey verifier_;
   NKey operator_;
   std::set<std::string> agents_;
+  std::optional<Authority::Issued> tls_;
   std::optional<Process> process_;
 };
 

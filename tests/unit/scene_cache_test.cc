@@ -108,6 +108,18 @@ TEST_F(SceneCacheTest, ASceneLargerThanTheCacheIsRefused) {
   EXPECT_EQ(downloads_, 0);
 }
 
+TEST_F(SceneCacheTest, GivesBackDiskButNotWhatIsInUse) {
+  open(100'000);
+  ASSERT_TRUE(get(kA));
+  auto held = get(kB);
+  ASSERT_TRUE(held && get(kC));
+  cache_->free_up(1);
+  EXPECT_EQ(cache_->list(), (std::vector<std::string>{name_of(kC), name_of(kB)}));
+  cache_->free_up(1'000'000);
+  EXPECT_EQ(cache_->list(), std::vector<std::string>{name_of(kB)});
+  EXPECT_TRUE(std::filesystem::exists(held->path()));
+}
+
 TEST_F(SceneCacheTest, AnEarlierRunsScenesAreKeptButReadAgain) {
   open(2000);
   ASSERT_TRUE(get(kA));

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "agent_generated.h"
+#include "agents/config.h"
+#include "shared/result.h"
+
+namespace worldshare::agent {
+
+/// What this machine's Blender can do, asked in a sandbox of the configuration and a scratch folder
+/// of this call. Errors name the remedy.
+Result<wire::CapabilitiesT> probe_machine(const Config& config);
+
+}  // namespace worldshare::agent
