@@ -90,6 +90,12 @@ Result<> ApiClient::overrule(const std::string& owner, const wire::OverruleT& or
   return {};
 }
 
+Result<> ApiClient::remove(const std::string& path) const {
+  auto response = call([&] { return http::remove(base_ + path, options_); });
+  if (!response) return std::unexpected(response.error());
+  return {};
+}
+
 Result<> ApiClient::download(const wire::FrameStatusT& frame,
                              const std::filesystem::path& file) const {
   const std::string url = base_ + "/v1/blobs/" + frame.artifact;

@@ -33,6 +33,16 @@ class ApiClient {
     if (!response) return std::unexpected(response.error());
     return messages::parse_json<Table>(response->body);
   }
+  /// What the API answers to a POST, as a table.
+  template <class Table>
+  Result<typename Table::NativeTableType> post(const std::string& path,
+                                               const std::string& json) const {
+    auto response =
+        call([&] { return http::post(base_ + path, "application/json", json, options_); });
+    if (!response) return std::unexpected(response.error());
+    return messages::parse_json<Table>(response->body);
+  }
+  Result<> remove(const std::string& path) const;
   Result<wire::ControlDoneT> control(const std::string& job,
                                      const wire::JobControlT& control) const;
   Result<> control_node(const std::string& agent, const wire::NodeControlT& control) const;

@@ -8,6 +8,7 @@ YamlFields Config::fields() {
       .add("http.port", http_port)
       .add("http.public_url", http_public_url)
       .add("http.api_token_file", api_token_file)
+      .add("http.session_seconds", session_life)
       .add("http.url_secret_file", url_secret_file)
       .add("http.url_lifetime_seconds", url_lifetime)
       .add("blobs.directory", blobs_directory)

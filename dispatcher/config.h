@@ -22,9 +22,10 @@ struct Config {
   std::string http_address = "127.0.0.1";
   std::uint16_t http_port = 8080;
   std::string http_public_url;  ///< base of signed URLs; empty: http://<address>:<port>
-  std::filesystem::path
-      api_token_file;  ///< who has this token may submit and read jobs; empty: nobody is asked
-  std::filesystem::path url_secret_file;  ///< at least 32 bytes; signs blob URLs
+  /// Its token is an operator's, on this machine only; empty: there is no such token.
+  std::filesystem::path api_token_file;
+  std::chrono::milliseconds session_life{12 * 3'600'000};  ///< of a browser that signed in
+  std::filesystem::path url_secret_file;                   ///< at least 32 bytes; signs blob URLs
   std::filesystem::path blobs_directory = "blobs";
   std::uint64_t scene_limit_bytes = 10ULL << 30;
   std::uint64_t scene_limit_plain_bytes = 64ULL << 30;  ///< uncompressed

@@ -3,6 +3,7 @@
 #include <stop_token>
 
 #include "dispatcher/config.h"
+#include "shared/messages/messages.h"
 #include "shared/result.h"
 
 namespace worldshare::dispatcher {
@@ -20,5 +21,10 @@ Result<> enrol_agent(const Config& config,
                      const std::string& owner,
                      std::stop_token stop);
 Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_token stop);
+
+/// `--create-token NAME --role ROLE`: the first token of a farm, whose text is returned.
+Result<std::string> make_token(const Config& config,
+                               const wire::TokenOrderT& order,
+                               std::stop_token stop);
 
 }  // namespace worldshare::dispatcher

@@ -6,7 +6,6 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <sodium/crypto_sign_ed25519.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -220,12 +219,7 @@ Result<NKey> NKey::from_seed(std::string_view seed) {
 }
 
 Result<NKey> NKey::load(const std::filesystem::path& path) {
-  struct stat info{};
-  if (stat(path.c_str(), &info) != 0) return fail(Errc::kNotFound, "no key file " + path.string());
-  if ((info.st_mode & 077) != 0) {
-    return fail(Errc::kDenied,
-                "key file " + path.string() + " is readable by others: chmod 600 it");
-  }
+  if (auto ok = check_private(path); !ok) return std::unexpected(ok.error());
   auto text = read_file(path, 4096);
   if (!text) return std::unexpected(text.error());
   while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' '))

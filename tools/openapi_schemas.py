@@ -24,10 +24,10 @@ SCALARS = {
 }
 # What a client sends; a scalar may be left out there, and is never left out of an answer.
 REQUESTS = {"JobControl", "NodeControl", "Manifest", "SceneRef", "FrameRange", "Output", "Requirements", "Policy",
-            "Estimate", "Sharding", "Schedule", "Overrule"}
+            "Estimate", "Sharding", "Schedule", "Overrule", "TokenOrder", "SignIn"}
 NEEDED = {"Manifest": ["scene", "frames", "output"], "SceneRef": ["sha256", "size_bytes", "name"],
           "FrameRange": ["first", "last"], "JobControl": ["action"], "NodeControl": ["action"],
-          "Overrule": ["action", "operator", "reason"],
+          "Overrule": ["action", "operator", "reason"], "TokenOrder": ["name", "role"],
           "Output": ["width", "height"], "Problem": ["type", "title", "status", "detail"]}
 
 

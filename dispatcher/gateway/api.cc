@@ -1,13 +1,15 @@
 #include "dispatcher/gateway/api.h"
 
+#include "dispatcher/gateway/audited.h"
 #include "dispatcher/gateway/replies.h"
-#include "dispatcher/gateway/routes.h"
 #include "shared/http/conditional.h"
 #include "shared/log.h"
 #include "shared/messages/manifest.h"
 
 namespace worldshare::dispatcher {
 namespace {
+
+constexpr std::size_t kUnwantedBody = 64 * 1024;
 
 http::Reply not_found(const http::Request& request, const std::string& allowed) {
   if (allowed.empty()) return problem(404, "there is no " + request.method + " " + request.path);
@@ -27,16 +29,27 @@ http::Reply with_tag(const http::Request& request, http::Reply reply) {
 
 }  // namespace
 
-bool is_authorised(const Gateway& gateway, const http::Request& request) {
-  if (gateway.parts.token.empty()) return true;
-  const auto field = request.headers.find("authorization");
-  return field != request.headers.end() &&
-         equal_constant_time(field->second, "Bearer " + gateway.parts.token);
+std::expected<Caller, http::Reply> Api::admit(const Route& route, const http::Request& request) {
+  if (route.access == Access::open || route.access == Access::own) return Caller{};
+  auto caller = gateway_.parts.gatekeeper.identify(request);
+  if (!caller) {
+    if (caller.error().code == Errc::kDenied)
+      spdlog::info("token refused address={} path=\"{}\"", request.address,
+                   messages::clean_text(request.path, 200));
+    return std::unexpected(not_known(caller.error()));
+  }
+  if (may_call(route.access, caller->role)) return std::move(*caller);
+  return std::unexpected(problem(403, "this is for the roles " + roles_of(route.access) +
+                                          "; this token is of the role " +
+                                          std::string(name_of(caller->role))));
 }
 
+/// Before its body is read, a request is known to come from somebody who may send it.
 http::HeadDecision Api::on_head(const http::Request& head) {
   auto found = match(head.method, head.path);
-  if (found.route != nullptr && found.route->begin != nullptr)
+  if (found.route == nullptr) return http::NeedBody{kUnwantedBody};
+  if (auto caller = admit(*found.route, head); !caller) return std::move(caller.error());
+  if (found.route->begin != nullptr)
     return found.route->begin(gateway_, Call{head, std::move(found.path), {}});
   return http::NeedBody{messages::ManifestLimits{}.json_bytes};
 }
@@ -51,14 +64,16 @@ http::Reply Api::answer(const http::Request& request) {
     }
     return not_found(request, found.allowed);
   }
-  if (found.route->access == Access::token && !is_authorised(gateway_, request)) {
-    http::Reply reply = problem(401, "send the API token as 'Authorization: Bearer TOKEN'");
-    reply.headers["WWW-Authenticate"] = "Bearer";
-    return reply;
-  }
-  auto query = parse_query(*found.route, request.query);
+  const Route& route = *found.route;
+  auto caller = admit(route, request);
+  if (!caller) return std::move(caller.error());
+  auto query = parse_query(route, request.query);
   if (!query) return problem(query.error());
-  return found.route->answer(gateway_, {request, std::move(found.path), std::move(*query)});
+  const Call call{request, std::move(found.path), std::move(*query), std::move(*caller)};
+  const bool reads = route.method == "GET";
+  if (reads || route.access == Access::open) return route.answer(gateway_, call);
+  return audited(gateway_, call.caller, request, request.body,
+                 [&] { return route.answer(gateway_, call); });
 }
 
 http::Reply Api::on_request(const http::Request& request) {

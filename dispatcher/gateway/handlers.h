@@ -33,6 +33,16 @@ http::Reply get_owner_trust(Gateway& gateway, const Call& call);
 http::Reply overrule_owner(Gateway& gateway, const Call& call);
 http::Reply get_unit_verdicts(Gateway& gateway, const Call& call);
 
+// access_calls.cc
+http::Reply get_session(Gateway& gateway, const Call& call);
+http::Reply sign_in(Gateway& gateway, const Call& call);
+http::Reply sign_out(Gateway& gateway, const Call& call);
+http::Reply make_login_code(Gateway& gateway, const Call& call);
+http::Reply list_tokens(Gateway& gateway, const Call& call);
+http::Reply make_token(Gateway& gateway, const Call& call);
+http::Reply end_token(Gateway& gateway, const Call& call);
+http::Reply list_audit(Gateway& gateway, const Call& call);
+
 // blob_calls.cc
 http::Reply get_blob(Gateway& gateway, const Call& call);
 http::HeadDecision put_blob(Gateway& gateway, const Call& call);

@@ -33,8 +33,8 @@ http::Reply get_metrics_text(Gateway& gateway, const Call&) {
   return {200, "text/plain; version=0.0.4", metrics_text(gateway.parts.board.read()), {}, {}};
 }
 
-http::Reply get_queue(Gateway& gateway, const Call&) {
-  return json(200, queue_status(gateway.parts.board.read()));
+http::Reply get_queue(Gateway& gateway, const Call& call) {
+  return json(200, queue_status(gateway.parts.board.read(), call.caller.tenant_seen()));
 }
 
 http::Reply get_figures(Gateway& gateway, const Call& call) {

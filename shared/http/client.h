@@ -36,6 +36,8 @@ Result<Response> put(const std::string& url, ByteView body, const ClientOptions&
 Result<Response> put_file(const std::string& url,
                           const std::filesystem::path& file,
                           const ClientOptions& options = {});
+/// DELETE.
+Result<Response> remove(const std::string& url, const ClientOptions& options = {});
 /// Streams the body into `file` (created or truncated); more than `limit_bytes` is kInvalid. The
 /// response's body is then empty, but for an error status it holds the problem text and no file is
 /// made.

@@ -21,6 +21,8 @@ struct Request {
   std::string query;                           ///< raw, without '?'
   std::map<std::string, std::string> headers;  ///< lower-case names
   std::string body;                            ///< empty when a BodySink takes it
+  std::string address;                         ///< the peer's, without its port
+  bool is_local = false;                       ///< the peer is this machine, over loopback
 };
 
 /// Bytes of a file, from `offset` on.

@@ -24,6 +24,8 @@ using boost::system::error_code;
 using HeadParser = bhttp::request_parser<bhttp::empty_body>;
 
 constexpr std::size_t kReadPiece = 64 * 1024;
+constexpr std::chrono::seconds kLinger{2};
+constexpr std::size_t kLingerBytes = 64U << 20U;
 
 /// Nothing when the target is not a clean origin-form path.
 std::optional<Request> to_request(const HeadParser& parser) {
@@ -62,11 +64,32 @@ void set_head(const Reply& reply, bool keep_alive, Message& message) {
 
 }  // namespace
 
+Session::Session(asio::ip::tcp::socket socket, Handler& handler, const ServerOptions& options)
+    : stream_(std::move(socket)), handler_(handler), options_(options) {
+  error_code gone;
+  const auto peer = stream_.socket().remote_endpoint(gone);
+  if (!gone) peer_ = peer.address();
+}
+
 asio::awaitable<void> Session::run() {
   bool open = true;
   while (open) open = co_await serve_one();
   error_code ignored;
   stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  if (unread_) co_await linger();
+}
+
+/// Closing with unread bytes resets the connection, and the client may lose the answer that tells
+/// it why: what it still sends is thrown away for a moment.
+asio::awaitable<void> Session::linger() {
+  std::vector<char> piece(kReadPiece);
+  stream_.expires_after(kLinger);
+  error_code error;
+  for (std::size_t left = kLingerBytes; !error && left > 0;) {
+    const std::size_t count = co_await stream_.async_read_some(
+        asio::buffer(piece), asio::redirect_error(asio::use_awaitable, error));
+    left -= std::min(left, count);
+  }
 }
 
 asio::awaitable<bool> Session::serve_one() {
@@ -99,12 +122,15 @@ asio::awaitable<bool> Session::decide(HeadParser& head, Request request) {
   const bool keep_alive = head.get().keep_alive();
   const bool is_head = head.get().method() == bhttp::verb::head;
   const bool has_body = head.chunked() || (head.content_length() && *head.content_length() > 0);
+  request.address = peer_.to_string();
+  request.is_local = peer_.is_loopback();
   HeadDecision decision = handler_.on_head(request);
   // g++ 12 fails on co_await inside larger expressions: each has a statement of its own.
   bool ok = true;
   if (auto* reply = std::get_if<Reply>(&decision)) {
     // An unread body would be taken for the next request.
     const bool go_on = keep_alive && !has_body;
+    unread_ = has_body;
     ok = co_await write(std::move(*reply), go_on, is_head);
     co_return ok&& go_on;
   }
@@ -139,6 +165,7 @@ asio::awaitable<bool> Session::with_body(
   }
   if (error) {
     if (error == bhttp::error::body_limit) {
+      unread_ = true;
       const std::string detail = "body larger than " + std::to_string(limit) + " bytes";
       co_await write(problem_reply(413, detail), false, false);
     }
@@ -166,6 +193,7 @@ asio::awaitable<bool> Session::with_sink(HeadParser& head, BodySink& sink, bool 
     const Result<> written =
         sink.write(ByteView(piece).first(piece.size() - parser.get().body().size));
     if (!written) {
+      unread_ = true;
       co_await write(sink.on_error(written.error()), false, false);
       co_return false;
     }

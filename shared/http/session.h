@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -15,8 +16,7 @@ namespace worldshare::http {
 /// executor is a strand.
 class Session {
  public:
-  Session(boost::asio::ip::tcp::socket socket, Handler& handler, const ServerOptions& options)
-      : stream_(std::move(socket)), handler_(handler), options_(options) {}
+  Session(boost::asio::ip::tcp::socket socket, Handler& handler, const ServerOptions& options);
 
   boost::asio::awaitable<void> run();
 
@@ -24,6 +24,7 @@ class Session {
   using HeadParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
   using Flag = boost::asio::awaitable<bool>;  ///< whether the connection stays open
 
+  boost::asio::awaitable<void> linger();
   void restart_timer() { stream_.expires_after(std::chrono::seconds(options_.idle_seconds)); }
   Flag serve_one();
   Flag decide(HeadParser& head, Request request);
@@ -38,6 +39,8 @@ class Session {
 
   boost::beast::tcp_stream stream_;
   boost::beast::flat_buffer buffer_;
+  boost::asio::ip::address peer_;
+  bool unread_ = false;  ///< the client may still be sending what nobody reads
   Handler& handler_;
   const ServerOptions& options_;
 };

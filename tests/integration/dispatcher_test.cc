@@ -185,12 +185,16 @@ TEST_F(DispatcherTest, BlobsAreWhatTheirNameSays) {
   const std::string sha = to_hex(sha256(as_bytes("abc")));
   EXPECT_EQ(http::put(url_ + "/v1/blobs/" + sha, as_bytes("abd"), options_)->status, 400U);
   EXPECT_EQ(http::put(url_ + "/v1/blobs/xyz", as_bytes("abc"), options_)->status, 400U);
-  EXPECT_EQ(http::put(url_ + "/v1/blobs/" + sha, as_bytes("abc"))->status, 403U)
+  EXPECT_EQ(http::put(url_ + "/v1/blobs/" + sha, as_bytes("abc"))->status, 401U)
       << "without the token";
   EXPECT_EQ(http::get(url_ + "/v1/blobs/" + sha, options_)->status, 404U);
   upload("abc");
-  EXPECT_EQ(http::get(url_ + "/v1/blobs/" + sha, options_)->status, 404U)
-      << "no scene and no output of the tenant";
+  EXPECT_EQ(http::get(url_ + "/v1/blobs/" + sha, options_)->status, 200U)
+      << "whoever sent it may read it";
+  // An artifact that an agent stored, before a verdict made it a frame of the tenant's.
+  const std::string other = stored("xyz");
+  EXPECT_EQ(http::get(url_ + "/v1/blobs/" + other, options_)->status, 404U)
+      << "neither sent, nor a scene or an output of the tenant's";
   EXPECT_EQ(http::get(url_ + "/v1/jobs/x")->status, 401U);
   EXPECT_EQ(http::get(url_ + "/v1/jobs/x", options_)->status, 404U);
 }
