@@ -21,7 +21,11 @@ class ApiClient {
             std::stop_token stop,
             std::chrono::milliseconds patience = std::chrono::seconds(60));
 
-  Result<> upload(const std::filesystem::path& file, const std::string& sha256) const;
+  /// Stores a file as a blob. A large one goes in pieces, and goes on where it was cut off: also
+  /// when this program was, and the gateway. `progress` hears how many bytes are there.
+  Result<> upload(const std::filesystem::path& file,
+                  const std::string& sha256,
+                  const std::function<void(std::uint64_t, std::uint64_t)>& progress = {}) const;
   Result<wire::JobCreatedT> submit(const wire::ManifestT& manifest,
                                    const std::string& idempotency_key) const;
   Result<wire::JobStatusT> job(const std::string& id) const;
@@ -51,6 +55,13 @@ class ApiClient {
   Result<> download(const wire::FrameStatusT& frame, const std::filesystem::path& file) const;
 
  private:
+  using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
+  Result<> upload_in_pieces(const std::filesystem::path& file,
+                            const std::string& sha256,
+                            std::uint64_t size_bytes,
+                            const Progress& progress) const;
+  Result<wire::UploadStateT> begin_upload(const std::string& sha256,
+                                          std::uint64_t size_bytes) const;
   Result<http::Response> call(const std::function<Result<http::Response>()>& attempt) const;
   std::string base_;
   http::ClientOptions options_;

@@ -72,6 +72,8 @@ Result<> serve(const Config& config, std::stop_token stop) {
     return fail(Errc::kInvalid, "http.url_secret_file: must hold at least 32 bytes");
   const auto store = blobs::Store::open(config.blobs_directory);
   if (!store) return std::unexpected(store.error());
+  const auto uploads = blobs::PartialUploads::open(*store);
+  if (!uploads) return std::unexpected(uploads.error());
   auto ledger_pg = open_pg(config, stop);
   if (!ledger_pg) return std::unexpected(ledger_pg.error());
   auto rpc_pg = open_pg(config, stop);
@@ -92,9 +94,12 @@ Result<> serve(const Config& config, std::stop_token stop) {
   const std::string cookie = "worldshare_" + to_hex(sha256(as_bytes(base))).substr(0, 8);
   Gatekeeper gatekeeper({*token, cookie, base}, pool, clock);
   EventHub events(**nats, pool, clock);
-  Api api({config, *store, signer, **nats, clock, board, events, pool, gatekeeper, base},
+  Api api({config, *store, *uploads, signer, **nats, clock, board, events, pool, gatekeeper, base},
           std::move(*dashboard));
-  auto server = http::Server::open({.address = config.http_address, .port = config.http_port}, api);
+  auto server = http::Server::open({.address = config.http_address,
+                                    .port = config.http_port,
+                                    .connections_per_address = config.connections_per_address},
+                                   api);
   if (!server) return std::unexpected(server.error());
   // Behind the server: what it still sends it must not outlive.
   std::jthread events_thread([&events](std::stop_token ending) { events.run(ending); });

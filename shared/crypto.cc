@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <vector>
 
 #include "shared/files.h"
 #include "shared/unique_handle.h"
@@ -162,6 +163,34 @@ std::string to_hex(ByteView bytes) {
     out += kDigits[byte >> 4];
     out += kDigits[byte & 15];
   }
+  return out;
+}
+
+std::string to_base64(std::string_view text) {
+  std::vector<unsigned char> bytes(text.size() / 3 * 4 + 8);
+  const std::string copy(text);
+  const int count =
+      EVP_EncodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(copy.data()),
+                      static_cast<int>(copy.size()));
+  return {bytes.begin(), bytes.begin() + count};
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.empty() || text.size() % 4 != 0 || text.size() > 4'096) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+  // OpenSSL takes blanks around it, and padding for zeros.
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  if (text.find_first_not_of(kDigits) < text.size() - padding) return std::nullopt;
+  std::string out(text.size() / 4 * 3, '\0');
+  std::vector<unsigned char> bytes(out.size());
+  const std::string copy(text);
+  const int count =
+      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(copy.data()),
+                      static_cast<int>(copy.size()));
+  if (count < 0) return std::nullopt;
+  out.assign(bytes.begin(), bytes.end());
+  out.resize(out.size() - padding);
   return out;
 }
 

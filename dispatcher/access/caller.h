@@ -20,7 +20,7 @@ enum class Access : std::uint8_t {
   artists,     ///< and operators
   volunteers,  ///< and operators
   operators,
-  own  ///< the handler decides: a signed URL, or an artist's or operator's token
+  own  ///< a signed URL, which the handler checks; without one artists and operators
 };
 
 bool may_call(Access access, Role role);

@@ -3,6 +3,7 @@
 #include <expected>
 
 #include "dispatcher/gateway/gateway.h"
+#include "dispatcher/gateway/request_limits.h"
 #include "dispatcher/gateway/routes.h"
 #include "dispatcher/gateway/static_files.h"
 #include "shared/http/server.h"
@@ -15,7 +16,7 @@ namespace worldshare::dispatcher {
 class Api final : public http::Handler {
  public:
   Api(Gateway::Parts parts, StaticFiles dashboard)
-      : gateway_(std::move(parts)), dashboard_(std::move(dashboard)) {}
+      : gateway_(std::move(parts)), dashboard_(std::move(dashboard)), limits_(gateway_) {}
 
   http::HeadDecision on_head(const http::Request& head) override;
   http::Reply on_request(const http::Request& request) override;
@@ -26,6 +27,7 @@ class Api final : public http::Handler {
 
   Gateway gateway_;
   StaticFiles dashboard_;
+  RequestLimits limits_;
 };
 
 }  // namespace worldshare::dispatcher

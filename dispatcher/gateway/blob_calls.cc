@@ -7,6 +7,7 @@
 #include "dispatcher/gateway/handlers.h"
 #include "dispatcher/gateway/replies.h"
 #include "dispatcher/gateway/status.h"
+#include "dispatcher/gateway/uploads.h"
 #include "shared/http/conditional.h"
 
 namespace worldshare::dispatcher {
@@ -42,20 +43,6 @@ void make_safe(http::Reply& reply) {
   reply.headers["Content-Disposition"] = picture ? "inline" : "attachment";
   // A blob never changes; who may read it is asked again.
   reply.headers["Cache-Control"] = "private, max-age=3600, immutable";
-}
-
-constexpr const char* kMakeTenant = "insert into tenants (id) values ($1) on conflict do nothing";
-constexpr const char* kNoteUpload =
-    "insert into uploads (tenant, sha256) values ($1, $2) on conflict do nothing";
-
-/// Who sent the bytes has them, which is more than to know their hash.
-Result<> note_upload(Gateway& gateway, const std::string& tenant, const std::string& sha256) {
-  auto pg = gateway.pool.borrow();
-  if (!pg) return std::unexpected(pg.error());
-  auto rows = (**pg).exec(kMakeTenant, {tenant});
-  if (rows) rows = (**pg).exec(kNoteUpload, {tenant, sha256});
-  if (!rows) return std::unexpected(rows.error());
-  return {};
 }
 
 /// An upload by somebody with a token, with its record in the audit.
@@ -94,14 +81,6 @@ class TenantUpload final : public http::BodySink {
   std::int64_t record_ = 0;
 };
 
-/// Whose token is sent, if its role has to do with blobs.
-std::expected<Caller, http::Reply> token_caller(Gateway& gateway, const http::Request& request) {
-  auto caller = gateway.parts.gatekeeper.identify(request);
-  if (!caller) return std::unexpected(not_known(caller.error()));
-  if (may_call(Access::own, caller->role)) return std::move(*caller);
-  return std::unexpected(problem(403, "this is for the roles " + roles_of(Access::own)));
-}
-
 /// Nothing, if the blob may be read; else the answer.
 std::optional<http::Reply> refusal(Gateway& gateway, const Call& call, const std::string& sha256) {
   const http::Request& request = call.request;
@@ -110,11 +89,9 @@ std::optional<http::Reply> refusal(Gateway& gateway, const Call& call, const std
                                                   gateway.parts.clock.now());
     return grant ? std::nullopt : std::optional(problem(grant.error()));
   }
-  const auto caller = token_caller(gateway, request);
-  if (!caller) return caller.error();
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
-  const auto readable = is_readable(**pg, caller->tenant_seen(), sha256);
+  const auto readable = is_readable(**pg, call.caller.tenant_seen(), sha256);
   if (!readable) return problem(readable.error());
   if (!*readable) return problem(404, "there is no such blob of yours");
   return std::nullopt;
@@ -122,18 +99,16 @@ std::optional<http::Reply> refusal(Gateway& gateway, const Call& call, const std
 
 http::HeadDecision put_by_token(Gateway& gateway, const Call& call) {
   const http::Request& head = call.request;
-  const auto caller = token_caller(gateway, head);
-  if (!caller) return caller.error();
   const auto length = content_length(head);
   if (!length) return problem(411, "send Content-Length");
   const auto limit = gateway.parts.config.scene_limit_bytes;
   if (*length > limit) return problem(413, "at most " + std::to_string(limit) + " bytes");
   auto upload = gateway.parts.store.begin(call.path[0], *length);
   if (!upload) return problem(upload.error());
-  const auto record = begin_record(gateway, *caller, head, std::to_string(*length) + " bytes");
+  const auto record = begin_record(gateway, call.caller, head, std::to_string(*length) + " bytes");
   if (!record) return problem(record.error());
   auto sink =
-      std::make_unique<TenantUpload>(gateway, caller->tenant, call.path[0], std::move(*upload));
+      std::make_unique<TenantUpload>(gateway, call.caller.tenant, call.path[0], std::move(*upload));
   sink->set_record(*record);
   return sink;
 }

@@ -8,6 +8,7 @@
 #include "dispatcher/gateway/connection_pool.h"
 #include "dispatcher/gateway/event_hub.h"
 #include "dispatcher/intake/intake.h"
+#include "shared/blobs/partial_uploads.h"
 #include "shared/blobs/signed_url.h"
 #include "shared/blobs/store.h"
 #include "shared/clock.h"
@@ -21,6 +22,7 @@ struct Gateway {
   struct Parts {
     const Config& config;
     blobs::Store store;
+    blobs::PartialUploads uploads;
     const blobs::UrlSigner& signer;
     nats::Connection& nats;
     const Clock& clock;

@@ -13,6 +13,7 @@ using enum Access;
 
 constexpr std::array kRoutes = {
     Route{"GET", "/health", "", open, get_health},
+    Route{"GET", "/ready", "", open, get_ready},
     Route{"GET", "/metrics", "", operators, get_metrics_text},
     Route{"GET", "/v1/queue", "", artists, get_queue},
     Route{"GET", "/v1/figures", "hours", any_role, get_figures},
@@ -43,6 +44,11 @@ constexpr std::array kRoutes = {
     Route{"DELETE", "/v1/tokens/{token}", "", operators, end_token},
     Route{"GET", "/v1/audit", "limit cursor", operators, list_audit},
 
+    Route{"OPTIONS", "/v1/uploads", "", open, describe_uploads},
+    Route{"POST", "/v1/uploads", "", artists, make_upload},
+    Route{"GET", "/v1/uploads/{sha256}", "", artists, get_upload},
+    Route{"PATCH", "/v1/uploads/{sha256}", "", artists, nullptr, append_upload},
+    Route{"DELETE", "/v1/uploads/{sha256}", "", artists, drop_upload},
     Route{"GET", "/v1/blobs/{sha256}", "*", own, get_blob},
     Route{"PUT", "/v1/blobs/{sha256}", "*", own, nullptr, put_blob},
 };

@@ -16,7 +16,7 @@ struct Call {
   const http::Request& request;
   std::vector<std::string> path;             ///< what stands for {id}, {frame}, ... in their order
   std::map<std::string, std::string> query;  ///< decoded
-  Caller caller = {};                        ///< nobody where the route is open or decides itself
+  Caller caller = {};                        ///< nobody where the route is open, or by a signed URL
 };
 
 /// One operation of schemas/openapi.yaml.

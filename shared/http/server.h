@@ -72,8 +72,11 @@ struct ServerOptions {
   std::uint16_t port = 8080;  ///< 0 takes a free one
   unsigned threads = 4;
   std::uint32_t header_limit_bytes = 16 * 1024;
-  std::uint32_t connection_limit = 2048;
-  std::uint32_t idle_seconds = 30;  ///< a connection without a byte for so long is closed
+  std::uint32_t connection_limit = 4096;
+  std::uint32_t connections_per_address = 0;  ///< 0: as many as there may be
+  std::uint32_t idle_seconds = 30;            ///< a connection without a byte for so long is closed
+  std::uint32_t head_seconds = 10;  ///< a request's head comes within so long from its first byte
+  std::uint32_t slowest_body_bytes_per_second = 1'024;  ///< on average, beyond `idle_seconds`
 };
 
 /// HTTP/1.1 with keep-alive on Boost.Beast. Listens from open() on; the destructor stops and joins.

@@ -25,8 +25,13 @@ class Session {
   using Flag = boost::asio::awaitable<bool>;  ///< whether the connection stays open
 
   boost::asio::awaitable<void> linger();
+  void begin_body();
+  /// Whether the body comes fast enough; restarts the timer.
+  bool body_moves(std::size_t bytes);
   void restart_timer() { stream_.expires_after(std::chrono::seconds(options_.idle_seconds)); }
   Flag serve_one();
+  Flag wait_for_request();
+  boost::asio::awaitable<void> refuse(unsigned status, std::string why);
   Flag decide(HeadParser& head, Request request);
   Flag send_continue();
   Flag with_body(
@@ -40,6 +45,8 @@ class Session {
   boost::beast::tcp_stream stream_;
   boost::beast::flat_buffer buffer_;
   boost::asio::ip::address peer_;
+  std::chrono::steady_clock::time_point body_began_;
+  std::uint64_t body_bytes_ = 0;
   bool unread_ = false;  ///< the client may still be sending what nobody reads
   Handler& handler_;
   const ServerOptions& options_;

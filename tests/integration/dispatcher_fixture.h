@@ -95,6 +95,7 @@ class DispatcherTest : public ::testing::Test {
     config_.economy.sibling_hold = 0ms;
     config_.economy.pair_after_commit = false;
     config_.startup_wait = 5000ms;
+    config_.open_requests_per_second = 0;  // tests of refusals send many from one address
     url_ = "http://127.0.0.1:" + std::to_string(config_.http_port);
     options_.bearer_token = kToken;
     start();

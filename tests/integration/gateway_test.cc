@@ -164,7 +164,7 @@ TEST_F(GatewayTest, EventsGoOnAfterTheBrokerWasAway) {
   all->until("event: ready\n");
   broker_->kill();
   broker_->restart();
-  ASSERT_TRUE(eventually([&] { return http::get(url_ + "/health")->status == 200; }));
+  ASSERT_TRUE(eventually([&] { return http::get(url_ + "/ready")->status == 200; }));
   submit();
   all->until("event: job_accepted\n");
 }
