@@ -44,7 +44,9 @@ int main(int argc, char** argv) {
       {"nodes", cli::add_nodes(app)},     {"node", cli::add_node(app)},
       {"queue", cli::add_queue(app)},     {"trust", cli::add_trust(app)},
       {"verdict", cli::add_verdict(app)}, {"token", cli::add_token(app)},
-      {"audit", cli::add_audit(app)},     {"login", cli::add_login(app)}};
+      {"audit", cli::add_audit(app)},     {"login", cli::add_login(app)},
+      {"top", cli::add_top(app)},         {"completion", cli::add_completion(app)},
+      {"man", cli::add_man(app)}};
   for (auto& command : cli::add_control(app)) commands.push_back(std::move(command));
   try {
     app.parse(argc, argv);
