@@ -1,10 +1,28 @@
 #include "cli/api_client.h"
 
+#include <fstream>
+
 #include "shared/crypto.h"
 #include "shared/signals.h"
 
 namespace worldshare::cli {
 namespace {
+
+constexpr std::uint64_t kLargeBytes = 16U << 20U;
+constexpr std::size_t kPieceBytes = 16U << 20U;
+
+Result<std::string> read_piece(const std::filesystem::path& file,
+                               std::uint64_t offset,
+                               std::size_t limit_bytes) {
+  std::ifstream in(file, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(offset));
+  std::string piece(limit_bytes, '\0');
+  in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+  piece.resize(static_cast<std::size_t>(in.gcount()));
+  if (in.bad() || piece.empty())
+    return fail(Errc::kNotFound, "cannot read " + file.string() + "; did it change meanwhile?");
+  return piece;
+}
 
 template <class Table>
 Result<typename Table::NativeTableType> parse(Result<http::Response> response) {
@@ -40,11 +58,65 @@ Result<http::Response> ApiClient::call(
   }
 }
 
-Result<> ApiClient::upload(const std::filesystem::path& file, const std::string& sha256) const {
+Result<> ApiClient::upload(const std::filesystem::path& file,
+                           const std::string& sha256,
+                           const Progress& progress) const {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  if (error) return fail(Errc::kNotFound, "cannot read " + file.string() + ": " + error.message());
+  if (size >= kLargeBytes) return upload_in_pieces(file, sha256, size, progress);
   auto response =
       call([&] { return http::put_file(base_ + "/v1/blobs/" + sha256, file, options_); });
   if (!response) return std::unexpected(response.error());
+  if (progress) progress(size, size);
   return {};
+}
+
+Result<wire::UploadStateT> ApiClient::begin_upload(const std::string& sha256,
+                                                   std::uint64_t size_bytes) const {
+  const std::string path = "/v1/uploads/" + sha256;
+  auto known = parse<wire::UploadState>(call([&] { return http::get(base_ + path, options_); }));
+  if (known || known.error().code != Errc::kNotFound) return known;
+  const std::map<std::string, std::string> headers = {
+      {"Tus-Resumable", "1.0.0"},
+      {"Upload-Length", std::to_string(size_bytes)},
+      {"Upload-Metadata", "sha256 " + to_base64(sha256)}};
+  auto made = call(
+      [&] { return http::post(base_ + "/v1/uploads", "application/json", "", options_, headers); });
+  if (!made) return std::unexpected(made.error());
+  return parse<wire::UploadState>(call([&] { return http::get(base_ + path, options_); }));
+}
+
+/// After whatever went wrong the server says how far it has come, and that is where it goes on.
+Result<> ApiClient::upload_in_pieces(const std::filesystem::path& file,
+                                     const std::string& sha256,
+                                     std::uint64_t size_bytes,
+                                     const Progress& progress) const {
+  auto deadline = std::chrono::steady_clock::now() + patience_;
+  std::uint64_t best = 0;
+  for (;;) {
+    const auto state = begin_upload(sha256, size_bytes);
+    if (!state) return std::unexpected(state.error());
+    if (progress) progress(state->offset_bytes, size_bytes);
+    if (state->offset_bytes >= size_bytes) return {};
+    if (state->offset_bytes > best) deadline = std::chrono::steady_clock::now() + patience_;
+    best = std::max(best, state->offset_bytes);
+    auto piece = read_piece(file, state->offset_bytes, kPieceBytes);
+    if (!piece) return std::unexpected(piece.error());
+    const auto sent = http::expect_ok(http::patch(
+        base_ + "/v1/uploads/" + sha256, "application/offset+octet-stream", std::move(*piece),
+        options_,
+        {{"Tus-Resumable", "1.0.0"}, {"Upload-Offset", std::to_string(state->offset_bytes)}}));
+    if (sent) continue;
+    const Errc code = sent.error().code;
+    // A conflict: the connection that was cut is still being noticed at the other end.
+    const bool again =
+        code == Errc::kUnavailable || code == Errc::kTimeout || code == Errc::kConflict;
+    if (!again || std::chrono::steady_clock::now() >= deadline)
+      return std::unexpected(sent.error());
+    if (!sleep_unless_stopped(stop_, std::chrono::milliseconds(300)))
+      return fail(Errc::kTimeout, "interrupted");
+  }
 }
 
 Result<wire::JobCreatedT> ApiClient::submit(const wire::ManifestT& manifest,
@@ -111,6 +183,12 @@ Result<> ApiClient::overrule(const std::string& owner, const wire::OverruleT& or
   const std::string url = base_ + "/v1/trust/" + owner + "/overrule";
   const std::string json = messages::to_json(order);
   auto response = call([&] { return http::post(url, "application/json", json, options_); });
+  if (!response) return std::unexpected(response.error());
+  return {};
+}
+
+Result<> ApiClient::remove(const std::string& path) const {
+  auto response = call([&] { return http::remove(base_ + path, options_); });
   if (!response) return std::unexpected(response.error());
   return {};
 }

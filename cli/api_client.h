@@ -21,7 +21,11 @@ class ApiClient {
             std::stop_token stop,
             std::chrono::milliseconds patience = std::chrono::seconds(60));
 
-  Result<> upload(const std::filesystem::path& file, const std::string& sha256) const;
+  /// Stores a file as a blob. A large one goes in pieces, and goes on where it was cut off: also
+  /// when this program was, and the gateway. `progress` hears how many bytes are there.
+  Result<> upload(const std::filesystem::path& file,
+                  const std::string& sha256,
+                  const std::function<void(std::uint64_t, std::uint64_t)>& progress = {}) const;
   Result<wire::JobCreatedT> submit(const wire::ManifestT& manifest,
                                    const std::string& idempotency_key) const;
   Result<wire::JobStatusT> job(const std::string& id) const;
@@ -33,6 +37,16 @@ class ApiClient {
     if (!response) return std::unexpected(response.error());
     return messages::parse_json<Table>(response->body);
   }
+  /// What the API answers to a POST, as a table.
+  template <class Table>
+  Result<typename Table::NativeTableType> post(const std::string& path,
+                                               const std::string& json) const {
+    auto response =
+        call([&] { return http::post(base_ + path, "application/json", json, options_); });
+    if (!response) return std::unexpected(response.error());
+    return messages::parse_json<Table>(response->body);
+  }
+  Result<> remove(const std::string& path) const;
   Result<wire::ControlDoneT> control(const std::string& job,
                                      const wire::JobControlT& control) const;
   Result<> control_node(const std::string& agent, const wire::NodeControlT& control) const;
@@ -45,6 +59,13 @@ class ApiClient {
   Result<> download(const wire::FrameStatusT& frame, const std::filesystem::path& file) const;
 
  private:
+  using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
+  Result<> upload_in_pieces(const std::filesystem::path& file,
+                            const std::string& sha256,
+                            std::uint64_t size_bytes,
+                            const Progress& progress) const;
+  Result<wire::UploadStateT> begin_upload(const std::string& sha256,
+                                          std::uint64_t size_bytes) const;
   Result<http::Response> call(const std::function<Result<http::Response>()>& attempt) const;
   std::string base_;
   http::ClientOptions options_;

@@ -41,6 +41,12 @@ Run add_owners(CLI::App& app);
 Run add_queue(CLI::App& app);
 Run add_trust(CLI::App& app);
 Run add_verdict(CLI::App& app);
+Run add_token(CLI::App& app);
+Run add_audit(CLI::App& app);
+Run add_login(CLI::App& app);
+Run add_top(CLI::App& app);
+Run add_completion(CLI::App& app);
+Run add_man(CLI::App& app);
 /// pause, resume, cancel, prioritise, requeue, extend, first.
 std::vector<std::pair<std::string, Run>> add_control(CLI::App& app);
 

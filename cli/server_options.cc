@@ -19,6 +19,10 @@ std::filesystem::path up_folder() { return default_state_root() / "up"; }
 void ServerOptions::add_to(CLI::App& command) {
   command.add_option("--server", server_, "dispatcher's address, https://host:port")
       ->envname("WORLDSHARE_SERVER");
+  // Other users of the machine see the arguments of a program: for them there are the other two
+  // ways.
+  command.add_option("--token", token_, "the API token; better in WORLDSHARE_TOKEN or a file")
+      ->envname("WORLDSHARE_TOKEN");
   command.add_option("--token-file", token_file_, "file with the API token")
       ->envname("WORLDSHARE_TOKEN_FILE");
   command.add_option("--ca", ca_file_, "PEM file with the server's authority, with https")
@@ -43,7 +47,8 @@ Result<ApiClient> ServerOptions::client(std::stop_token stop) const {
   http::ClientOptions options;
   options.ca_file = ca_file_;
   options.allow_plain = allow_plain_;
-  if (!token_file.empty()) {
+  options.bearer_token = token_;
+  if (token_.empty() && !token_file.empty()) {
     auto text = one_line(token_file);
     if (!text) return fail(Errc::kNotFound, "--token-file: " + text.error().message);
     options.bearer_token = *text;

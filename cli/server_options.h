@@ -9,9 +9,9 @@
 
 namespace worldshare::cli {
 
-/// Which dispatcher a command talks to: --server and --token-file, else the environment
-/// (WORLDSHARE_SERVER, WORLDSHARE_TOKEN_FILE, WORLDSHARE_CA), else the stack that `worldshare up`
-/// left running.
+/// Which dispatcher a command talks to, and with which token: --server, --token and --token-file,
+/// else the environment (WORLDSHARE_SERVER, WORLDSHARE_TOKEN, WORLDSHARE_TOKEN_FILE,
+/// WORLDSHARE_CA), else the stack that `worldshare up` left running.
 class ServerOptions {
  public:
   void add_to(CLI::App& command);
@@ -19,6 +19,7 @@ class ServerOptions {
 
  private:
   std::string server_;
+  std::string token_;
   std::filesystem::path token_file_;
   std::filesystem::path ca_file_;
   bool allow_plain_ = false;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <memory>
 
+#include "cli/api_client.h"
 #include "cli/command.h"
 #include "cli/embedded/stack.h"
 #include "cli/server_options.h"
@@ -27,8 +28,12 @@ std::optional<pid_t> running_pid() {
   return pid;
 }
 
-/// A link for the browser. What is behind '#' stays in it, and no log or proxy sees the token.
-std::string link(const Stack& stack) { return stack.url() + "/#token=" + stack.token(); }
+/// A link for the browser that signs it in, once. What is behind '#' stays in it: no log sees it.
+std::string link(const Stack& stack, const std::stop_token& stop) {
+  const ApiClient api(stack.url(), stack.token(), stop);
+  const auto login = api.post<wire::LoginCode>("/v1/logins", "");
+  return login ? login->link : stack.url() + "/";
+}
 
 int serve(const StackOptions& options, std::stop_token stop) {
   if (running_pid())
@@ -44,7 +49,8 @@ int serve(const StackOptions& options, std::stop_token stop) {
   if ((*stack)->dashboard().empty()) {
     fmt::print("no dashboard: './dev build dashboard' makes it (needs node)\n");
   } else {
-    fmt::print("dashboard: {}\n", link(**stack));
+    fmt::print("dashboard: {}   (once, within 15 minutes; 'worldshare login' makes another link)\n",
+               link(**stack, stop));
   }
   std::fflush(stdout);
   while (!stop.stop_requested()) sleep_unless_stopped(stop, 3600s);

@@ -25,9 +25,16 @@ struct Config {
   std::filesystem::path http_key_file;          ///< of the certificate
   bool http_allow_plain = false;  ///< plain HTTP to other machines, such as to a proxy
   std::string http_public_url;    ///< base of signed URLs; empty: http[s]://<address>:<port>
-  std::filesystem::path
-      api_token_file;  ///< who has this token may submit and read jobs; empty: nobody is asked
-  std::filesystem::path url_secret_file;  ///< at least 32 bytes; signs blob URLs
+  /// Its token is an operator's, on this machine only; empty: there is no such token.
+  std::filesystem::path api_token_file;
+  bool api_token_from_anywhere = false;  ///< and on others: where nobody else is in the network
+  std::chrono::milliseconds session_life{12 * 3'600'000};  ///< of a browser that signed in
+  double requests_per_second = 100;      ///< of one token, in the long run; 0: no limit
+  double request_burst = 400;            ///< and at once
+  double open_requests_per_second = 20;  ///< of one address, without a token
+  double open_request_burst = 100;
+  std::uint32_t connections_per_address = 512;  ///< 0: no limit
+  std::filesystem::path url_secret_file;        ///< at least 32 bytes; signs blob URLs
   std::filesystem::path blobs_directory = "blobs";
   std::uint64_t scene_limit_bytes = 10ULL << 30;
   std::uint64_t scene_limit_plain_bytes = 64ULL << 30;  ///< uncompressed

@@ -29,6 +29,13 @@ int main(int argc, char** argv) {
   app.add_option("--revoke", revoked, "shut this agent out, then exit");
   app.add_flag("--follow-enrolments", follow,
                "beside a broker: keep its list of agents as enrolled, until stopped");
+  worldshare::wire::TokenOrderT token;
+  auto* create = app.add_option("--create-token", token.name,
+                                "make an API token of this name, print it, then exit");
+  app.add_option("--role", token.role, "its role: artist, volunteer or operator")->needs(create);
+  app.add_option("--tenant", token.tenant, "whose jobs; of artists and operators")->needs(create);
+  app.add_option("--volunteer", token.owner, "whose nodes; of volunteers")->needs(create);
+  app.add_option("--days", token.days, "until it expires")->needs(create)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   const auto fields = config.fields();
@@ -43,6 +50,11 @@ int main(int argc, char** argv) {
   if (!revoked.empty())
     return worldshare::exit_code(dispatcher::revoke_agent(config, revoked, stop.token()));
   if (follow) return worldshare::exit_code(dispatcher::follow_enrolments(config, stop.token()));
+  if (!token.name.empty()) {
+    const auto made = dispatcher::make_token(config, token, stop.token());
+    if (made) std::printf("%s\n", made->c_str());
+    return worldshare::exit_code(made ? worldshare::Result<>() : std::unexpected(made.error()));
+  }
   std::fprintf(stderr, "%s", fields.describe().c_str());
   return worldshare::exit_code(dispatcher::serve(config, stop.token()));
 }

@@ -3,11 +3,14 @@
 #include <functional>
 #include <thread>
 
+#include "dispatcher/access/gatekeeper.h"
+#include "dispatcher/access/token_rows.h"
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/gateway/api.h"
 #include "dispatcher/nodes/broker_roster.h"
 #include "dispatcher/nodes/enrolment.h"
 #include "dispatcher/nodes/rpc.h"
+#include "shared/crypto.h"
 #include "shared/files.h"
 #include "shared/log.h"
 #include "shared/nats/provision.h"
@@ -36,9 +39,10 @@ Result<std::unique_ptr<nats::Connection>> open_nats(const Config& config,
       [&] { return nats::Connection::open(options); });
 }
 
-/// A secret's or token's text without the line end; "" for no path.
+/// A secret's or token's text without the line end; "" for no path. kDenied: others may read it.
 Result<std::string> read_secret(const std::filesystem::path& path) {
   if (path.empty()) return std::string();
+  if (auto ok = check_private(path); !ok) return std::unexpected(ok.error());
   auto text = read_file(path, 4096);
   if (!text) return text;
   text->erase(text->find_last_not_of(" \r\n") + 1);
@@ -79,6 +83,8 @@ Result<> serve(const Config& config, std::stop_token stop) {
     return fail(Errc::kInvalid, "http.url_secret_file: must hold at least 32 bytes");
   const auto store = blobs::Store::open(config.blobs_directory);
   if (!store) return std::unexpected(store.error());
+  const auto uploads = blobs::PartialUploads::open(*store);
+  if (!uploads) return std::unexpected(uploads.error());
   auto ledger_pg = open_pg(config, stop);
   if (!ledger_pg) return std::unexpected(ledger_pg.error());
   auto rpc_pg = open_pg(config, stop);
@@ -95,15 +101,22 @@ Result<> serve(const Config& config, std::stop_token stop) {
   const blobs::UrlSigner signer(*secret, config.public_url());
   auto dashboard = StaticFiles::open(config.dashboard_directory);
   if (!dashboard) return std::unexpected(dashboard.error());
-  EventHub events(**nats);
+  ConnectionPool pool(config.postgres_conninfo);
+  const std::string base = config.public_url();
+  // Browsers do not tell the ports of a host apart: each farm's cookie has a name of its own.
+  const std::string cookie = "worldshare_" + to_hex(sha256(as_bytes(base))).substr(0, 8);
+  Gatekeeper gatekeeper({*token, config.api_token_from_anywhere, cookie, base}, pool, clock);
+  EventHub events(**nats, pool, clock);
   BrokerRoster roster(config, std::move(*roster_pg));
   EnrolmentDesk enrolment({config, EnrolmentNonce(*secret), *broker_ca, clock, roster});
-  Api api({config, *token, *store, signer, **nats, clock, board, events, enrolment},
+  Api api({config, *store, *uploads, signer, **nats, clock, board, events, enrolment, pool,
+           gatekeeper, base},
           std::move(*dashboard));
   auto server = http::Server::open({.address = config.http_address,
                                     .port = config.http_port,
                                     .certificate = config.http_certificate_file,
-                                    .key = config.http_key_file},
+                                    .key = config.http_key_file,
+                                    .connections_per_address = config.connections_per_address},
                                    api);
   if (!server) return std::unexpected(server.error());
   // Behind the server: what it still sends it must not outlive.
@@ -144,6 +157,16 @@ Result<> enrol_agent(const Config& config,
   if (!pg) return std::unexpected(pg.error());
   if (auto ok = enrol(*pg, agent, owner); !ok) return ok;
   return publish_agents_once(*pg, config);
+}
+
+Result<std::string> make_token(const Config& config,
+                               const wire::TokenOrderT& order,
+                               std::stop_token stop) {
+  auto pg = open_pg(config, stop);
+  if (!pg) return std::unexpected(pg.error());
+  const auto created = create_token(*pg, order, "worldshare-dispatcher");
+  if (!created) return std::unexpected(created.error());
+  return created->secret;
 }
 
 Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_token stop) {

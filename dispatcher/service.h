@@ -3,6 +3,7 @@
 #include <stop_token>
 
 #include "dispatcher/config.h"
+#include "shared/messages/messages.h"
 #include "shared/result.h"
 
 namespace worldshare::dispatcher {
@@ -25,5 +26,10 @@ Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_
 /// until `stop`. Runs beside a broker that those who enrol cannot reach. Whatever is not there is
 /// waited for; kInvalid without agents_conf_file.
 Result<> follow_enrolments(const Config& config, std::stop_token stop);
+
+/// `--create-token NAME --role ROLE`: the first token of a farm, whose text is returned.
+Result<std::string> make_token(const Config& config,
+                               const wire::TokenOrderT& order,
+                               std::stop_token stop);
 
 }  // namespace worldshare::dispatcher

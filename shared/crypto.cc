@@ -6,13 +6,13 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <sodium/crypto_sign_ed25519.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <vector>
 
 #include "shared/files.h"
 #include "shared/unique_handle.h"
@@ -166,6 +166,34 @@ std::string to_hex(ByteView bytes) {
   return out;
 }
 
+std::string to_base64(std::string_view text) {
+  std::vector<unsigned char> bytes(text.size() / 3 * 4 + 8);
+  const std::string copy(text);
+  const int count =
+      EVP_EncodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(copy.data()),
+                      static_cast<int>(copy.size()));
+  return {bytes.begin(), bytes.begin() + count};
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.empty() || text.size() % 4 != 0 || text.size() > 4'096) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+  // OpenSSL takes blanks around it, and padding for zeros.
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  if (text.find_first_not_of(kDigits) < text.size() - padding) return std::nullopt;
+  std::string out(text.size() / 4 * 3, '\0');
+  std::vector<unsigned char> bytes(out.size());
+  const std::string copy(text);
+  const int count =
+      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(copy.data()),
+                      static_cast<int>(copy.size()));
+  if (count < 0) return std::nullopt;
+  out.assign(bytes.begin(), bytes.end());
+  out.resize(out.size() - padding);
+  return out;
+}
+
 bool is_sha256_hex(std::string_view text) {
   return text.size() == 64 && std::ranges::all_of(text, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -220,14 +248,7 @@ Result<NKey> NKey::from_seed(std::string_view seed) {
 }
 
 Result<NKey> NKey::load(const std::filesystem::path& path) {
-  struct stat info{};
-  if (stat(path.c_str(), &info) != 0) return fail(Errc::kNotFound, "no key file " + path.string());
-  // What root gave to one of our groups (a Kubernetes secret) is as good as our own.
-  const mode_t forbidden = info.st_uid == 0 && ::geteuid() != 0 ? 027 : 077;
-  if ((info.st_mode & forbidden) != 0) {
-    return fail(Errc::kDenied,
-                "key file " + path.string() + " is readable by others: chmod 600 it");
-  }
+  if (auto ok = check_private(path); !ok) return std::unexpected(ok.error());
   auto text = read_file(path, 4096);
   if (!text) return std::unexpected(text.error());
   while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' '))

@@ -3,6 +3,7 @@
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,10 @@ void random_bytes(std::span<std::uint8_t> out);
 std::uint64_t random_below(std::uint64_t bound);
 
 std::string to_hex(ByteView bytes);
+/// Standard base64 with its padding (RFC 4648, 4).
+std::string to_base64(std::string_view text);
+/// Of standard base64 with its padding (RFC 4648, 4); nothing when it is not that.
+std::optional<std::string> from_base64(std::string_view text);
 /// 64 lower-case hex digits: the name of a blob.
 bool is_sha256_hex(std::string_view text);
 /// Compares in time that depends on the lengths only.

@@ -1,6 +1,7 @@
 #include "shared/files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,6 +26,17 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
   }
   if (in.bad()) return fail(Errc::kInvalid, "reading " + path.string() + " failed");
   return out;
+}
+
+Result<> check_private(const std::filesystem::path& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0)
+    return fail(Errc::kNotFound, "cannot read " + path.string() + ": " + std::strerror(errno));
+  // What root gave to one of our groups (a Kubernetes secret) is as good as our own.
+  const mode_t forbidden = info.st_uid == 0 && ::geteuid() != 0 ? 027 : 077;
+  if ((info.st_mode & forbidden) != 0)
+    return fail(Errc::kDenied, "others may read " + path.string() + ": chmod 600 it");
+  return {};
 }
 
 Result<> write_file_atomically(const std::filesystem::path& path,

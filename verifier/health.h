@@ -10,12 +10,15 @@ namespace worldshare::verifier {
 struct HealthState {
   bool broker = false;
   bool database = false;
-  std::string metrics;  ///< Metrics::name()
-  std::string lpips;    ///< LpipsOnDemand::status()
+  bool assembly = false;  ///< frames are put together
+  bool blobs = false;     ///< pictures can be read
+  std::string metrics;    ///< Metrics::name()
+  std::string lpips;      ///< LpipsOnDemand::status()
 };
 
-/// GET /health: 200 while both services answer, else 503. `state` is called on the server's
-/// threads and must outlive it.
+/// GET /health: 200 while the process lives. GET /ready: 200 while everything that it needs is
+/// there, else 503, with a reason for each. `state` is called on the server's threads and must
+/// outlive it.
 class HealthPage final : public http::Handler {
  public:
   explicit HealthPage(std::function<HealthState()> state) : state_(std::move(state)) {}

@@ -1,6 +1,7 @@
 #include "verifier/service.h"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -137,8 +138,13 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!line) return std::unexpected(line.error());
   HealthPage page([&] {
     const auto [broker_up, database_up] = workers.services();
-    return HealthState{broker_up, database_up && (*line)->healthy(),
-                       std::string(backends->metrics->name()), backends->lpips->status()};
+    const bool blobs = ::access(config.blobs_directory.c_str(), R_OK | X_OK) == 0;
+    return HealthState{broker_up,
+                       database_up,
+                       (*line)->healthy(),
+                       blobs,
+                       std::string(backends->metrics->name()),
+                       backends->lpips->status()};
   });
   http::ServerOptions http;
   http.address = config.http_address;

@@ -18,8 +18,7 @@ export type Manifest = Schemas["Manifest"];
 export type JobCreated = Schemas["JobCreated"];
 export type Event = Schemas["Event"];
 export type Problem = Schemas["Problem"];
-
-const kTokenKey = "worldshare-token";
+export type Session = Schemas["SessionStatus"];
 
 /** An answer that was not a success; `status` is 0 when there was none. */
 export class ApiError extends Error {
@@ -32,22 +31,37 @@ export class ApiError extends Error {
   }
 }
 
-/** `worldshare up` prints a link with the token behind '#', which a browser keeps to itself. */
-export function takeTokenFromLink(): void {
-  const found = /^#token=([^&]+)/.exec(location.hash);
+/** Who uses this page; undefined until somebody signed in. The session itself is a cookie that no script can read. */
+let session: Session | undefined;
+export const signedIn = (): Session | undefined => session;
+
+/** `worldshare up` and `worldshare login` print a link with a code behind '#', which a browser keeps to itself. It is good once. */
+async function takeCodeFromLink(): Promise<void> {
+  const found = /^#login=([^&]+)/.exec(location.hash);
   if (!found) return;
-  localStorage.setItem(kTokenKey, decodeURIComponent(found[1]!));
   history.replaceState(null, "", location.pathname + "#/");
+  session = await post<Session>("/v1/session", { code: decodeURIComponent(found[1]!) });
 }
 
-export const token = (): string => localStorage.getItem(kTokenKey) ?? "";
-export function setToken(value: string): void {
-  if (value) localStorage.setItem(kTokenKey, value);
-  else localStorage.removeItem(kTokenKey);
+export async function begin(): Promise<void> {
+  try {
+    await takeCodeFromLink();
+  } catch {
+    // A link that was used before: the browser may have a session from then.
+  }
+  try {
+    session ??= await get<Session>("/v1/session");
+  } catch {
+    // The pages ask for a token.
+  }
 }
 
-export function authorisation(): Record<string, string> {
-  return token() ? { Authorization: `Bearer ${token()}` } : {};
+export async function signIn(token: string): Promise<void> {
+  await call("/v1/session", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+}
+
+export async function signOut(): Promise<void> {
+  await call("/v1/session", { method: "DELETE" });
 }
 
 export async function problemOf(response: Response): Promise<ApiError> {
@@ -60,7 +74,7 @@ export async function problemOf(response: Response): Promise<ApiError> {
 async function call(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { ...init, headers: { ...init.headers, ...authorisation() } });
+    response = await fetch(path, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiError(0, "The gateway does not answer.");

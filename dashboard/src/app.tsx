@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { setToken, token } from "./api";
+import { signedIn, signOut } from "./api";
 import { onConnection, type Connection } from "./events";
 import { useRoute } from "./hooks";
 import { FiguresPage } from "./pages/figures";
@@ -58,8 +58,9 @@ function Live(): JSX.Element {
 export function App(): JSX.Element {
   const route = useRoute();
   const section = route.startsWith("/jobs") ? "/" : route;
-  const signOut = (): void => {
-    setToken("");
+  const who = signedIn();
+  const leave = async (): Promise<void> => {
+    await signOut();
     location.reload();
   };
   return (
@@ -79,8 +80,8 @@ export function App(): JSX.Element {
           ))}
         </nav>
         <Live />
-        {token() && (
-          <button class="quiet" onClick={signOut}>
+        {who?.browser && (
+          <button class="quiet" title={`${who.name}, ${who.role}`} onClick={() => void leave()}>
             Sign out
           </button>
         )}

@@ -1,5 +1,5 @@
-// One stream of server-sent events for the whole page. fetch() and not EventSource, because that cannot send the token.
-import { authorisation, problemOf, type Event } from "./api";
+// One stream of server-sent events for the whole page. fetch() and not EventSource, which tells no reason when it is refused.
+import { problemOf, type Event } from "./api";
 
 export type Connection = "connecting" | "live" | "lost";
 type Listener = (event: Event | "reset") => void;
@@ -29,7 +29,7 @@ function dispatch(block: string): void {
 }
 
 async function readOnce(): Promise<void> {
-  const headers: Record<string, string> = { ...authorisation(), Accept: "text/event-stream" };
+  const headers: Record<string, string> = { Accept: "text/event-stream" };
   if (lastId) headers["Last-Event-ID"] = lastId;
   const response = await fetch("/v1/events", { headers, cache: "no-store" });
   if (!response.ok || !response.body) throw await problemOf(response);
@@ -55,7 +55,7 @@ export async function start(): Promise<void> {
     try {
       await readOnce();
     } catch {
-      // Whether it is the network or the token: the pages' own requests say it.
+      // Whether it is the network or the session: the pages' own requests say it.
     }
     become("lost");
     if (Date.now() - began > 5_000) pause = 500;

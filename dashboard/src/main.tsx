@@ -1,10 +1,10 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { render } from "preact";
-import { takeTokenFromLink } from "./api";
+import { begin, signedIn } from "./api";
 import { App } from "./app";
 import { start } from "./events";
 
-takeTokenFromLink();
+await begin();
 render(<App />, document.getElementById("app")!);
-void start();
+if (signedIn()) void start();

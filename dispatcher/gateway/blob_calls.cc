@@ -2,11 +2,12 @@
 #include <charconv>
 #include <fstream>
 
-#include "dispatcher/gateway/api.h"
 #include "dispatcher/gateway/artifact_url.h"
+#include "dispatcher/gateway/audited.h"
 #include "dispatcher/gateway/handlers.h"
 #include "dispatcher/gateway/replies.h"
 #include "dispatcher/gateway/status.h"
+#include "dispatcher/gateway/uploads.h"
 #include "shared/http/conditional.h"
 
 namespace worldshare::dispatcher {
@@ -44,18 +45,72 @@ void make_safe(http::Reply& reply) {
   reply.headers["Cache-Control"] = "private, max-age=3600, immutable";
 }
 
-Result<> check_readable(Gateway& gateway, const Call& call, const std::string& sha256) {
-  const auto grant = gateway.parts.signer.check(blobs::Access::kGet, sha256, call.request.query,
-                                                gateway.parts.clock.now());
-  if (grant) return {};
-  if (!call.request.query.empty() || !is_authorised(gateway, call.request))
-    return std::unexpected(grant.error());
+/// An upload by somebody with a token, with its record in the audit.
+class TenantUpload final : public http::BodySink {
+ public:
+  TenantUpload(Gateway& gateway,
+               std::string tenant,
+               std::string sha256,
+               blobs::Store::Upload upload)
+      : gateway_(gateway),
+        tenant_(std::move(tenant)),
+        sha256_(std::move(sha256)),
+        sink_(std::move(upload)) {}
+  void set_record(std::int64_t record) { record_ = record; }
+
+  Result<> write(ByteView bytes) override { return sink_.write(bytes); }
+  http::Reply finish() override {
+    http::Reply reply = sink_.finish();
+    if (reply.status == 201) {
+      if (auto ok = note_upload(gateway_, tenant_, sha256_); !ok) reply = problem(ok.error());
+    }
+    end_record(gateway_, record_, reply);
+    return reply;
+  }
+  http::Reply on_error(const Error& error) override {
+    http::Reply reply = sink_.on_error(error);
+    end_record(gateway_, record_, reply);
+    return reply;
+  }
+
+ private:
+  Gateway& gateway_;
+  const std::string tenant_;
+  const std::string sha256_;
+  BlobSink sink_;
+  std::int64_t record_ = 0;
+};
+
+/// Nothing, if the blob may be read; else the answer.
+std::optional<http::Reply> refusal(Gateway& gateway, const Call& call, const std::string& sha256) {
+  const http::Request& request = call.request;
+  if (!request.query.empty()) {
+    const auto grant = gateway.parts.signer.check(blobs::Access::kGet, sha256, request.query,
+                                                  gateway.parts.clock.now());
+    return grant ? std::nullopt : std::optional(problem(grant.error()));
+  }
   auto pg = gateway.pool.borrow();
-  if (!pg) return std::unexpected(pg.error());
-  const auto readable = is_readable(**pg, kTenant, sha256);
-  if (!readable) return std::unexpected(readable.error());
-  if (!*readable) return fail(Errc::kNotFound, "there is no such blob of yours");
-  return {};
+  if (!pg) return problem(pg.error());
+  const auto readable = is_readable(**pg, call.caller.tenant_seen(), sha256);
+  if (!readable) return problem(readable.error());
+  if (!*readable) return problem(404, "there is no such blob of yours");
+  return std::nullopt;
+}
+
+http::HeadDecision put_by_token(Gateway& gateway, const Call& call) {
+  const http::Request& head = call.request;
+  const auto length = content_length(head);
+  if (!length) return problem(411, "send Content-Length");
+  const auto limit = gateway.parts.config.scene_limit_bytes;
+  if (*length > limit) return problem(413, "at most " + std::to_string(limit) + " bytes");
+  auto upload = gateway.parts.store.begin(call.path[0], *length);
+  if (!upload) return problem(upload.error());
+  const auto record = begin_record(gateway, call.caller, head, std::to_string(*length) + " bytes");
+  if (!record) return problem(record.error());
+  auto sink =
+      std::make_unique<TenantUpload>(gateway, call.caller.tenant, call.path[0], std::move(*upload));
+  sink->set_record(*record);
+  return sink;
 }
 
 }  // namespace
@@ -74,20 +129,10 @@ http::HeadDecision put_blob(Gateway& gateway, const Call& call) {
   const std::string& sha256 = call.path[0];
   const auto& parts = gateway.parts;
   if (!is_sha256_hex(sha256)) return problem(400, "sha256: 64 lower-case hex digits");
-  std::uint64_t size = 0;
-  if (const auto grant =
-          parts.signer.check(blobs::Access::kPut, sha256, head.query, parts.clock.now())) {
-    size = grant->size_bytes;
-  } else if (!head.query.empty() || !is_authorised(gateway, head)) {
-    return problem(grant.error());
-  } else if (const auto length = content_length(head)) {
-    size = *length;
-    if (size > parts.config.scene_limit_bytes)
-      return problem(413, "at most " + std::to_string(parts.config.scene_limit_bytes) + " bytes");
-  } else {
-    return problem(411, "send Content-Length");
-  }
-  auto upload = parts.store.begin(sha256, size);
+  if (head.query.empty()) return put_by_token(gateway, call);
+  const auto grant = parts.signer.check(blobs::Access::kPut, sha256, head.query, parts.clock.now());
+  if (!grant) return problem(grant.error());
+  auto upload = parts.store.begin(sha256, grant->size_bytes);
   if (!upload) return problem(upload.error());
   return std::make_unique<BlobSink>(std::move(*upload));
 }
@@ -95,7 +140,7 @@ http::HeadDecision put_blob(Gateway& gateway, const Call& call) {
 http::Reply get_blob(Gateway& gateway, const Call& call) {
   const std::string& sha256 = call.path[0];
   if (!is_sha256_hex(sha256)) return problem(400, "sha256: 64 lower-case hex digits");
-  if (auto ok = check_readable(gateway, call, sha256); !ok) return problem(ok.error());
+  if (auto refused = refusal(gateway, call, sha256)) return std::move(*refused);
   const auto size = gateway.parts.store.size(sha256);
   if (!size) return problem(404, "there is no such blob");
   const std::string file = gateway.parts.store.path(sha256).string();

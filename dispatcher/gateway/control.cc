@@ -16,7 +16,7 @@ constexpr std::int64_t kMaxFirstFrames = 1'000;
 // Whoever changes a job locks its row before those of its units.
 constexpr const char* kLock = R"(
   select state, manifest::text, coalesce(array_length(first_frames, 1), 0) from jobs
-   where id = $1 and tenant = $2 for no key update)";
+   where id = $1 and ($2 = '' or tenant = $2) for no key update)";
 
 constexpr const char* kTouch = "update jobs set changed_at = clock_timestamp() where id = $1";
 constexpr const char* kPause = "update jobs set paused = $2 where id = $1";

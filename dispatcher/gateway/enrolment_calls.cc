@@ -12,8 +12,8 @@ namespace {
 /// 429 when this address, or everybody together, tried too often.
 std::optional<http::Reply> too_often(Gateway& gateway, const Call& call) {
   AttemptLimit& attempts = gateway.parts.enrolment.attempts();
-  if (attempts.allow(call.request.peer)) return std::nullopt;
-  spdlog::warn("enrolment attempts are limited peer={}", call.request.peer);
+  if (attempts.allow(call.request.address)) return std::nullopt;
+  spdlog::warn("enrolment attempts are limited peer={}", call.request.address);
   const std::string seconds = std::to_string(attempts.window().count());
   http::Reply reply =
       problem(429, "too many attempts to enrol; try again in " + seconds + " seconds");

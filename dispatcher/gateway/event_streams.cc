@@ -21,7 +21,10 @@ http::Reply event_stream(Gateway& gateway, const Call& call, const std::string& 
   http::Reply reply{200, "text/event-stream", {}, {}, {}};
   reply.headers["Cache-Control"] = "no-store";
   reply.headers["X-Accel-Buffering"] = "no";  // a proxy in between shall pass it on at once
-  if (call.request.method != "HEAD") reply.stream = gateway.parts.events.watch(job, after);
+  if (call.request.method != "HEAD") {
+    reply.stream = gateway.parts.events.watch(
+        {job, call.caller.tenant_seen(), call.caller.token, call.caller.expires_ms}, after);
+  }
   return reply;
 }
 
@@ -34,7 +37,8 @@ http::Reply stream_events(Gateway& gateway, const Call& call) {
 http::Reply stream_job_events(Gateway& gateway, const Call& call) {
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
-  if (auto known = check_job(**pg, kTenant, call.path[0]); !known) return problem(known.error());
+  if (auto known = check_job(**pg, call.caller.tenant_seen(), call.path[0]); !known)
+    return problem(known.error());
   return event_stream(gateway, call, call.path[0]);
 }
 

@@ -2,12 +2,14 @@
 
 #include <string>
 
+#include "dispatcher/access/gatekeeper.h"
 #include "dispatcher/board.h"
 #include "dispatcher/config.h"
 #include "dispatcher/gateway/connection_pool.h"
 #include "dispatcher/gateway/event_hub.h"
 #include "dispatcher/intake/intake.h"
 #include "dispatcher/nodes/enrolment_desk.h"
+#include "shared/blobs/partial_uploads.h"
 #include "shared/blobs/signed_url.h"
 #include "shared/blobs/store.h"
 #include "shared/clock.h"
@@ -20,25 +22,24 @@ namespace worldshare::dispatcher {
 struct Gateway {
   struct Parts {
     const Config& config;
-    std::string token;  ///< empty: nobody is asked
     blobs::Store store;
+    blobs::PartialUploads uploads;
     const blobs::UrlSigner& signer;
     nats::Connection& nats;
     const Clock& clock;
     Board& board;
     EventHub& events;
     EnrolmentDesk& enrolment;
+    ConnectionPool& pool;
+    Gatekeeper& gatekeeper;
+    std::string base_url;  ///< "http://host:port", as clients reach it
   };
   explicit Gateway(Parts with)
-      : parts(std::move(with)),
-        pool(parts.config.postgres_conninfo),
-        intake(parts.config, parts.store, parts.nats) {}
+      : parts(std::move(with)), pool(parts.pool), intake(parts.config, parts.store, parts.nats) {}
 
   Parts parts;
-  ConnectionPool pool;
+  ConnectionPool& pool;
   Intake intake;
 };
-
-inline constexpr const char* kTenant = "local";
 
 }  // namespace worldshare::dispatcher

@@ -8,6 +8,7 @@ namespace worldshare::dispatcher {
 
 // service_calls.cc
 http::Reply get_health(Gateway& gateway, const Call& call);
+http::Reply get_ready(Gateway& gateway, const Call& call);
 http::Reply get_metrics_text(Gateway& gateway, const Call& call);
 http::Reply get_queue(Gateway& gateway, const Call& call);
 http::Reply get_figures(Gateway& gateway, const Call& call);
@@ -40,6 +41,23 @@ http::Reply revoke_owner_now(Gateway& gateway, const Call& call);
 http::Reply get_owner_trust(Gateway& gateway, const Call& call);
 http::Reply overrule_owner(Gateway& gateway, const Call& call);
 http::Reply get_unit_verdicts(Gateway& gateway, const Call& call);
+
+// access_calls.cc
+http::Reply get_session(Gateway& gateway, const Call& call);
+http::Reply sign_in(Gateway& gateway, const Call& call);
+http::Reply sign_out(Gateway& gateway, const Call& call);
+http::Reply make_login_code(Gateway& gateway, const Call& call);
+http::Reply list_tokens(Gateway& gateway, const Call& call);
+http::Reply make_token(Gateway& gateway, const Call& call);
+http::Reply end_token(Gateway& gateway, const Call& call);
+http::Reply list_audit(Gateway& gateway, const Call& call);
+
+// upload_calls.cc
+http::Reply describe_uploads(Gateway& gateway, const Call& call);
+http::Reply make_upload(Gateway& gateway, const Call& call);
+http::Reply get_upload(Gateway& gateway, const Call& call);
+http::HeadDecision append_upload(Gateway& gateway, const Call& call);
+http::Reply drop_upload(Gateway& gateway, const Call& call);
 
 // blob_calls.cc
 http::Reply get_blob(Gateway& gateway, const Call& call);

@@ -4,6 +4,7 @@
 #include "dispatcher/gateway/artifact_url.h"
 #include "dispatcher/gateway/control.h"
 #include "dispatcher/gateway/handlers.h"
+#include "dispatcher/gateway/list_reply.h"
 #include "dispatcher/gateway/lists.h"
 #include "dispatcher/gateway/replies.h"
 #include "dispatcher/gateway/status.h"
@@ -17,17 +18,6 @@ constexpr std::chrono::milliseconds kAnswerTime{400};
 std::string value(const Call& call, const char* name) {
   const auto found = call.query.find(name);
   return found == call.query.end() ? std::string() : found->second;
-}
-
-/// Answers with a page of a list; `query` takes a connection and the page.
-template <class Query>
-http::Reply list(Gateway& gateway, const Call& call, Order order, Query query) {
-  const auto page = parse_page(call.query, order);
-  if (!page) return problem(page.error());
-  auto pg = gateway.pool.borrow();
-  if (!pg) return problem(pg.error());
-  const auto table = query(**pg, *page);
-  return table ? json(200, *table) : problem(table.error());
 }
 
 /// A state to filter by: empty or one of these words.
@@ -45,7 +35,7 @@ http::Reply list_jobs(Gateway& gateway, const Call& call) {
   if (!state) return problem(state.error());
   const JobFilter filter{*state, messages::clean_text(value(call, "search"), 200)};
   return list(gateway, call, kJobOrder, [&](pg::Connection& pg, const Page& page) {
-    return job_list(pg, kTenant, filter, page, artifact_urls(gateway));
+    return job_list(pg, call.caller.tenant_seen(), filter, page, artifact_urls(gateway));
   });
 }
 
@@ -53,7 +43,7 @@ http::Reply list_units(Gateway& gateway, const Call& call) {
   const auto state = state_of(call, "open accepted failed cancelled replaced");
   if (!state) return problem(state.error());
   return list(gateway, call, kUnitOrder, [&](pg::Connection& pg, const Page& page) {
-    return unit_list(pg, kTenant, call.path[0], *state, page);
+    return unit_list(pg, call.caller.tenant_seen(), call.path[0], *state, page);
   });
 }
 
@@ -61,14 +51,21 @@ http::Reply list_frames(Gateway& gateway, const Call& call) {
   const auto state = state_of(call, "queued in_work accepted failed cancelled");
   if (!state) return problem(state.error());
   return list(gateway, call, kFrameOrder, [&](pg::Connection& pg, const Page& page) {
-    return frame_list(pg, kTenant, call.path[0], *state, page, artifact_urls(gateway));
+    return frame_list(pg, call.caller.tenant_seen(), call.path[0], *state, page,
+                      artifact_urls(gateway));
   });
 }
 
 http::Reply list_nodes(Gateway& gateway, const Call& call) {
-  return list(gateway, call, kNodeOrder, [&](pg::Connection& pg, const Page& page) {
-    return node_list(pg, value(call, "owner"), page);
-  });
+  const Caller& caller = call.caller;
+  std::string owner = value(call, "owner");
+  if (caller.role == Role::volunteer) {
+    if (!owner.empty() && owner != caller.owner)
+      return problem(404, "there is no such owner of yours");
+    owner = caller.owner;
+  }
+  return list(gateway, call, kNodeOrder,
+              [&](pg::Connection& pg, const Page& page) { return node_list(pg, owner, page); });
 }
 
 http::Reply list_owners(Gateway& gateway, const Call& call) {
@@ -81,7 +78,7 @@ http::Reply submit_job(Gateway& gateway, const Call& call) {
   if (!pg) return problem(pg.error());
   const auto key = call.request.headers.find("idempotency-key");
   const std::string chosen = key == call.request.headers.end() ? "" : key->second;
-  const auto accepted = gateway.intake.submit(**pg, kTenant, call.request.body, chosen);
+  const auto accepted = gateway.intake.submit(**pg, call.caller.tenant, call.request.body, chosen);
   if (!accepted) return problem(accepted.error());
   if (accepted->is_new) announce(gateway, wire::EventKind::job_accepted, accepted->job);
   wire::JobCreatedT created;
@@ -96,7 +93,7 @@ http::Reply get_job(Gateway& gateway, const Call& call) {
   const std::string& id = call.path[0];
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
-  auto status = job_status(**pg, kTenant, id);
+  auto status = job_status(**pg, call.caller.tenant_seen(), id);
   if (!status) return problem(status.error());
   const bool live =
       status->state == "queued" || status->state == "active" || status->state == "paused";
@@ -115,7 +112,7 @@ http::Reply control_job_now(Gateway& gateway, const Call& call) {
   if (!control) return problem(control.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
-  const auto done = control_job(**pg, kTenant, job, *control);
+  const auto done = control_job(**pg, call.caller.tenant_seen(), job, *control);
   if (!done) return problem(done.error());
   wire::EventT event;
   event.job = job;
@@ -135,7 +132,8 @@ http::Reply get_frame(Gateway& gateway, const Call& call) {
     return problem(400, "frame: must be a frame number");
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
-  const auto status = frame_status(**pg, kTenant, call.path[0], number, artifact_urls(gateway));
+  const auto status =
+      frame_status(**pg, call.caller.tenant_seen(), call.path[0], number, artifact_urls(gateway));
   return status ? json(200, *status) : problem(status.error());
 }
 

@@ -12,7 +12,7 @@ constexpr const char* kJobs = R"(
   with j as (
     select *, state in ('queued', 'active') as live, (extract(epoch from created_at) * 1000000)::bigint as micros,
            case when paused and state in ('queued', 'active') then 'paused' else state end as shown
-      from jobs where tenant = $1)
+      from jobs where $1 = '' or tenant = $1)
   select j.id, j.title, j.tenant, j.shown, j.priority, j.frames_total, j.frames_accepted, j.frames_failed,
          (select count(*) from units u join replicas p on p.unit = u.id
            where u.job = j.id and u.state = 'open' and p.state = 'leased'),
@@ -80,22 +80,6 @@ constexpr const char* kOwners = R"(
          (extract(epoch from o.created_at) * 1000)::bigint
     from owners o left join trust t on t.owner = o.id
    where $1::text is null or o.id > $1 order by o.id limit $2)";
-
-/// `lines` of the rows, one for each but the one too many; `next` is the cursor behind the last.
-template <class Line>
-void fill(const pg::Rows& rows,
-          const Page& page,
-          std::vector<std::unique_ptr<Line>>& lines,
-          std::string& next,
-          const std::function<std::vector<std::string>(RowReader&, Line&)>& read) {
-  for (int i = 0; i < rows.size() && i < page.limit; ++i) {
-    RowReader row(rows, i);
-    auto line = std::make_unique<Line>();
-    const auto keys = read(row, *line);
-    lines.push_back(std::move(line));
-    if (i + 1 == page.limit && rows.size() > page.limit) next = cursor_of(keys);
-  }
-}
 
 std::vector<std::string> read_job(RowReader& row, wire::JobLineT& line, const UrlFor& url_for) {
   line.id = row.text();
@@ -195,8 +179,8 @@ Result<wire::JobListT> job_list(pg::Connection& pg,
                               page.key(2), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::JobListT list;
-  fill<wire::JobLineT>(*rows, page, list.jobs, list.next,
-                       [&](auto& row, auto& line) { return read_job(row, line, url_for); });
+  fill_lines<wire::JobLineT>(*rows, page, list.jobs, list.next,
+                             [&](auto& row, auto& line) { return read_job(row, line, url_for); });
   return list;
 }
 
@@ -209,7 +193,7 @@ Result<wire::UnitListT> unit_list(pg::Connection& pg,
   auto rows = pg.exec(kUnits, {job, state, page.key(0), page.key(1), page.key(2), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::UnitListT list;
-  fill<wire::UnitLineT>(*rows, page, list.units, list.next, read_unit);
+  fill_lines<wire::UnitLineT>(*rows, page, list.units, list.next, read_unit);
   return list;
 }
 
@@ -223,8 +207,9 @@ Result<wire::FrameListT> frame_list(pg::Connection& pg,
   auto rows = pg.exec(kFrames, {job, state, page.key(0), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::FrameListT list;
-  fill<wire::FrameLineT>(*rows, page, list.frames, list.next,
-                         [&](auto& row, auto& line) { return read_frame(row, line, url_for); });
+  fill_lines<wire::FrameLineT>(*rows, page, list.frames, list.next, [&](auto& row, auto& line) {
+    return read_frame(row, line, url_for);
+  });
   return list;
 }
 
@@ -232,7 +217,7 @@ Result<wire::NodeListT> node_list(pg::Connection& pg, const std::string& owner, 
   auto rows = pg.exec(kNodes, {owner, page.key(0), page.key(1), page.key(2), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::NodeListT list;
-  fill<wire::NodeLineT>(*rows, page, list.nodes, list.next, read_node);
+  fill_lines<wire::NodeLineT>(*rows, page, list.nodes, list.next, read_node);
   return list;
 }
 
@@ -240,17 +225,18 @@ Result<wire::OwnerListT> owner_list(pg::Connection& pg, const Page& page) {
   auto rows = pg.exec(kOwners, {page.key(0), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::OwnerListT list;
-  fill<wire::OwnerLineT>(*rows, page, list.owners, list.next, read_owner);
+  fill_lines<wire::OwnerLineT>(*rows, page, list.owners, list.next, read_owner);
   return list;
 }
 
-wire::QueueT queue_status(const Board::Notice& notice) {
+wire::QueueT queue_status(const Board::Notice& notice, const std::string& tenant) {
   wire::QueueT queue;
   queue.leader = notice.leader;
   queue.nodes_online = notice.nodes_online;
   queue.leases = notice.figures.leases;
   queue.open_units = notice.figures.open_units;
   for (const auto& depth : notice.figures.depths.tenants) {
+    if (!tenant.empty() && depth.tenant != tenant) continue;
     auto line = std::make_unique<wire::TenantLineT>();
     line->tenant = depth.tenant;
     line->weight = depth.weight;

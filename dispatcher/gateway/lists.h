@@ -25,7 +25,9 @@ struct JobFilter {
   std::string search;  ///< part of a title, in any case; empty: all
 };
 
-/// The newest jobs of a tenant, unfinished ones first.
+// Of jobs, those of one tenant are there, or those of all where it is empty.
+
+/// The newest jobs, unfinished ones first.
 Result<wire::JobListT> job_list(pg::Connection& pg,
                                 const std::string& tenant,
                                 const JobFilter& filter,
@@ -48,6 +50,7 @@ Result<wire::FrameListT> frame_list(pg::Connection& pg,
 Result<wire::NodeListT> node_list(pg::Connection& pg, const std::string& owner, const Page& page);
 /// Volunteers with their record and credit, by name.
 Result<wire::OwnerListT> owner_list(pg::Connection& pg, const Page& page);
-wire::QueueT queue_status(const Board::Notice& notice);
+/// What waits; of the tenants only this one is told of, unless it is empty.
+wire::QueueT queue_status(const Board::Notice& notice, const std::string& tenant);
 
 }  // namespace worldshare::dispatcher

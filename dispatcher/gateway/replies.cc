@@ -36,4 +36,13 @@ http::Reply problem(const Error& error) {
   return reply;
 }
 
+http::Reply not_known(const Error& error) {
+  if (error.code != Errc::kDenied && error.code != Errc::kNotFound) return problem(error);
+  http::Reply reply = problem(401, error.message);
+  const bool named = error.code == Errc::kDenied;
+  reply.headers["WWW-Authenticate"] = named ? R"(Bearer realm="worldshare", error="invalid_token")"
+                                            : R"(Bearer realm="worldshare")";
+  return reply;
+}
+
 }  // namespace worldshare::dispatcher

@@ -14,6 +14,9 @@ http::Reply problem(unsigned status, const std::string& detail);
 /// The same for an error, with the status that fits it.
 http::Reply problem(const Error& error);
 
+/// 401, or 503 when it could not be found out who asks.
+http::Reply not_known(const Error& error);
+
 template <class Table>
 http::Reply json(unsigned status, const Table& table) {
   return {status, "application/json", messages::to_json(table), {}, {}};

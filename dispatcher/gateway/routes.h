@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dispatcher/access/caller.h"
 #include "dispatcher/gateway/gateway.h"
 
 namespace worldshare::dispatcher {
@@ -15,12 +16,7 @@ struct Call {
   const http::Request& request;
   std::vector<std::string> path;             ///< what stands for {id}, {frame}, ... in their order
   std::map<std::string, std::string> query;  ///< decoded
-};
-
-enum class Access : std::uint8_t {
-  open,   ///< anybody
-  token,  ///< the API token
-  own     ///< the handler decides: a signed URL may do
+  Caller caller = {};                        ///< nobody where the route is open, or by a signed URL
 };
 
 /// One operation of schemas/openapi.yaml.

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "dispatcher/gateway/page.h"
 #include "shared/pg/connection.h"
 
 namespace worldshare::dispatcher {
@@ -29,5 +32,22 @@ class RowReader {
   int row_;
   int column_ = 0;
 };
+
+/// `lines` of the rows, one for each but the one too many; `next` is the cursor behind the last.
+/// `read` fills a line and gives its keys.
+template <class Line>
+void fill_lines(const pg::Rows& rows,
+                const Page& page,
+                std::vector<std::unique_ptr<Line>>& lines,
+                std::string& next,
+                const std::function<std::vector<std::string>(RowReader&, Line&)>& read) {
+  for (int i = 0; i < rows.size() && i < page.limit; ++i) {
+    RowReader row(rows, i);
+    auto line = std::make_unique<Line>();
+    const auto keys = read(row, *line);
+    lines.push_back(std::move(line));
+    if (i + 1 == page.limit && rows.size() > page.limit) next = cursor_of(keys);
+  }
+}
 
 }  // namespace worldshare::dispatcher

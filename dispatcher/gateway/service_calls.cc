@@ -4,6 +4,7 @@
 #include "dispatcher/gateway/handlers.h"
 #include "dispatcher/gateway/lists.h"
 #include "dispatcher/gateway/metrics_text.h"
+#include "dispatcher/gateway/readiness.h"
 #include "dispatcher/gateway/replies.h"
 
 namespace worldshare::dispatcher {
@@ -24,7 +25,14 @@ http::Reply get_health(Gateway& gateway, const Call&) {
   health.postgres = postgres ? "connected" : "not connected";
   const bool ok = postgres && parts.nats.connected();
   health.status = ok ? "ok" : "degraded";
-  http::Reply reply = json(ok ? 200 : 503, health);
+  http::Reply reply = json(200, health);
+  reply.headers["Cache-Control"] = "no-store";
+  return reply;
+}
+
+http::Reply get_ready(Gateway& gateway, const Call&) {
+  const wire::ReadinessT readiness = readiness_of(gateway);
+  http::Reply reply = json(readiness.ready ? 200 : 503, readiness);
   reply.headers["Cache-Control"] = "no-store";
   return reply;
 }
@@ -33,8 +41,8 @@ http::Reply get_metrics_text(Gateway& gateway, const Call&) {
   return {200, "text/plain; version=0.0.4", metrics_text(gateway.parts.board.read()), {}, {}};
 }
 
-http::Reply get_queue(Gateway& gateway, const Call&) {
-  return json(200, queue_status(gateway.parts.board.read()));
+http::Reply get_queue(Gateway& gateway, const Call& call) {
+  return json(200, queue_status(gateway.parts.board.read(), call.caller.tenant_seen()));
 }
 
 http::Reply get_figures(Gateway& gateway, const Call& call) {

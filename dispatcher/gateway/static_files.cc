@@ -2,6 +2,7 @@
 
 #include "shared/files.h"
 #include "shared/http/conditional.h"
+#include "shared/http/gzip.h"
 
 namespace worldshare::dispatcher {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLargestFile = 16U << 20U;
+constexpr int kThoroughly = 12;  // once, at the start
 
 // Everything comes from here; pictures that the page makes itself are blobs.
 constexpr const char* kPolicy =
@@ -47,7 +49,11 @@ Result<StaticFiles> StaticFiles::open(const fs::path& folder) {
     if (!content) return std::unexpected(content.error());
     const std::string path = "/" + fs::relative(entry.path(), folder).generic_string();
     const std::string tag = http::weak_tag(*content);
-    files.files_[path] = {std::move(*content), type_of(entry.path()), tag};
+    const std::string type = type_of(entry.path());
+    std::string gzipped;
+    if (http::is_worth_gzip(type, content->size()))
+      gzipped = http::gzip(*content, kThoroughly).value_or("");
+    files.files_[path] = {std::move(*content), std::move(gzipped), type, tag};
   }
   if (error)
     return fail(Errc::kUnavailable, "cannot read " + folder.string() + ": " + error.message());
@@ -58,7 +64,9 @@ std::optional<http::Reply> StaticFiles::reply(const http::Request& request) cons
   const auto found = files_.find(request.path == "/" ? "/index.html" : request.path);
   if (found == files_.end()) return std::nullopt;
   const File& file = found->second;
-  http::Reply reply{200, file.type, file.content, {}, {}};
+  const bool small = !file.gzipped.empty() && http::accepts_gzip(request);
+  http::Reply reply{200, file.type, small ? file.gzipped : file.content, {}, {}};
+  if (small) reply.headers["Content-Encoding"] = "gzip";
   reply.headers["Content-Security-Policy"] = kPolicy;
   reply.headers["Referrer-Policy"] = "no-referrer";
   reply.headers["Cross-Origin-Opener-Policy"] = "same-origin";

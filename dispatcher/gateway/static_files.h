@@ -24,6 +24,7 @@ class StaticFiles {
  private:
   struct File {
     std::string content;
+    std::string gzipped;  ///< empty where it would not be shorter
     std::string type;
     std::string tag;
   };

@@ -9,6 +9,8 @@
 
 namespace worldshare::dispatcher {
 
+// An empty tenant stands for all of them.
+
 /// kNotFound for an unknown id or another tenant's job.
 Result<> check_job(pg::Connection& pg, const std::string& tenant, const std::string& job);
 
@@ -29,7 +31,8 @@ Result<wire::FrameStatusT> frame_status(pg::Connection& pg,
 /// Columns: the two owners, method, PSNR, SSIM, whether they agree, LPIPS or null.
 void read_comparison(RowReader& row, wire::ComparisonStatusT& line);
 
-/// Whether an artist may read this blob: a scene or an accepted output of the tenant's jobs.
+/// Whether an artist may read this blob: what the tenant sent, a scene or an accepted output of its
+/// jobs.
 Result<bool> is_readable(pg::Connection& pg, const std::string& tenant, const std::string& sha256);
 
 }  // namespace worldshare::dispatcher

@@ -36,7 +36,8 @@ constexpr const char* kOrder =
 
 constexpr const char* kUnit = R"(
   select u.job, u.frame, u.state, coalesce(o.artifact, '')
-    from units u left join outputs o on o.unit = u.id where u.id = $1)";
+    from units u join jobs j on j.id = u.job left join outputs o on o.unit = u.id
+   where u.id = $1 and ($2 = '' or j.tenant = $2))";
 
 constexpr const char* kResults = R"(
   select p.lease, p.owner, p.agent, coalesce(nullif(r.judged, 'pending'), p.state), coalesce(r.render_seconds, 0),
@@ -166,13 +167,15 @@ Result<> add_decisions(pg::Connection& pg, wire::UnitVerdictsT& out) {
   });
 }
 
-Result<wire::UnitVerdictsT> unit_verdicts(pg::Connection& pg, const std::string& text) {
+Result<wire::UnitVerdictsT> unit_verdicts(pg::Connection& pg,
+                                          const std::string& tenant,
+                                          const std::string& text) {
   std::uint64_t unit = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), unit);
   if (error != std::errc() || end != text.data() + text.size() || unit > INT64_MAX) {
     return fail(Errc::kInvalid, "unit: must be a unit's number; `worldshare units JOB` lists them");
   }
-  const auto rows = pg.exec(kUnit, {unit});
+  const auto rows = pg.exec(kUnit, {unit, tenant});
   if (!rows) return std::unexpected(rows.error());
   if (rows->empty()) return fail(Errc::kNotFound, "there is no unit " + std::to_string(unit));
   wire::UnitVerdictsT out;
@@ -219,6 +222,10 @@ http::Reply show(Gateway& gateway, const Call& call, View view) {
 }  // namespace
 
 http::Reply get_owner_trust(Gateway& gateway, const Call& call) {
+  // Another volunteer's record is nobody else's business, not even that there is one.
+  const Caller& caller = call.caller;
+  if (!caller.is_operator() && call.path.at(0) != caller.owner)
+    return problem(404, "there is no such owner of yours");
   return show(gateway, call, owner_trust);
 }
 
@@ -229,7 +236,9 @@ http::Reply overrule_owner(Gateway& gateway, const Call& call) {
 }
 
 http::Reply get_unit_verdicts(Gateway& gateway, const Call& call) {
-  return show(gateway, call, unit_verdicts);
+  return show(gateway, call, [&](pg::Connection& pg, const std::string& unit) {
+    return unit_verdicts(pg, call.caller.tenant_seen(), unit);
+  });
 }
 
 }  // namespace worldshare::dispatcher

@@ -27,6 +27,10 @@ constexpr const char* kUnknownJobs = R"(
   select x.id from unnest($1::text[]) x(id) left join jobs j on j.id = x.id and j.tenant = $2
    where j.id is null limit 1)";
 
+constexpr const char* kHasScene = R"(
+  select exists (select 1 from uploads where tenant = $1 and sha256 = $2)
+      or exists (select 1 from jobs where tenant = $1 and scene = $2))";
+
 constexpr const char* kEarlier =
     "select id, manifest = $3::jsonb from jobs where tenant = $1 and idempotency_key = $2";
 
@@ -102,9 +106,14 @@ Result<Accepted> insert(pg::Connection& pg,
 Intake::Intake(const Config& config, blobs::Store store, nats::Connection& nats)
     : config_(config), store_(std::move(store)), nats_(nats) {}
 
-Result<std::string> Intake::check_scene(const wire::SceneRefT& scene) const {
+Result<std::string> Intake::check_scene(pg::Connection& pg,
+                                        const std::string& tenant,
+                                        const wire::SceneRefT& scene) const {
+  auto known = pg.exec(kHasScene, {tenant, scene.sha256});
+  if (!known) return std::unexpected(known.error());
   const auto size = store_.size(scene.sha256);
-  if (!size)
+  // Whoever knows a hash only shall not learn whether somebody else has such a scene.
+  if (!size || !known->boolean(0, 0))
     return fail(Errc::kNotFound,
                 "scene: not uploaded yet; PUT it to /v1/blobs/" + scene.sha256 + " first");
   if (*size != scene.size_bytes) {
@@ -128,7 +137,7 @@ Result<Accepted> Intake::submit(pg::Connection& pg,
   limits.scene_bytes = config_.scene_limit_bytes;
   auto manifest = messages::parse_manifest(json, limits);
   if (!manifest) return std::unexpected(manifest.error());
-  auto version = check_scene(*manifest->scene);
+  auto version = check_scene(pg, tenant, *manifest->scene);
   if (!version) return std::unexpected(version.error());
   auto& needs = manifest->requirements->blender;
   if (needs.empty() || !version_at_least(needs, *version)) needs = *version;

@@ -21,15 +21,17 @@ struct Accepted {
 class Intake {
  public:
   Intake(const Config& config, blobs::Store store, nats::Connection& nats);
-  /// kInvalid "field: what to do", kNotFound when the scene was not uploaded, kConflict when the
-  /// key was used for another manifest.
+  /// kInvalid "field: what to do", kNotFound when the tenant did not upload the scene, kConflict
+  /// when the key was used for another manifest.
   Result<Accepted> submit(pg::Connection& pg,
                           const std::string& tenant,
                           const std::string& json,
                           const std::string& idempotency_key) const;
 
  private:
-  Result<std::string> check_scene(const wire::SceneRefT& scene) const;
+  Result<std::string> check_scene(pg::Connection& pg,
+                                  const std::string& tenant,
+                                  const wire::SceneRefT& scene) const;
   const Config& config_;
   blobs::Store store_;
   nats::Connection& nats_;

@@ -309,6 +309,25 @@ Result<Response> put_file(const std::string& url,
   return run(std::move(*call));
 }
 
+Result<Response> patch(const std::string& url,
+                       const std::string& content_type,
+                       std::string body,
+                       const ClientOptions& options,
+                       const std::map<std::string, std::string>& headers) {
+  auto call = prepare(url, options, bhttp::verb::patch);
+  if (!call) return std::unexpected(call.error());
+  call->content_type = content_type;
+  call->body = std::move(body);
+  call->headers = headers;
+  return run(std::move(*call));
+}
+
+Result<Response> remove(const std::string& url, const ClientOptions& options) {
+  auto call = prepare(url, options, bhttp::verb::delete_);
+  if (!call) return std::unexpected(call.error());
+  return run(std::move(*call));
+}
+
 Result<Response> get_file(const std::string& url,
                           const std::filesystem::path& file,
                           std::uint64_t limit_bytes,

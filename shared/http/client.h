@@ -42,6 +42,14 @@ Result<Response> remove(const std::string& url, const ClientOptions& options = {
 Result<Response> put_file(const std::string& url,
                           const std::filesystem::path& file,
                           const ClientOptions& options = {});
+/// PATCH of bytes, with further headers.
+Result<Response> patch(const std::string& url,
+                       const std::string& content_type,
+                       std::string body,
+                       const ClientOptions& options,
+                       const std::map<std::string, std::string>& headers);
+/// DELETE.
+Result<Response> remove(const std::string& url, const ClientOptions& options = {});
 /// Streams the body into `file` (created or truncated); more than `limit_bytes` is kInvalid. The
 /// response's body is then empty, but for an error status it holds the problem text and no file is
 /// made.

@@ -1,6 +1,5 @@
 #include "shared/http/server.h"
 
-#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -10,6 +9,8 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <map>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -23,6 +24,10 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
+namespace {
+constexpr std::uint64_t kRefusalsToLog = 1'000;
+}
+
 struct Server::Impl {
   Impl(const ServerOptions& chosen, Handler& target)
       : options(chosen), handler(target), acceptor(context) {}
@@ -33,21 +38,48 @@ struct Server::Impl {
       tcp::socket socket = co_await acceptor.async_accept(
           asio::make_strand(context), asio::redirect_error(asio::use_awaitable, error));
       if (error == asio::error::operation_aborted) co_return;
-      if (error || connections >= options.connection_limit) continue;
-      ++connections;
+      if (error) continue;
+      const auto peer = socket.remote_endpoint(error);
+      const std::string address = error ? std::string() : peer.address().to_string();
+      if (!enter(address)) continue;  // the socket closes
       auto executor = socket.get_executor();
-      asio::co_spawn(executor, serve(std::move(socket)), asio::detached);
+      asio::co_spawn(executor, serve(std::move(socket), address), asio::detached);
     }
   }
 
-  asio::awaitable<void> serve(tcp::socket socket) {
+  /// Counts a connection; false when there are too many.
+  bool enter(const std::string& address) {
+    const std::lock_guard lock(mutex);
+    std::uint32_t& of_address = by_address[address];
+    const bool crowd =
+        options.connections_per_address > 0 && of_address >= options.connections_per_address;
+    if (crowd || connections >= options.connection_limit) {
+      if (of_address == 0) by_address.erase(address);
+      if (refused++ % kRefusalsToLog == 0)
+        spdlog::warn("connection refused address={} open={} refused={}", address, connections,
+                     refused);
+      return false;
+    }
+    ++connections;
+    ++of_address;
+    return true;
+  }
+
+  void leave(const std::string& address) {
+    const std::lock_guard lock(mutex);
+    --connections;
+    const auto found = by_address.find(address);
+    if (--found->second == 0) by_address.erase(found);
+  }
+
+  asio::awaitable<void> serve(tcp::socket socket, std::string address) {
     try {
       Session session(std::move(socket), tls ? &*tls : nullptr, handler, options);
       co_await session.run();
     } catch (const std::exception& error) {
       spdlog::warn("http session ended by exception what=\"{}\"", error.what());
     }
-    --connections;
+    leave(address);
   }
 
   ServerOptions options;
@@ -55,7 +87,10 @@ struct Server::Impl {
   std::optional<asio::ssl::context> tls;
   asio::io_context context;
   tcp::acceptor acceptor;
-  std::atomic<std::uint32_t> connections{0};
+  std::mutex mutex;
+  std::uint32_t connections = 0;                    // guarded by mutex
+  std::uint64_t refused = 0;                        // guarded by mutex
+  std::map<std::string, std::uint32_t> by_address;  // guarded by mutex
   std::vector<std::jthread> threads;
 };
 

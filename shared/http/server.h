@@ -22,7 +22,8 @@ struct Request {
   std::string query;                           ///< raw, without '?'
   std::map<std::string, std::string> headers;  ///< lower-case names
   std::string body;                            ///< empty when a BodySink takes it
-  std::string peer;                            ///< the address that it came from, without port
+  std::string address;                         ///< the peer's, without its port
+  bool is_local = false;                       ///< the peer is this machine, over loopback
 };
 
 /// Bytes of a file, from `offset` on.
@@ -74,8 +75,11 @@ struct ServerOptions {
   std::filesystem::path key;          ///< of the certificate
   unsigned threads = 4;
   std::uint32_t header_limit_bytes = 16 * 1024;
-  std::uint32_t connection_limit = 2048;
-  std::uint32_t idle_seconds = 30;  ///< a connection without a byte for so long is closed
+  std::uint32_t connection_limit = 4096;
+  std::uint32_t connections_per_address = 0;  ///< 0: as many as there may be
+  std::uint32_t idle_seconds = 30;            ///< a connection without a byte for so long is closed
+  std::uint32_t head_seconds = 10;  ///< a request's head comes within so long from its first byte
+  std::uint32_t slowest_body_bytes_per_second = 1'024;  ///< on average, beyond `idle_seconds`
 };
 
 /// HTTP/1.1 with keep-alive on Boost.Beast, over TLS where there is a certificate. Listens from

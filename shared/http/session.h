@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -27,8 +28,14 @@ class Session {
   using HeadParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
   using Flag = boost::asio::awaitable<bool>;  ///< whether the connection stays open
 
+  boost::asio::awaitable<void> linger();
+  void begin_body();
+  /// Whether the body comes fast enough; restarts the timer.
+  bool body_moves(std::size_t bytes);
   void restart_timer() { stream_.expires_after(std::chrono::seconds(options_.idle_seconds)); }
   Flag serve_one();
+  Flag wait_for_request();
+  boost::asio::awaitable<void> refuse(unsigned status, std::string why);
   Flag decide(HeadParser& head, Request request);
   Flag send_continue();
   Flag with_body(
@@ -39,9 +46,12 @@ class Session {
   Flag write_file(const Reply& reply, bool keep_alive, bool is_head);
   Flag write_stream(Reply reply);
 
-  std::string peer_;
   ByteStream stream_;
   boost::beast::flat_buffer buffer_;
+  boost::asio::ip::address peer_;
+  std::chrono::steady_clock::time_point body_began_;
+  std::uint64_t body_bytes_ = 0;
+  bool unread_ = false;  ///< the client may still be sending what nobody reads
   Handler& handler_;
   const ServerOptions& options_;
 };

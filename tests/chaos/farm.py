@@ -184,7 +184,7 @@ class Farm:
     def dispatcher_config(self, name):
         nats = f"nats://{self.address('nats')}:{self.port('nats')}"
         return self.config(name, {
-            "http": {"address": self.address(name), "port": self.port(name), "allow_plain": True, "api_token_file": str(self.folder / "keys/api-token"),
+            "http": {"address": self.address(name), "port": self.port(name), "allow_plain": True, "api_token_from_anywhere": True, "api_token_file": str(self.folder / "keys/api-token"),
                      "url_secret_file": str(self.folder / "keys/url-secret")},
             "blobs": {"directory": str(self.folder / "blobs")},
             "nats": {"url": nats, "allow_plain": True, "seed_file": str(self.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml"),

@@ -8,7 +8,7 @@ export async function startFarm(program, state, args) {
   const ended = new Promise((resolve) => process_.on("exit", resolve));
   const link = new Promise((resolve, reject) => {
     createInterface({ input: process_.stdout }).on("line", (line) => {
-      console.log(line.replace(/token=.*/, "token=..."));
+      console.log(line.replace(/login=\S*/, "login=..."));
       const found = /^dashboard: (\S+)/.exec(line);
       if (found) resolve(found[1]);
       if (line.startsWith("no dashboard")) reject(new Error(line));

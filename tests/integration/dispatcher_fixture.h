@@ -12,6 +12,7 @@
 
 #include "dispatcher/nodes/enrolment.h"
 #include "dispatcher/service.h"
+#include "shared/blobs/store.h"
 #include "shared/files.h"
 #include "shared/http/client.h"
 #include "shared/messages/messages.h"
@@ -94,6 +95,7 @@ class DispatcherTest : public ::testing::Test {
     config_.economy.sibling_hold = 0ms;
     config_.economy.pair_after_commit = false;
     config_.startup_wait = 5000ms;
+    config_.open_requests_per_second = 0;  // tests of refusals send many from one address
     url_ = "http://127.0.0.1:" + std::to_string(config_.http_port);
     options_.bearer_token = kToken;
     start();
@@ -131,6 +133,15 @@ class DispatcherTest : public ::testing::Test {
   std::string upload(const std::string& bytes) {
     const std::string sha = to_hex(sha256(as_bytes(bytes)));
     EXPECT_EQ(http::put(url_ + "/v1/blobs/" + sha, as_bytes(bytes), options_)->status, 201U);
+    return sha;
+  }
+
+  /// A blob that is in the store by other ways than the API: an agent's artifact.
+  std::string stored(const std::string& bytes) {
+    const auto store = blobs::Store::open(config_.blobs_directory);
+    const std::string sha = to_hex(sha256(as_bytes(bytes)));
+    auto artifact = store->begin(sha, bytes.size());
+    EXPECT_TRUE(artifact->write(as_bytes(bytes)) && artifact->commit());
     return sha;
   }
 

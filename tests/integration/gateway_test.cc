@@ -164,7 +164,7 @@ TEST_F(GatewayTest, EventsGoOnAfterTheBrokerWasAway) {
   all->until("event: ready\n");
   broker_->kill();
   broker_->restart();
-  ASSERT_TRUE(eventually([&] { return http::get(url_ + "/health")->status == 200; }));
+  ASSERT_TRUE(eventually([&] { return http::get(url_ + "/ready")->status == 200; }));
   submit();
   all->until("event: job_accepted\n");
 }
@@ -245,8 +245,8 @@ TEST_F(GatewayTest, APictureIsShownOnlyAfterItsVerdict) {
   FakeAgent one = agent("anna");
   FakeAgent two = agent("bert");
   const std::string job = submit(R"({"first": 1, "last": 2})");
-  const std::string right = upload("\x89PNG\r\n\x1a\n.");
-  const std::string wrong = upload("\x89PNG\r\n\x1a\n!");
+  const std::string right = stored("\x89PNG\r\n\x1a\n.");
+  const std::string wrong = stored("\x89PNG\r\n\x1a\n!");
   const auto first = assigned(one);
   const auto second = assigned(two);
   const std::string frame = "/v1/jobs/" + job + "/frames/" + std::to_string(first.frame);

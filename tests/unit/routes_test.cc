@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "dispatcher/access/secret.h"
 #include "dispatcher/gateway/page.h"
 
 namespace worldshare::dispatcher {
@@ -59,17 +60,45 @@ TEST(Routes, AreExactlyTheOperationsOfTheDocument) {
   EXPECT_GT(routes().size(), 10U);
 }
 
-TEST(Routes, AskForTheTokenUnlessTheDocumentSaysOtherwise) {
+TEST(Routes, StateTheRolesThatTheDocumentStates) {
   const YAML::Node document = YAML::LoadFile(std::string(WS_SOURCE_DIR) + "/schemas/openapi.yaml");
   for (const Route& route : routes()) {
     std::string method(route.method);
     std::transform(method.begin(), method.end(), method.begin(), ::tolower);
-    const auto security = document["paths"][std::string(route.path)][method]["security"];
-    const Access expected = !security              ? Access::token
-                            : security.size() == 0 ? Access::open
-                                                   : Access::own;
-    EXPECT_EQ(route.access, expected) << route.method << " " << route.path;
+    const auto operation = document["paths"][std::string(route.path)][method];
+    std::string roles;
+    for (const auto& role : operation["x-roles"])
+      roles += (roles.empty() ? "" : ", ") + role.as<std::string>();
+    const bool open = route.access == Access::open;
+    EXPECT_EQ(roles, open ? "" : roles_of(route.access)) << route.method << " " << route.path;
+    // Where the document has no security of its own, a token or a session is needed.
+    const bool free = operation["security"].IsDefined();
+    EXPECT_EQ(free, open || route.access == Access::own) << route.method << " " << route.path;
   }
+}
+
+TEST(Roles, MayDoWhatTheyAreFor) {
+  using enum Role;
+  for (const Role role : {artist, volunteer, operator_}) EXPECT_EQ(role_named(name_of(role)), role);
+  EXPECT_FALSE(role_named("admin"));
+  EXPECT_EQ(roles_of(Access::any_role), "artist, volunteer, operator");
+  EXPECT_EQ(roles_of(Access::artists), "artist, operator");
+  EXPECT_EQ(roles_of(Access::volunteers), "volunteer, operator");
+  EXPECT_EQ(roles_of(Access::operators), "operator");
+  EXPECT_EQ(roles_of(Access::own), "artist, operator");
+}
+
+TEST(Secrets, AreRecognisedByTheirFormAndDiffer) {
+  const Secret one = new_secret(kTokenPrefix);
+  EXPECT_EQ(id_in(kTokenPrefix, one.text), one.id);
+  EXPECT_EQ(one.hash, hash_of(one.text));
+  EXPECT_NE(one.text, new_secret(kTokenPrefix).text);
+  EXPECT_EQ(id_in(kSessionPrefix, one.text), std::nullopt) << "another kind";
+  std::string spoiled = one.text;
+  spoiled.back() = '\'';
+  for (const std::string& text : {std::string(), std::string("wst_"), one.text + "x", spoiled,
+                                  one.text.substr(1), std::string(one.text.size(), '_')})
+    EXPECT_EQ(id_in(kTokenPrefix, text), std::nullopt) << text;
 }
 
 TEST(Routes, FindWhatStandsForTheBraces) {

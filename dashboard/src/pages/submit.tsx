@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { ApiError, post, token, type JobCreated, type Manifest } from "../api";
+import { ApiError, post, signedIn, type JobCreated, type Manifest } from "../api";
 import { useResource, useTitle } from "../hooks";
 import { Missing } from "../parts/status";
 import { readFile, upload, type Read } from "../scene/upload";
@@ -241,7 +241,7 @@ export function SubmitPage(): JSX.Element {
     }
   };
 
-  if (access?.status === 401 || (!token() && access)) return <Missing error={access} what="the farm" />;
+  if (access?.status === 401 || (!signedIn() && access)) return <Missing error={access} what="the farm" />;
   return (
     <>
       <h1>Submit a scene</h1>

@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
-import { setToken, type ApiError } from "../api";
+import { ApiError, signIn } from "../api";
 import { stateWord } from "../words";
 
 export function State({ state }: { state: string }): JSX.Element {
@@ -20,18 +20,28 @@ export function Progress(props: { total: number; accepted: number; failed: numbe
 
 function SignIn(): JSX.Element {
   const [text, setText] = useState("");
-  const enter = (event: globalThis.Event): void => {
+  const [error, setError] = useState("");
+  const enter = async (event: globalThis.Event): Promise<void> => {
     event.preventDefault();
-    setToken(text.trim());
-    location.reload();
+    try {
+      await signIn(text.trim());
+      location.reload();
+    } catch (thrown) {
+      setError(thrown instanceof ApiError ? thrown.message : String(thrown));
+    }
   };
   return (
-    <form class="card sign-in" onSubmit={enter}>
+    <form class="card sign-in" onSubmit={(event) => void enter(event)}>
       <h1>Sign in</h1>
       <p>
-        This farm asks for its API token. <code>worldshare up</code> prints a link that has it; it is also in the file <code>keys/api-token</code> of
-        its state folder.
+        This farm asks who you are. Enter the API token that its operator gave you. On the farm's own machine <code>worldshare login</code> prints a
+        link that signs you in.
       </p>
+      {error && (
+        <p class="notice bad" role="alert">
+          {error}
+        </p>
+      )}
       <label>
         API token
         <input type="password" autocomplete="current-password" required value={text} onInput={(event) => setText(event.currentTarget.value)} />

@@ -1,4 +1,4 @@
-import { ApiError, authorisation, exists, type Problem } from "../api";
+import { ApiError, exists, type Problem } from "../api";
 import type { Scene } from "./blend";
 
 export interface Read {
@@ -31,7 +31,6 @@ function put(path: string, file: Blob, progress: (bytes: number) => void, signal
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
     request.open("PUT", path);
-    for (const [name, value] of Object.entries(authorisation())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => progress(event.loaded);
     request.onerror = () => reject(new ApiError(0, "The connection was cut. Try again."));
     request.onload = () => {

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 
 PATIENCE_S = 60
+TOKEN = "token-of-the-benchmark"
 
 
 def free_port():
@@ -121,10 +122,10 @@ class Farm:
         wait_until("nats-server", lambda: self.fetch("http://127.0.0.1:%d/varz" % self.ports["monitor"]))
         self.nats_start_s = time.monotonic() - begin
 
-    @staticmethod
-    def fetch(url, data=None, method=None, headers=None):
+    def fetch(self, url, data=None, method=None, headers=None):
         """(status, body), or nothing when nobody answers."""
-        request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
+        headers = {"Authorization": "Bearer " + TOKEN, **(headers or {})}
+        request = urllib.request.Request(url, data=data, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, answer.read()
@@ -149,7 +150,8 @@ class Farm:
 
     def provision(self):
         """Tables, streams, and everybody enrolled."""
-        self.write("url-secret", "s" * 48)
+        for name, text in (("url-secret", "s" * 48), ("api-token", TOKEN)):
+            os.chmod(self.write(name, text), 0o600)
         os.mkdir(self.path("blobs"))
         config = self.dispatcher_config("provision", free_port())
         self.call(["worldshare-dispatcher", "--config", config, "--provision"], stdout=subprocess.DEVNULL)
@@ -157,7 +159,7 @@ class Farm:
 
     def dispatcher_config(self, name, port):
         return self.write(name + ".yaml", """
-http: {{address: 127.0.0.1, port: {port}, url_secret_file: {folder}/url-secret}}
+http: {{address: 127.0.0.1, port: {port}, api_token_file: {folder}/api-token, url_secret_file: {folder}/url-secret}}
 blobs: {{directory: {folder}/blobs}}
 nats: {{url: "{nats}", seed_file: {folder}/dispatcher.seed, streams_file: {root}/broker-config/streams.yaml}}
 postgres: {{conninfo: "{pg}", sql_directory: {root}/schemas/sql}}

@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import http.server
 import json
@@ -23,14 +24,15 @@ class Gateway(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.server.seen.append((self.command, self.path, dict(self.headers), body))
-        status, answer = self.server.script.get((self.command, self.path), (404, b""))
+        said = self.server.script.get((self.command, self.path), (404, b""))
+        status, answer = said.pop(0) if isinstance(said, list) else said
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer)
 
-    do_GET = do_PUT = do_POST = do_HEAD = answer
+    do_GET = do_PUT = do_POST = do_PATCH = do_HEAD = answer
 
     def log_message(self, *_):
         pass
@@ -84,6 +86,37 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(self.gateway.seen[-1][3], data)
         self.assertEqual(told[-1], len(data))
         self.assertEqual(len(told), 4)
+
+    def test_a_large_upload_goes_on_where_it_was_cut_off(self):
+        data = os.urandom(client.RESUMED_BYTES + 1000)
+        name = hashlib.sha256(data).hexdigest()
+        path, told = "/v1/uploads/" + name, []
+        cut = json.dumps({"sha256": name, "offset_bytes": client.RESUMED_BYTES, "size_bytes": len(data)}).encode()
+        self.gateway.script["GET", path] = [(404, b"{}"), (200, cut)]
+        self.gateway.script["POST", "/v1/uploads"] = 201, b"{}"
+        self.gateway.script["PATCH", path] = 204, b""
+        self.client.upload(self.file(data), name, len(data), told.append, lambda: False)
+        _, _, begun, _ = self.gateway.seen[1]
+        self.assertEqual((begun["Tus-Resumable"], begun["Upload-Length"]), ("1.0.0", str(len(data))))
+        self.assertEqual(base64.b64decode(begun["Upload-Metadata"].removeprefix("sha256 ")).decode(), name)
+        method, _, headers, body = self.gateway.seen[-1]
+        self.assertEqual((method, headers["Upload-Offset"]), ("PATCH", str(client.RESUMED_BYTES)))
+        self.assertEqual(body, data[client.RESUMED_BYTES:])
+        self.assertEqual(told, [client.RESUMED_BYTES, len(data)])
+
+    def test_an_upload_that_is_all_there_sends_nothing(self):
+        size = client.RESUMED_BYTES
+        self.gateway.script["GET", "/v1/uploads/" + "a" * 64] = 200, json.dumps({"offset_bytes": size}).encode()
+        self.client.upload(self.file(b""), "a" * 64, size, lambda done: None, lambda: False)
+        self.assertEqual([seen[0] for seen in self.gateway.seen], ["GET"])
+
+    def test_a_cut_that_is_still_being_noticed_is_tried_again(self):
+        data = b"x" * client.RESUMED_BYTES
+        self.gateway.script["GET", "/v1/uploads/" + "a" * 64] = 200, b'{"offset_bytes": 5}'
+        self.gateway.script["PATCH", "/v1/uploads/" + "a" * 64] = 409, b'{"detail": "another connection sends this"}'
+        with self.assertRaises(client.ApiError) as caught:
+            self.client.upload(self.file(data), "a" * 64, len(data), lambda done: None, lambda: False)
+        self.assertTrue(caught.exception.again)
 
     def test_an_upload_stops_when_it_is_cancelled(self):
         path = self.file(os.urandom(client.CHUNK_BYTES * 8))

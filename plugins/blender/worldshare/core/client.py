@@ -1,5 +1,6 @@
 """The gateway's HTTP API, with the standard library. Called from worker threads only: every call may take its timeout."""
 
+import base64
 import hashlib
 import http.client
 import json
@@ -8,6 +9,8 @@ import urllib.parse
 
 CHUNK_BYTES = 256 << 10
 SECONDS_TO_ANSWER = 20
+RESUMED_BYTES = 16 << 20  # from this size on an upload goes on where it was cut off (tus 1.0.0)
+TUS = {"Tus-Resumable": "1.0.0"}
 
 
 class ApiError(Exception):
@@ -116,22 +119,46 @@ class Client:
             raise
         return True
 
-    def stored_bytes(self, sha256, size):
-        """How much of an interrupted upload the server kept. It keeps none today: here a resume goes on."""
-        return 0
+    def _upload_begun(self, sha256, size):
+        """How much of this upload is there; begins it when nothing is."""
+        path = "/v1/uploads/" + sha256
+        try:
+            return self.call("GET", path)["offset_bytes"]
+        except ApiError as error:
+            if error.kind != "missing":
+                raise
+        name = base64.b64encode(sha256.encode()).decode()
+        self.call("POST", "/v1/uploads", headers={**TUS, "Upload-Length": str(size), "Upload-Metadata": "sha256 " + name})
+        return self.call("GET", path)["offset_bytes"]
 
     def upload(self, path, sha256, size, progress, cancelled):
-        """PUT of a file. `progress(bytes)`, `cancelled()` are called for every chunk."""
+        """Sends a file. `progress(bytes)`, `cancelled()` are called for every chunk. A large one goes on where an earlier
+        call was cut off, also one of an earlier session of Blender."""
+        if size < RESUMED_BYTES:
+            self._put("PUT", "/v1/blobs/" + sha256, {}, path, 0, size, progress, cancelled)
+            return
+        begin = self._upload_begun(sha256, size)
+        progress(begin)
+        if begin < size:
+            headers = {**TUS, "Upload-Offset": str(begin), "Content-Type": "application/offset+octet-stream"}
+            try:
+                self._put("PATCH", "/v1/uploads/" + sha256, headers, path, begin, size, progress, cancelled)
+            except ApiError as error:
+                if error.kind != "conflict":
+                    raise
+                # The connection that was cut is still being noticed at the other end.
+                raise ApiError("busy", str(error)) from error
+
+    def _put(self, method, target, headers, path, begin, size, progress, cancelled):
         connection = self._connect()
         try:
             with open(path, "rb") as file:
-                sent = self.stored_bytes(sha256, size)
-                file.seek(sent)
-                connection.putrequest("PUT", self._path("/v1/blobs/" + sha256))
-                for name, value in {**self._headers(), "Content-Length": str(size - sent)}.items():
+                file.seek(begin)
+                connection.putrequest(method, self._path(target))
+                for name, value in {**self._headers(), **headers, "Content-Length": str(size - begin)}.items():
                     connection.putheader(name, value)
                 connection.endheaders()
-                self._send(connection, file, sent, progress, cancelled)
+                self._send(connection, file, begin, progress, cancelled)
             response = connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
