@@ -92,7 +92,7 @@ if [[ -n $programs ]]; then
   done
   printf 'FROM scratch\nCOPY . /source/build/release/bin/\n' >"$context/programs.Dockerfile"
   run "${engine_build[@]}" --file "$context/programs.Dockerfile" --tag "$repository/worldshare-programs:$tag" "$context/programs"
-  build+=(--build-arg "PROGRAMS=$repository/worldshare-programs:$tag")
+  sed -i "s|^FROM build AS programs\$|FROM $repository/worldshare-programs:$tag AS programs|" "$context/deploy/docker/Dockerfile"
 fi
 
 for image in "${chosen[@]}"; do

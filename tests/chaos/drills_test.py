@@ -19,11 +19,14 @@ BACKUP = ROOT / "deploy/services/worldshare-backup"
 
 
 class FarmTest(unittest.TestCase):
+    DISPATCHERS = VERIFIERS = 1
+    FIRST = BINARIES
+
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ws-drill-"))
         self.folder.chmod(0o755)
         self.addCleanup(shutil.rmtree, self.folder, True)
-        self.farm = Farm(BINARIES, self.folder / "farm")
+        self.farm = Farm(self.FIRST, self.folder / "farm", dispatchers=self.DISPATCHERS, verifiers=self.VERIFIERS)
         self.addCleanup(self.farm.close)
         self.farm.start()
 
@@ -100,6 +103,24 @@ class Drill(FarmTest):
         farm.provision()
         for name in [*farm.dispatchers, *farm.verifiers]:
             farm.services[name].start()
+        self.all_is_verified(job)
+
+
+@unittest.skipUnless(os.environ.get("WS_OLD_BINARIES"), "WS_OLD_BINARIES names no folder with the programs of the version before")
+class Upgrade(FarmTest):
+    DISPATCHERS = VERIFIERS = 2
+    FIRST = os.environ.get("WS_OLD_BINARIES")
+
+    def test_programs_are_replaced_one_by_one_while_a_job_is_rendered(self):
+        farm = self.farm
+        job = farm.submit(SCENE, f"1-{FRAMES}")
+        self.wait_for_frames(job, 2)
+        farm.binaries = pathlib.Path(BINARIES).resolve()
+        farm.provision()  # the old ones run on with the new tables
+        for name in [*farm.dispatchers, *farm.verifiers, *farm.agents]:
+            before = farm.accepted(job)
+            farm.start_service(name)
+            self.wait_for_frames(job, min(before + 1, FRAMES))
         self.all_is_verified(job)
 
 

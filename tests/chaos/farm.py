@@ -220,12 +220,16 @@ class Farm:
             self.run("nats", program, "--config", config, "--enrol", self.key(name)[1], "--owner", f"volunteer-{name[6:]}")
 
     def start_services(self):
-        for name in self.dispatchers:
-            self.add_service(name, [*self.on_host(name), self.binaries / "worldshare-dispatcher", "--config", self.dispatcher_config(name)])
-        for name in self.verifiers:
-            self.add_service(name, [*self.on_host(name), self.binaries / "worldshare-verifier", "--config", self.verifier_config(name)])
-        for name in self.agents:
-            self.add_service(name, [*self.on_host(name), self.binaries / "worldshare-agent", "--config", self.agent_config(name)])
+        for name in [*self.dispatchers, *self.verifiers, *self.agents]:
+            self.start_service(name)
+
+    def start_service(self, name):
+        """A dispatcher, verifier or agent of self.binaries, also in the place of an older one."""
+        if name in self.services:
+            self.services[name].stop()
+        kind = name.partition("-")[0]
+        config = {"dispatcher": self.dispatcher_config, "verifier": self.verifier_config, "agent": self.agent_config}[kind](name)
+        self.add_service(name, [*self.on_host(name), self.binaries / f"worldshare-{kind}", "--config", config])
 
     def _look_after_all(self):
         while not self._ended.wait(RESTART_SECONDS):
