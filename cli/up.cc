@@ -30,7 +30,9 @@ std::optional<pid_t> running_pid() {
 
 /// A link for the browser that signs it in, once. What is behind '#' stays in it: no log sees it.
 std::string link(const Stack& stack, const std::stop_token& stop) {
-  const ApiClient api(stack.url(), stack.token(), stop);
+  http::ClientOptions options;
+  options.bearer_token = stack.token();
+  const ApiClient api(stack.url(), options, stop);
   const auto login = api.post<wire::LoginCode>("/v1/logins", "");
   return login ? login->link : stack.url() + "/";
 }

@@ -69,7 +69,7 @@ wire::EnrolmentT answer_to(Gateway& gateway,
 }  // namespace
 
 http::Reply list_enrolment_tokens(Gateway& gateway, const Call& call) {
-  const auto page = parse_page(call.query, kTokenOrder);
+  const auto page = parse_page(call.query, kEnrolmentTokenOrder);
   if (!page) return problem(page.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());

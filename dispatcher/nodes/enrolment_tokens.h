@@ -9,7 +9,7 @@
 
 namespace worldshare::dispatcher {
 
-inline constexpr Order kTokenOrder = "nt";
+inline constexpr Order kEnrolmentTokenOrder = "nt";
 
 /// Makes an invitation. kInvalid "field: what to do". Only a hash of the token is stored.
 Result<wire::EnrolmentTokenT> make_enrolment_token(pg::Connection& pg,

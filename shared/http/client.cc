@@ -322,12 +322,6 @@ Result<Response> patch(const std::string& url,
   return run(std::move(*call));
 }
 
-Result<Response> remove(const std::string& url, const ClientOptions& options) {
-  auto call = prepare(url, options, bhttp::verb::delete_);
-  if (!call) return std::unexpected(call.error());
-  return run(std::move(*call));
-}
-
 Result<Response> get_file(const std::string& url,
                           const std::filesystem::path& file,
                           std::uint64_t limit_bytes,

@@ -48,8 +48,6 @@ Result<Response> patch(const std::string& url,
                        std::string body,
                        const ClientOptions& options,
                        const std::map<std::string, std::string>& headers);
-/// DELETE.
-Result<Response> remove(const std::string& url, const ClientOptions& options = {});
 /// Streams the body into `file` (created or truncated); more than `limit_bytes` is kInvalid. The
 /// response's body is then empty, but for an error status it holds the problem text and no file is
 /// made.

@@ -148,7 +148,9 @@ TEST_F(UploadTest, SurvivesThreeCutsAndAKilledGateway) {
   BadNetwork network(
       config_.http_port,
       {{size / 5, [] {}}, {size / 5 * 2, [] {}}, {size / 2, kill}, {size / 5 * 4, [] {}}});
-  const cli::ApiClient api("http://127.0.0.1:" + std::to_string(network.port()), kToken, {}, 30s);
+  http::ClientOptions with;
+  with.bearer_token = kToken;
+  const cli::ApiClient api("http://127.0.0.1:" + std::to_string(network.port()), with, {}, 30s);
   const auto began = std::chrono::steady_clock::now();
   std::vector<std::uint64_t> offsets;
   auto sending = std::async(std::launch::async, [&] {

@@ -64,10 +64,6 @@ std::string NatsServer::monitor_url() const {
   return "http://127.0.0.1:" + std::to_string(monitor_port_);
 }
 
-std::string NatsServer::monitor_url() const {
-  return "http://127.0.0.1:" + std::to_string(monitor_port_);
-}
-
 pid_t NatsServer::pid() const { return process_ ? process_->pid() : -1; }
 
 nats::ConnectOptions NatsServer::options(const NKey& key, const std::string& name) const {

@@ -33,8 +33,6 @@ class NatsServer {
   std::string url() const;
   std::string monitor_url() const;
   std::uint16_t port() const { return port_; }
-  /// Its monitoring page, http://host:port.
-  std::string monitor_url() const;
   pid_t pid() const;
   /// Keys of the trusted account.
   const NKey& dispatcher() const { return dispatcher_; }
