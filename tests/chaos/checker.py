@@ -35,10 +35,13 @@ INVARIANTS = {
         """select unit::text, owner from results where outcome <> 'void' group by unit, owner having count(*) > 1
            union all select unit::text, owner from replicas where state in ('leased', 'reported') group by unit, owner having count(*) > 1"""),
     "credit_once": (
-        "credit is written once for each agreed result, for nothing else, and the ledger sums up to zero",
+        "credit is written once for each result that an acceptance rests on, for nothing that disagreed, and the ledger sums up to zero",
         """select lease, 'earned ' || count(*) from ledger where kind = 'earned' and account = 'owner' group by lease having count(*) > 1
            union all select r.lease, 'agreed and not paid' from results r where r.judged = 'agreed' and r.render_seconds > 0
              and not exists (select from ledger l where l.lease = r.lease and l.kind = 'earned')
+             -- Who came after the acceptance and drew the same is not paid, unless he was asked.
+             and not exists (select from verdicts v join verdicts f on f.unit = v.unit and f.decision = 'accepted'
+                              where v.lease = r.lease and f.decided_at < v.decided_at)
            union all select l.lease, 'paid though ' || r.judged from ledger l join results r using (lease)
             where l.kind = 'earned' and l.account = 'owner' and r.judged not in ('agreed')
               and not exists (select from ledger b where b.lease = l.lease and b.kind = 'reversed')
