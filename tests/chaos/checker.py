@@ -35,10 +35,13 @@ INVARIANTS = {
         """select unit::text, owner from results where outcome <> 'void' group by unit, owner having count(*) > 1
            union all select unit::text, owner from replicas where state in ('leased', 'reported') group by unit, owner having count(*) > 1"""),
     "credit_once": (
-        "credit is written once for each agreed result, for nothing else, and the ledger sums up to zero",
+        "credit is written once for each result that an acceptance rests on, for nothing that disagreed, and the ledger sums up to zero",
         """select lease, 'earned ' || count(*) from ledger where kind = 'earned' and account = 'owner' group by lease having count(*) > 1
            union all select r.lease, 'agreed and not paid' from results r where r.judged = 'agreed' and r.render_seconds > 0
              and not exists (select from ledger l where l.lease = r.lease and l.kind = 'earned')
+             -- Who came after the acceptance and drew the same is not paid, unless he was asked.
+             and not exists (select from verdicts v join verdicts f on f.unit = v.unit and f.decision = 'accepted'
+                              where v.lease = r.lease and f.decided_at < v.decided_at)
            union all select l.lease, 'paid though ' || r.judged from ledger l join results r using (lease)
             where l.kind = 'earned' and l.account = 'owner' and r.judged not in ('agreed')
               and not exists (select from ledger b where b.lease = l.lease and b.kind = 'reversed')
@@ -62,9 +65,14 @@ INVARIANTS = {
 }
 
 
-def rows_that_break(psql, name):
-    answer = psql(INVARIANTS[name][1])
-    return [tuple(line.split("|")) for line in answer.splitlines()]
+def rows_that_break(psql):
+    """{invariant: rows that break it}, by one query."""
+    parts = [f"select concat_ws('|', '{name}', q.a, q.b) from ({query}) q(a, b)" for name, (_, query) in INVARIANTS.items()]
+    found = {}
+    for line in psql(" union all ".join(parts)).splitlines():
+        name, *row = line.split("|")
+        found.setdefault(name, []).append(tuple(row))
+    return found
 
 
 def stored_results(logs):
@@ -76,7 +84,7 @@ def stored_results(logs):
 def check(psql, blobs=None, jobs=(), fetched=(), acknowledged=()):
     """{invariant: what breaks it}. `jobs`: whose ids an artist was told; `fetched`: (job, frame, SHA-256 of the file) that he got;
     `acknowledged`: leases whose results agents were told are stored."""
-    found = {name: rows for name in INVARIANTS if (rows := rows_that_break(psql, name))}
+    found = rows_that_break(psql)
     known = set(psql("select id from jobs").split())
     if lost := [job for job in jobs if job not in known]:
         found["no_job_is_lost"] = lost

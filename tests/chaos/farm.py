@@ -146,7 +146,8 @@ class Farm:
         command = [*self.on_host("postgres"), *self.as_postgres(), postgres_programs() / "postgres", "-D", data, "-p", self.port("postgres"),
                    "-c", f"listen_addresses={self.address('postgres')}", "-c", "unix_socket_directories=", "-c", "max_connections=100",
                    "-c", "shared_buffers=32MB", "-c", "tcp_keepalives_idle=2", "-c", "tcp_keepalives_interval=1", "-c", "tcp_keepalives_count=2",
-                   "-c", "log_min_messages=fatal", "-c", "log_min_error_statement=panic"]
+                   "-c", "log_min_messages=fatal", "-c", "log_min_error_statement=panic",
+                   *self.settings.get("postgres", [])]
         self.add_service("postgres", command, stop_signal=signal.SIGINT)
         self.wait_until("PostgreSQL", lambda: self.psql("select 1", database="postgres", check=False) == "1")
         if self.psql(f"select count(*) from pg_database where datname = '{DATABASE}'", database="postgres") == "0":
