@@ -182,16 +182,13 @@ std::optional<std::string> from_base64(std::string_view text) {
   constexpr std::string_view kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   if (text.find_first_not_of(kDigits) < text.size() - padding) return std::nullopt;
-  std::string out(text.size() / 4 * 3, '\0');
-  std::vector<unsigned char> bytes(out.size());
+  std::vector<unsigned char> bytes(text.size() / 4 * 3);
   const std::string copy(text);
   const int count =
       EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(copy.data()),
                       static_cast<int>(copy.size()));
   if (count < 0) return std::nullopt;
-  out.assign(bytes.begin(), bytes.end());
-  out.resize(out.size() - padding);
-  return out;
+  return std::string(bytes.begin(), bytes.end() - static_cast<std::ptrdiff_t>(padding));
 }
 
 bool is_sha256_hex(std::string_view text) {

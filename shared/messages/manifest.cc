@@ -16,6 +16,11 @@ std::unexpected<Error> wrong(const std::string& field, const std::string& what) 
   return fail(Errc::kInvalid, field + ": " + what);
 }
 
+/// Valid UTF-8 without control characters.
+bool is_plain_line(const std::string& text) {
+  return clean_text(text, text.size()) == text && text.find_first_of("\n\t") == std::string::npos;
+}
+
 bool is_version(std::string_view text) {
   const auto dot = text.find('.');
   const auto digits = [](std::string_view part) {
@@ -43,7 +48,7 @@ Result<> check_scene(const wire::SceneRefT* scene, const ManifestLimits& limits)
       scene->name.find("..") != std::string::npos) {
     return wrong("scene.name", "must be a plain file name, without a path or '..'");
   }
-  if (clean_text(scene->name, 255) != scene->name)
+  if (!is_plain_line(scene->name))
     return wrong("scene.name", "must be valid UTF-8 without control characters");
   return {};
 }
@@ -187,7 +192,7 @@ Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimi
 
 Result<> check(const wire::ManifestT& manifest, const ManifestLimits& limits) {
   if (manifest.version != 1) return wrong("version", "must be 1; this server knows no other");
-  if (manifest.title.size() > 200 || clean_text(manifest.title, 200) != manifest.title) {
+  if (manifest.title.size() > 200 || !is_plain_line(manifest.title)) {
     return wrong("title", "must be at most 200 bytes of valid UTF-8 without control characters");
   }
   if (auto ok = check_scene(manifest.scene.get(), limits); !ok) return ok;
@@ -206,7 +211,7 @@ Result<> check_texts(const char* field,
                      std::size_t bytes) {
   if (texts.size() > most) return wrong(field, "at most " + std::to_string(most));
   for (const auto& text : texts) {
-    if (text.empty() || text.size() > bytes || clean_text(text, bytes) != text) {
+    if (text.empty() || text.size() > bytes || !is_plain_line(text)) {
       return wrong(field, "each must be 1 to " + std::to_string(bytes) + " bytes of plain text");
     }
   }
