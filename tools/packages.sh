@@ -10,6 +10,7 @@ build_packages=(
 run_packages=(nats-server postgresql-15 blender bubblewrap)
 test_packages=(libgtest-dev libgmock-dev nodejs npm python3 clang-19 libclang-rt-19-dev chromium xvfb libgl1-mesa-dri)
 dashboard_packages=(nodejs npm)
+bench_packages=(wrk)
 check_packages=(clang-19 clang-format-19 clang-tidy-19 shellcheck python3)
 
 as_root() {
