@@ -44,6 +44,7 @@ class ReferenceTest(unittest.TestCase):
         for command in commands():
             self.assertIn(".SS worldshare " + command.replace("-", "\\-"), manual)
         self.assertIn(".TP\n130\ninterrupted", manual)
+        self.assertTrue(manual.replace("\n", "").isprintable())
         for line in manual.splitlines():
             self.assertTrue(not line.startswith(("'", ".")) or line.split()[0] in {".TH", ".SH", ".SS", ".TP"}, line)
 
