@@ -125,9 +125,11 @@ std::string roff(const std::string& text) {
 
 std::string manual_of(const CLI::Option& option) {
   const bool is_flag = option.get_items_expected_max() == 0;
+  // Behind the colon the library lists values as the program stores them.
+  const std::string type = option.get_type_name().substr(0, option.get_type_name().find(':'));
   return fmt::format(
       ".TP\n\\fB{}\\fR{}\n{}{}\n", roff(option.get_name(false, true)),
-      is_flag ? "" : " " + roff(option.get_type_name()), roff(option.get_description()),
+      is_flag ? "" : " " + roff(type), roff(option.get_description()),
       option.get_default_str().empty() ? "" : " (" + roff(option.get_default_str()) + ")");
 }
 

@@ -168,10 +168,9 @@ std::string to_hex(ByteView bytes) {
 
 std::string to_base64(std::string_view text) {
   std::vector<unsigned char> bytes(text.size() / 3 * 4 + 8);
-  const std::string copy(text);
   const int count =
-      EVP_EncodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(copy.data()),
-                      static_cast<int>(copy.size()));
+      EVP_EncodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                      static_cast<int>(text.size()));
   return {bytes.begin(), bytes.begin() + count};
 }
 
@@ -183,12 +182,11 @@ std::optional<std::string> from_base64(std::string_view text) {
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   if (text.find_first_not_of(kDigits) < text.size() - padding) return std::nullopt;
   std::vector<unsigned char> bytes(text.size() / 4 * 3);
-  const std::string copy(text);
   const int count =
-      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(copy.data()),
-                      static_cast<int>(copy.size()));
+      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                      static_cast<int>(text.size()));
   if (count < 0) return std::nullopt;
-  return std::string(bytes.begin(), bytes.end() - static_cast<std::ptrdiff_t>(padding));
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size() - padding);
 }
 
 bool is_sha256_hex(std::string_view text) {

@@ -16,6 +16,7 @@ deploy_packages=(docker-compose prometheus python3-yaml rsync iproute2 iptables)
 image_packages=(buildah debootstrap bubblewrap iproute2 docker-compose python3-yaml)
 package_packages=(dpkg-dev lintian)
 dashboard_packages=(nodejs npm)
+bench_packages=(wrk)
 check_packages=(clang-19 clang-format-19 clang-tidy-19 shellcheck python3)
 
 as_root() {

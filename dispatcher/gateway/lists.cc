@@ -52,14 +52,17 @@ constexpr const char* kFrames = R"(
      group by u.frame, o.unit, o.artifact, o.size_bytes) f
    where $2 = '' or f.shown = $2 order by f.frame limit $4)";
 
+// The page first: what an agent did is counted for those that are shown.
 constexpr const char* kNodes = R"(
-  select a.id, a.owner, case when c.revoked_at is null then a.standing else 'revoked' end, a.standing_reason,
+  select a.id, a.owner, case when a.revoked_at is null then a.standing else 'revoked' end, a.standing_reason,
          array_to_string(a.labels, E'\n'), a.online, (extract(epoch from a.last_seen_at) * 1000)::bigint, a.version,
          coalesce(a.render_class, ''), a.blender, array_to_string(a.engines, E'\n'),
          array_to_string(a.features, E'\n'), a.memory_bytes, a.threads, a.slots,
          (select count(*) from replicas p where p.agent = a.id and p.state = 'leased'),
          h.agreed, h.rejected, h.failed, h.expired, h.seconds
-    from agents a join credentials c on c.agent = a.id
+    from (select a.*, c.revoked_at from agents a join credentials c on c.agent = a.id
+            where ($1 = '' or a.owner = $1) and ($2::int is null or ((not a.online)::int, a.owner, a.id) > ($2::int, $3, $4))
+            order by a.online desc, a.owner, a.id limit $5) a
     left join lateral (
       select count(*) filter (where r.judged = 'agreed') agreed,
              count(*) filter (where r.judged in ('rejected', 'void')) rejected,
@@ -67,8 +70,7 @@ constexpr const char* kNodes = R"(
              count(*) filter (where p.state = 'expired' and r.lease is null) expired,
              coalesce(sum(r.render_seconds) filter (where r.judged = 'agreed'), 0) seconds
         from replicas p left join results r on r.lease = p.lease where p.agent = a.id) h on true
-   where ($1 = '' or a.owner = $1) and ($2::int is null or ((not a.online)::int, a.owner, a.id) > ($2::int, $3, $4))
-   order by a.online desc, a.owner, a.id limit $5)";
+   order by a.online desc, a.owner, a.id)";
 
 constexpr const char* kOwners = R"(
   select o.id, (select count(*) from agents a where a.owner = o.id),

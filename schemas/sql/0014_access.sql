@@ -66,3 +66,6 @@ begin
 end $$;
 create trigger audit_is_only_added_to before update or delete on audit
   for each row execute function audit_is_only_added_to();
+
+-- What an agent did is counted for the list of nodes.
+create index replicas_by_agent on replicas (agent);

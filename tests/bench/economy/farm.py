@@ -159,7 +159,8 @@ class Farm:
 
     def dispatcher_config(self, name, port):
         return self.write(name + ".yaml", """
-http: {{address: 127.0.0.1, port: {port}, api_token_file: {folder}/api-token, url_secret_file: {folder}/url-secret}}
+http: {{address: 127.0.0.1, port: {port}, api_token_file: {folder}/api-token, url_secret_file: {folder}/url-secret,
+        connections_per_address: 0}}
 blobs: {{directory: {folder}/blobs}}
 nats: {{url: "{nats}", seed_file: {folder}/dispatcher.seed, streams_file: {root}/broker-config/streams.yaml}}
 postgres: {{conninfo: "{pg}", sql_directory: {root}/schemas/sql}}
