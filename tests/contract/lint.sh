@@ -2,7 +2,7 @@
 # The document must satisfy two validators that share no code with WorldShare.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-[[ -d node_modules/@stoplight ]] || npm ci --no-audit --no-fund
+[[ node_modules/.package-lock.json -nt package-lock.json ]] || npm ci --no-audit --no-fund
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 node_modules/.bin/redocly lint --config redocly.yaml ../../schemas/openapi.yaml
 exec node_modules/.bin/spectral lint --ruleset spectral.yaml --fail-severity warn ../../schemas/openapi.yaml

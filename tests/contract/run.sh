@@ -6,7 +6,7 @@ root="$(cd "$here/../.." && pwd)"
 output="$1/contract-test"
 mkdir -p "$output"
 cd "$here"
-[[ -d node_modules/@stoplight ]] || npm ci --no-audit --no-fund
+[[ node_modules/.package-lock.json -nt package-lock.json ]] || npm ci --no-audit --no-fund
 node_modules/.bin/openapi-typescript ../../schemas/openapi.yaml --default-non-nullable false -o src/api-types.ts
 node_modules/.bin/tsc -p .
 [[ -f $output/scene.blend ]] ||

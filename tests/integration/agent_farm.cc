@@ -10,7 +10,7 @@
 namespace worldshare::testing {
 namespace {
 
-constexpr std::chrono::seconds kGenerous{40};
+constexpr std::chrono::seconds kGenerous{120};
 constexpr std::size_t kBlobLimit = 64U << 20;
 
 Clock::TimePoint in_an_hour() { return SystemClock().now() + std::chrono::hours(1); }
