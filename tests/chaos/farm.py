@@ -129,6 +129,7 @@ class Farm:
         for name in ("api-token", "url-secret"):
             path = self.folder / "keys" / name
             if not path.exists():
+                path.touch(0o600)
                 path.write_text(os.urandom(24).hex())
 
     def as_postgres(self):

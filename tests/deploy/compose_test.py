@@ -128,8 +128,8 @@ class Configuration(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def test_the_services_know_every_key_and_miss_only_their_seed(self):
-        for program, file, says in (("dispatcher", "dispatcher", "no key file /keys/dispatcher/dispatcher.seed"),
-                                    ("agent", "agent", "no key file /var/lib/worldshare/agent.seed")):
+        for program, file, says in (("dispatcher", "dispatcher", "cannot read /keys/dispatcher/dispatcher.seed"),
+                                    ("agent", "agent", "cannot read /var/lib/worldshare/agent.seed")):
             ran = run(BUILD / f"bin/worldshare-{program}", "--config", ROOT / f"deploy/compose/{file}.yaml")
             self.assertIn(says, ran.stderr + ran.stdout)
             self.assertNotEqual(ran.returncode, 0)
@@ -156,7 +156,7 @@ class Configuration(unittest.TestCase):
         config = config.replace("@DISPATCHER@", (self.folder / "public-keys/dispatcher").read_text().strip())
         (self.folder / "verifier.yaml").write_text(config)
         ran = run(BUILD / "bin/worldshare-verifier", "--config", self.folder / "verifier.yaml")
-        self.assertIn("no key file /keys/verifier/verifier.seed", ran.stderr + ran.stdout)
+        self.assertIn("cannot read /keys/verifier/verifier.seed", ran.stderr + ran.stdout)
 
     def stub(self, name):
         """A folder with a program of this name that does nothing: the test may not be root."""

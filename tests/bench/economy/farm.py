@@ -135,7 +135,7 @@ class Farm:
             return None
 
     def write(self, name, text):
-        with open(self.path(name), "w", encoding="utf-8") as file:
+        with open(self.path(name), "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(text)
         return self.path(name)
 
