@@ -5,7 +5,7 @@
 //   node contract_test.mjs WORLDSHARE_PROGRAM SCENE.blend
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -68,6 +68,36 @@ class Asker {
     const isJson = response.headers.get("content-type")?.includes("json");
     return { headers: response.headers, text, data: isJson && text ? JSON.parse(text) : undefined };
   }
+}
+
+/** A user's public nkey, "U...": base32 of a prefix, the key, and a CRC-16 (XMODEM), the low byte first. */
+function nkeyOf(publicKey) {
+  const raw = [20 << 3, ...Buffer.from(publicKey.export({ format: "jwk" }).x, "base64url")];
+  let crc = 0;
+  for (const byte of raw) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; ++bit) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
+  }
+  const bits = [...raw, crc & 255, crc >> 8].map((byte) => byte.toString(2).padStart(8, "0")).join("");
+  return bits.match(/.{1,5}/g).map((five) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[parseInt(five.padEnd(5, "0"), 2)]).join("");
+}
+
+/** An agent that has nothing but a token comes in, and is shut out again. */
+async function checkEnrolment(operator) {
+  const made = (await operator.ask("makeEnrolmentToken", 201, { body: { owner: "newcomer", note: "for a test" } })).data;
+  assert.equal((await operator.ask("listEnrolmentTokens", 200)).data.tokens[0].state, "open");
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const agent = nkeyOf(publicKey);
+  const { nonce } = (await operator.ask("challengeAgent", 200, { body: { agent }, token: "" })).data;
+  const proof = ["worldshare enrolment 1", nonce, agent, sha256(made.token), ""].join("\n");
+  const signature = sign(null, Buffer.from(proof), privateKey).toString("hex");
+  const request = { agent, token: made.token, nonce, signature, render_class: "blender-3_4-cpu-avx2" };
+  await operator.ask("enrolAgent", 403, { body: { ...request, signature: "0".repeat(128) }, token: "" });
+  assert.equal((await operator.ask("enrolAgent", 200, { body: request, token: "" })).data.owner, "newcomer");
+  const spare = (await operator.ask("makeEnrolmentToken", 201, { body: { owner: "newcomer" } })).data;
+  await operator.ask("withdrawEnrolmentToken", 200, { names: { id: spare.id } });
+  const gone = await operator.ask("revokeOwner", 200, { names: { owner: "newcomer" }, body: { reason: "for a test" } });
+  assert.equal(gone.data.agents, 1);
 }
 
 /** The first events of a stream, each as the document says. Not through prism: it waits for the end, and there is none. */
@@ -194,6 +224,8 @@ try {
   await volunteer.ask("getOwnerTrust", 200, { names: { owner: "volunteer-1" } });
   await volunteer.ask("listJobs", 403);
   await operator.ask("overruleOwner", 200, { names: { owner: "volunteer-1" }, body: { action: "ban", operator: "olga", reason: "for a test" } });
+
+  await checkEnrolment(operator);
 
   // A browser's session.
   const login = (await artist.ask("makeLogin", 201)).data;
