@@ -272,35 +272,21 @@ TEST_F(EconomyTest, NoLongUnitGoesToAnAgentThatSoonSleeps) {
   job.manifest.estimate->seconds_per_frame = 500;
   job.manifest.sharding->mode = wire::ShardMode::frames;
   economy_.add_job(std::move(job), now_);
-  const auto awake = [&](std::uint32_t seconds) {
-    auto heard = state("agent1", {0});
-    heard.awake_seconds = seconds;
-    now_ += 100ms;
-    economy_.heartbeat("owner1", heard, now_);
-    return dispatch();
-  };
-  EXPECT_TRUE(awake(400).empty());
+  EXPECT_TRUE(dispatch_awake(400).empty());
   EXPECT_EQ(economy_.waiting("j", now_),
             "the agent's schedule stops it before a unit would be done");
-  EXPECT_TRUE(awake(1).empty());
-  EXPECT_EQ(awake(3600).size(), 1U);
+  EXPECT_TRUE(dispatch_awake(1).empty());
+  EXPECT_EQ(dispatch_awake(3600).size(), 1U);
 }
 
 TEST_F(EconomyTest, WhatUnitsReallyTakeDecidesWhoIsAwakeLongEnough) {
   add_job("j", 20, 1);
-  const auto with = [&](std::uint32_t seconds) {
-    auto heard = state("agent1", {0});
-    heard.awake_seconds = seconds;
-    now_ += 100ms;
-    economy_.heartbeat("owner1", heard, now_);
-    return dispatch();
-  };
-  const auto first = with(120);
+  const auto first = dispatch_awake(120);
   ASSERT_EQ(first.size(), 1U) << "nobody knows yet how long a frame takes";
   economy_.reported({first[0].id, "agent1", "owner1", first[0].unit, true, true, 900}, now_);
   economy_.close_unit(first[0].unit, true, "");
-  EXPECT_TRUE(with(120).empty()) << "a frame took a quarter of an hour";
-  EXPECT_EQ(with(0).size(), 1U) << "an agent without a schedule has no end";
+  EXPECT_TRUE(dispatch_awake(120).empty()) << "a frame took a quarter of an hour";
+  EXPECT_EQ(dispatch_awake(0).size(), 1U) << "an agent without a schedule has no end";
 }
 
 TEST_F(EconomyTest, SomeoneElsesLeaseIsNotTouchedByAHeartbeat) {

@@ -76,6 +76,14 @@ HeartbeatOutcome EconomyTest::idle(int n) {
 
 Grants EconomyTest::dispatch_all() { return economy_.match(now_); }
 
+std::vector<Lease> EconomyTest::dispatch_awake(std::uint32_t seconds) {
+  auto heard = state("agent1", {0});
+  heard.awake_seconds = seconds;
+  now_ += 100ms;
+  economy_.heartbeat("owner1", heard, now_);
+  return dispatch();
+}
+
 Reported EconomyTest::report(const Lease& lease, bool counts, bool rendered) {
   return economy_.reported({lease.id, lease.agent, lease.owner, lease.unit, counts, rendered},
                            now_);

@@ -26,6 +26,8 @@ class EconomyTest : public testing::Test {
   HeartbeatOutcome idle(int n);
   Grants dispatch_all();
   std::vector<Lease> dispatch() { return dispatch_all().leases; }
+  /// What goes to agent 1, idle and awake for so many seconds more (0: without an end).
+  std::vector<Lease> dispatch_awake(std::uint32_t seconds);
   /// The verdict on a rendered image of that lease.
   Reported report(const Lease& lease, bool counts = true, bool rendered = true);
   /// Starts again with other options.
