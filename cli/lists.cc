@@ -4,7 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/listing.h"
-#include "cli/server_options.h"
+#include "cli/show_table.h"
 #include "shared/clock.h"
 
 namespace worldshare::cli {
@@ -85,22 +85,14 @@ std::string text_of(const wire::QueueT& queue) {
 }
 
 template <class Table>
-int show(const ListsOptions& options, const std::string& path, const std::stop_token& stop) {
-  auto api = options.server.client(stop);
-  if (!api) return report_error(api.error(), stop);
-  const auto table = api->get<Table>(path);
-  if (!table) return report_error(table.error(), stop);
-  fmt::print("{}", options.json ? messages::to_json(*table) + "\n" : text_of(*table));
-  return kDone;
-}
-
-template <class Table>
 Run add_list(CLI::App& app, const char* name, const char* help, const std::string& path) {
   auto options = std::make_shared<ListsOptions>();
   auto* command = app.add_subcommand(name, help);
   command->add_flag("--json", options->json, "as the API gives it");
   options->server.add_to(*command);
-  return [options, path](std::stop_token stop) { return show<Table>(*options, path, stop); };
+  return [options, path](std::stop_token stop) {
+    return show_table<Table>(options->server, options->json, path, text_of, stop);
+  };
 }
 
 }  // namespace
@@ -132,7 +124,9 @@ Run add_units(CLI::App& app) {
   command->add_flag("--json", options->json, "as the API gives it");
   options->server.add_to(*command);
   return [options](std::stop_token stop) {
-    return show<wire::UnitList>(*options, "/v1/jobs/" + options->job + "/units?limit=1000", stop);
+    return show_table<wire::UnitList>(options->server, options->json,
+                                      "/v1/jobs/" + options->job + "/units?limit=1000", text_of,
+                                      stop);
   };
 }
 

@@ -4,7 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/listing.h"
-#include "cli/server_options.h"
+#include "cli/show_table.h"
 #include "shared/clock.h"
 
 namespace worldshare::cli {
@@ -70,16 +70,6 @@ int revoke(const TokenOptions& options, const std::stop_token& stop) {
   return kDone;
 }
 
-template <class Table>
-int show_list(const TokenOptions& options, const std::string& path, const std::stop_token& stop) {
-  auto api = options.server.client(stop);
-  if (!api) return report_error(api.error(), stop);
-  const auto table = api->get<Table>(path);
-  if (!table) return report_error(table.error(), stop);
-  fmt::print("{}", options.json ? messages::to_json(*table) + "\n" : text_of(*table));
-  return kDone;
-}
-
 }  // namespace
 
 Run add_token(CLI::App& app) {
@@ -104,7 +94,8 @@ Run add_token(CLI::App& app) {
   return [options, created, listed](std::stop_token stop) {
     if (created->parsed()) return create(*options, stop);
     if (listed->parsed())
-      return show_list<wire::TokenList>(*options, "/v1/tokens?limit=1000", stop);
+      return show_table<wire::TokenList>(options->server, options->json, "/v1/tokens?limit=1000",
+                                         text_of, stop);
     return revoke(*options, stop);
   };
 }
@@ -115,7 +106,8 @@ Run add_audit(CLI::App& app) {
   command->add_flag("--json", options->json, "as the API gives it");
   options->server.add_to(*command);
   return [options](std::stop_token stop) {
-    return show_list<wire::AuditList>(*options, "/v1/audit?limit=1000", stop);
+    return show_table<wire::AuditList>(options->server, options->json, "/v1/audit?limit=1000",
+                                       text_of, stop);
   };
 }
 
