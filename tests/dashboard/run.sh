@@ -6,8 +6,8 @@ root="$(cd "$here/../.." && pwd)"
 output="$1/dashboard-test"
 mkdir -p "$output"
 cd "$here"
-[[ -d node_modules ]] || npm ci --no-audit --no-fund
-[[ -d $root/dashboard/node_modules ]] || npm --prefix "$root/dashboard" ci --no-audit --no-fund
+[[ node_modules/.package-lock.json -nt package-lock.json ]] || npm ci --no-audit --no-fund
+[[ $root/dashboard/node_modules/.package-lock.json -nt $root/dashboard/package-lock.json ]] || npm --prefix "$root/dashboard" ci --no-audit --no-fund
 npm --prefix "$root/dashboard" run build
 [[ -f $output/scene.blend ]] ||
   blender -b --factory-startup -noaudio --python-exit-code 3 -P "$root/demo/make_scene.py" -- "$output/scene.blend" --width 320 --height 180 --samples 8 >"$output/blender.log"
