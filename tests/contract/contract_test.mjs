@@ -146,7 +146,7 @@ const state = mkdtempSync(join(tmpdir(), "ws-contract-"));
 chmodSync(state, 0o755); // a farm of root runs its database as another user
 process.on("exit", () => rmSync(state, { recursive: true, force: true }));
 const farm = await startFarm(program, state, ["--agents", "2"]);
-const gateway = farm.link.replace(/\/#.*/, "");
+const gateway = farm.url;
 const prism = await startPrism(gateway);
 try {
   const local = readFileSync(join(state, "up/keys/api-token"), "utf8").trim();

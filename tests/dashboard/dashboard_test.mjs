@@ -149,6 +149,7 @@ chmodSync(state, 0o755); // a farm of root runs its database as another user
 process.on("exit", () => rmSync(state, { recursive: true, force: true }));
 mkdirSync(output, { recursive: true });
 const farm = await startFarm(program, state, ["--agents", "3", "--tamper", "1"]);
+assert.ok(farm.link, "the farm found no pages");
 let shown;
 const complaints = [];
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });

@@ -2,23 +2,28 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** Resolves with the dashboard's link once the farm is up. */
+/**
+ * Resolves once the farm is up: `url` is the gateway's, `link` the dashboard's, which signs a browser in; without built pages
+ * there is no link. However this program ends, the farm does not outlive it.
+ */
 export async function startFarm(program, state, args) {
-  const process_ = spawn(program, ["up", ...args], { env: { ...process.env, WORLDSHARE_STATE: state }, stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => process_.on("exit", resolve));
-  const link = new Promise((resolve, reject) => {
-    createInterface({ input: process_.stdout }).on("line", (line) => {
+  const farm = spawn(program, ["up", ...args], { env: { ...process.env, WORLDSHARE_STATE: state }, stdio: ["ignore", "pipe", "inherit"] });
+  process.on("exit", () => farm.kill("SIGTERM"));
+  const ended = new Promise((resolve) => farm.on("exit", resolve));
+  const { url, link } = await new Promise((resolve, reject) => {
+    let url;
+    createInterface({ input: farm.stdout }).on("line", (line) => {
       console.log(line.replace(/login=\S*/, "login=..."));
-      const found = /^dashboard: (\S+)/.exec(line);
-      if (found) resolve(found[1]);
-      if (line.startsWith("no dashboard")) reject(new Error(line));
+      url ??= /^up at (\S+)/.exec(line)?.[1];
+      if (/^(no )?dashboard/.test(line)) resolve({ url, link: /^dashboard: (\S+)/.exec(line)?.[1] });
     });
     void ended.then((code) => reject(new Error(`the farm ended with ${code}`)));
   });
   return {
-    link: await link,
+    url,
+    link,
     stop: async () => {
-      process_.kill("SIGTERM");
+      farm.kill("SIGTERM");
       await ended;
     },
   };
