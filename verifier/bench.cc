@@ -24,7 +24,6 @@ constexpr std::uint64_t kDecodingBytes = 32ULL << 30;
 struct Stages {
   std::atomic<std::uint64_t> examine_ns = 0;
   std::atomic<std::uint64_t> compare_ns = 0;
-  std::atomic<std::uint64_t> prove_ns = 0;
   std::atomic<std::uint64_t> units = 0;
 };
 
@@ -65,8 +64,7 @@ class Pipeline {
     const Decision decision = decide(opinions, agreements, {});
     ++stages.units;
     if (decision.ruling == Ruling::kPending) return unexpected_outcome("leaves its unit pending");
-    return decision.ruling == Ruling::kAccepted ? prove(opinions[decision.accepted].artifact)
-                                                : Result<>{};
+    return {};
   }
 
   Stages stages;
@@ -86,12 +84,6 @@ class Pipeline {
     if (!exhibit) return std::unexpected(exhibit.error());
     return exhibit->comparison;
   }
-  Result<> prove(const std::string& artifact) {
-    const Stopwatch watch(stages.prove_ns);
-    const auto flaw = evidence_.prove(artifact, limits());
-    if (!flaw) return std::unexpected(flaw.error());
-    return *flaw ? unexpected_outcome(**flaw) : Result<>{};
-  }
 
   Evidence& evidence_;
 };
@@ -100,22 +92,16 @@ struct Rate {
   double images_per_s = 0;
   double examine_ms = 0;  ///< of a unit, on its thread
   double compare_ms = 0;  ///< of a unit: decoding, and waiting for a device
-  double prove_ms = 0;    ///< of a unit
-  /// What the rate would be if the artifacts were not proven: how fast equality is found.
-  double images_per_s_before_proof = 0;
 };
 
-Rate rate_of(const Stages& stages, double seconds, std::size_t threads) {
+Rate rate_of(const Stages& stages, double seconds) {
   const auto units = static_cast<double>(stages.units);
   const auto ms = [&](const std::atomic<std::uint64_t>& ns) {
     return static_cast<double>(ns) / units / 1e6;
   };
-  Rate out{2 * units / seconds, ms(stages.examine_ns), ms(stages.compare_ns), ms(stages.prove_ns),
-           0};
-  out.images_per_s_before_proof =
-      2e3 * static_cast<double>(threads) / (out.examine_ms + out.compare_ms);
-  return out;
+  return {2 * units / seconds, ms(stages.examine_ns), ms(stages.compare_ns)};
 }
+
 Result<Rate> measure_rate(Pipeline& pipeline,
                           const std::vector<std::string>& names,
                           const BenchOptions& options,
@@ -139,7 +125,7 @@ Result<Rate> measure_rate(Pipeline& pipeline,
     if (!outcome) return std::unexpected(outcome.error());
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  return rate_of(pipeline.stages, seconds, options.threads);
+  return rate_of(pipeline.stages, seconds);
 }
 
 /// Different files, two for each unit.
@@ -160,11 +146,9 @@ void print(const Metrics& metrics,
   fmt::print(
       "{{\"backend\": \"{}\", \"threads\": {}, \"images_per_s_decoded\": {:.1f}, "
       "\"examine_ms_a_unit\": {:.3f}, \"compare_ms_a_unit\": {:.3f}, "
-      "\"images_per_s_equal\": {:.1f}, \"equal_examine_ms_a_unit\": {:.3f}, "
-      "\"equal_prove_ms_a_unit\": {:.3f}, \"images_per_s_equal_before_proof\": {:.1f}}}\n",
+      "\"images_per_s_equal\": {:.1f}, \"equal_examine_ms_a_unit\": {:.3f}}}\n",
       metrics.name(), options.threads, different.images_per_s, different.examine_ms,
-      different.compare_ms, equal.images_per_s, equal.examine_ms, equal.prove_ms,
-      equal.images_per_s_before_proof);
+      different.compare_ms, equal.images_per_s, equal.examine_ms);
 }
 
 Result<> run(const blobs::Store& store, const BenchOptions& options, Backends& backends) {

@@ -319,24 +319,35 @@ TEST_F(VerifierTest, DecompressionBombsCostNothing) {
   expect_outvoted(bomb(0, 24, 256 << 20), "inflates to more than the header announces");
 }
 
-TEST_F(VerifierTest, AnArtifactThatDoesNotDecodeIsNeverAccepted) {
+TEST_F(VerifierTest, OnOneOwnersWordNothingIsAcceptedThatDoesNotDecode) {
+  bench_->start_verifier();
+  const Lease alone = this->leases(1, 1, 5)[0];
+  bench_->render(alone, bomb(0, 24, 1 << 10));
+  const auto verdict = bench_->verdict(alone);
+  EXPECT_EQ(verdict.decision, Decision::more_replicas);
+  EXPECT_THAT(verdict.reason, HasSubstr("does not decode: PNG: the picture data ends"));
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
+}
+
+TEST_F(VerifierTest, WhatTwoAgreedOnAndDoesNotDecodeIsOverturnedByTheNextWhoLook) {
   bench_->start_verifier(1);  // takes results in order
   const auto leases = this->leases(4, 2, 9);
   for (int i = 0; i < 2; ++i) bench_->render(leases[i], bomb(0, 24, 1 << 10));
-  const auto alike = bench_->verdict(leases[1]);
-  EXPECT_EQ(alike.decision, Decision::more_replicas);
-  EXPECT_EQ(alike.opinions, 2);
-  EXPECT_EQ(alike.replicas_needed, 2);
-  EXPECT_THAT(alike.reason, HasSubstr("its artifact does not decode: PNG: the picture data ends"));
-  EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
-  for (int i = 2; i < 4; ++i) bench_->render(leases[i], picture(1));
-  EXPECT_EQ(bench_->verdict(leases[3]).artifact, to_hex(sha256(picture(1))));
+  EXPECT_EQ(bench_->verdict(leases[1]).decision, Decision::accepted);
+  bench_->render(leases[2], picture(1));
+  const auto doubt = bench_->verdict(leases[2]);
+  EXPECT_EQ(doubt.decision, Decision::pending);
+  EXPECT_THAT(doubt.reason,
+              HasSubstr("looked at again: of the accepted picture, its artifact does"));
+  EXPECT_EQ(bench_->query("select kind || ' ' || state || ' ' || wanted from reissues"),
+            "doubt open 4");
+  bench_->render(leases[3], picture(1));
+  EXPECT_EQ(bench_->verdict(leases[3]).decision, Decision::overturned);
+  EXPECT_EQ(bench_->query("select artifact from outputs"), to_hex(sha256(picture(1))));
   EXPECT_EQ(judged(leases[0]) + judged(leases[1]), "rejectedrejected");
-
-  const Lease alone = this->leases(1, 1, 5)[0];
-  bench_->render(alone, bomb(0, 24, 1 << 10));
-  EXPECT_EQ(bench_->verdict(alone).decision, Decision::more_replicas);
-  EXPECT_EQ(bench_->query("select count(*) from outputs"), "1");
+  EXPECT_EQ(judged(leases[2]) + judged(leases[3]), "agreedagreed");
+  EXPECT_EQ(bench_->query("select count(*) from credit where owner in ('owner0', 'owner1')"), "0");
+  EXPECT_EQ(bench_->query("select sum(amount_ms) from ledger"), "0");
 }
 
 TEST_F(VerifierTest, TheSameCompressedPixelsAgreeWithoutMetrics) {

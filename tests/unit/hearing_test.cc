@@ -130,7 +130,12 @@ TEST_F(HearingTest, AsksOnlyForWhatItNeedsAndRemembersIt) {
   rendered("a", same);
   rendered("b", same);
   hold();
-  EXPECT_EQ(held_, 2) << "one blob is not compared, but proven";
+  EXPECT_EQ(held_, 1) << "one blob is not compared, and two owners vouch for it";
+  rendered("c", same);
+  submissions_.erase(submissions_.begin(), submissions_.begin() + 2);
+  submissions_.front().lease.policy = {1, 5};
+  hold();
+  EXPECT_EQ(held_, 2) << "alone it is proven";
   hold();
   EXPECT_EQ(held_, 1) << "and not twice";
   exhibits_.begin_sitting();
@@ -180,12 +185,47 @@ TEST_F(HearingTest, EarlierResultsAreComparedAndJudgedWithTheNewOnes) {
   EXPECT_EQ(minutes.credited, (std::vector<std::string>{"b", "c"}));
 }
 
-TEST_F(HearingTest, WhatDoesNotDecodeIsNeverAccepted) {
+/// Accepted, by the owners of these leases.
+Papers accepted(const std::string& artifact, const std::vector<std::string>& leases) {
+  Papers out;
+  out.ending = Ending{true, artifact};
+  for (const auto& lease : leases) {
+    out.results.push_back({lease, "owner of " + lease, true, true, artifact, "", "agreed"});
+  }
+  return out;
+}
+
+TEST_F(HearingTest, OnOneOwnersWordNothingIsAcceptedThatDoesNotDecode) {
+  rendered("a", undecodable()).lease.policy = {1, 5};
+  const Minutes minutes = hold();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::more_replicas});
+  EXPECT_EQ(minutes.flaws.size(), 1U);
+  EXPECT_TRUE(minutes.outputs.empty());
+}
+
+TEST_F(HearingTest, WhenAnAcceptedPictureTurnsOutNotToDecodeItIsDoubtedAndNobodyElseIsBlamed) {
   const std::string broken = undecodable();
-  rendered("a", broken);
-  rendered("b", broken);
-  rendered("c", picture(1));
-  rendered("d", picture(1));
+  for (const bool canary : {false, true}) {
+    submissions_.clear();
+    Papers papers = accepted(broken, {"a", "b"});
+    if (canary) papers.reissue = Reissue{7, ReissueKind::kCanary};
+    rendered("c", picture(1));
+    rendered("d", picture(1));
+    const Minutes minutes = hold(papers);
+    EXPECT_EQ(decisions(minutes), (std::vector{Decision::pending, Decision::pending}));
+    EXPECT_EQ(minutes.doubts.size(), 1U);
+    EXPECT_EQ(minutes.judged.at("c") + minutes.judged.at("d"), "pendingpending");
+    EXPECT_TRUE(minutes.records.empty());
+    EXPECT_TRUE(minutes.trust.empty());
+    EXPECT_TRUE(minutes.reissues.empty());
+  }
+}
+
+TEST_F(HearingTest, APartThatDoesNotDecodeIsNeverAccepted) {
+  const std::string broken = undecodable();
+  for (const char* lease : {"a", "b"}) rendered(lease, broken);
+  for (const char* lease : {"c", "d"}) rendered(lease, picture(1));
+  for (auto& submission : submissions_) submission.lease.shard.samples = {{0, 1, 2}};
   const Minutes minutes = hold();
   EXPECT_EQ(decisions(minutes), (std::vector{Decision::pending, Decision::more_replicas,
                                              Decision::more_replicas, Decision::accepted}));
@@ -207,16 +247,6 @@ TEST_F(HearingTest, WhatCannotBeFoundOutIsAnErrorOfItsUnit) {
   const auto stopped = exhibits_.gather(evidence_, [] { return false; });
   EXPECT_EQ(stopped.at(1).code, Errc::kUnavailable);
   EXPECT_FALSE(exhibits_.lacks_something());
-}
-
-/// Accepted, by the owners of these leases.
-Papers accepted(const std::string& artifact, const std::vector<std::string>& leases) {
-  Papers out;
-  out.ending = Ending{true, artifact};
-  for (const auto& lease : leases) {
-    out.results.push_back({lease, "owner of " + lease, true, true, artifact, "", "agreed"});
-  }
-  return out;
 }
 
 /// An owner whose results were good so often.

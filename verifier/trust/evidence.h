@@ -32,7 +32,7 @@ struct EvidenceAids {
 ///  1. examine(): structure, when a result arrives;
 ///  2. compare(): one blob, the same compressed pixels, what was measured before, and only then
 ///     decoded pixels, metrics and, of what is disputed, LPIPS;
-///  3. prove(): before an artifact becomes an output. An artifact that does not decode never does.
+///  3. prove(): before an artifact becomes an output on one owner's word.
 /// Thread-safe; the referenced objects must outlive it.
 class Evidence {
  public:

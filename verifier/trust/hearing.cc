@@ -163,9 +163,20 @@ const Comparison* Hearing::compare_pair(const FiledResult& a, const FiledResult&
   return &papers_.comparisons.emplace(leases, comparison).first->second;
 }
 
-/// Nothing is accepted before it is known to decode.
+/// Another owner delivered the very same file. Who agrees on a file that does not decode could
+/// agree on a wrong picture as well, so inflating theirs would prove nothing of them. A part is put
+/// together with others here, so it has to decode whoever delivered it.
+bool Hearing::vouched(const Decision& decision) const {
+  if (messages::is_part_of_frame(now_->lease.shard)) return false;
+  const auto artifact = [&](std::size_t index) -> const std::string& {
+    return papers_.results[index].artifact;
+  };
+  return std::ranges::count(decision.agreed, artifact(decision.accepted), artifact) > 1;
+}
+
+/// Nothing is accepted on one owner's word before it is known to decode.
 void Hearing::prove(const Decision& decision) {
-  if (decision.ruling != Ruling::kAccepted) return;
+  if (decision.ruling != Ruling::kAccepted || vouched(decision)) return;
   prove(papers_.results[decision.accepted]);
   if (flaws_ == 0) return;
   for (const std::size_t index : decision.agreed) {  // alike, so these may be no better

@@ -66,6 +66,7 @@ class Hearing {
   std::vector<Opinion> opinions() const;
   std::vector<Agreement> compare_all();
   const Comparison* compare_pair(const FiledResult& a, const FiledResult& b);
+  bool vouched(const Decision& decision) const;
   void prove(const Decision& decision);
   void prove(FiledResult& result);
   void note_flaw(FiledResult& result, const std::string& why);
@@ -80,6 +81,7 @@ class Hearing {
   const FiledResult* accepted_result() const;
   void compare_late();
   void late(const std::string& judged, const std::string& reason);
+  void doubt(const std::string& reason);
   void answer_canary();
   void reexamine();
   void hold_to(const FiledResult& right, const Outcome& outcome);

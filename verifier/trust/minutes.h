@@ -62,6 +62,7 @@ struct Minutes {
   std::vector<TrustEvent> trust;              ///< in their order
   std::vector<Canary> canaries;
   std::map<std::int64_t, ReissueChange> reissues;  ///< by reissue
+  std::map<std::int64_t, std::string> doubts;      ///< unit → why what was accepted cannot be right
   std::string decided_by;                          ///< the policy
   std::map<std::string, RecordChange> records;     ///< by owner
   std::vector<wire::EventT> events;

@@ -28,15 +28,23 @@ void Hearing::late(const std::string& judged, const std::string& reason) {
   give_verdict(std::move(ruled));
 }
 
+/// The unit is decided anew, and all its results with it.
+void Hearing::doubt(const std::string& reason) {
+  minutes().doubts.emplace(now_->lease.unit, reason);
+  late("pending", "looked at again: " + reason);
+}
+
 void Hearing::compare_late() {
+  const auto doubted = minutes().doubts.find(now_->lease.unit);
+  if (doubted != minutes().doubts.end()) return doubt(doubted->second);
   if (!papers_.results.back().rendered) return late("failed", "the frame was judged before");
   if (!papers_.ending->accepted) return late("rejected", "the frame had failed before");
   const FiledResult* accepted = accepted_result();
   if (accepted == nullptr) return late("rejected", "the accepted result is not on record");
-  flaws_ = 0;
   const Comparison* comparison = compare_pair(*accepted, papers_.results.back());
   if (comparison == nullptr) return;
-  if (flaws_ != 0) return late("rejected", "its artifact does not decode");
+  if (!accepted->rendered) return doubt("of the accepted picture, " + accepted->error);
+  if (!papers_.results.back().rendered) return late("rejected", "its artifact does not decode");
   comparison->agree ? late("agreed", "the frame was accepted before, alike")
                     : late("rejected", "the frame was accepted before, unlike this one");
 }
@@ -46,6 +54,7 @@ void Hearing::answer_canary() {
   compare_late();
   if (stopped_) return;
   const FiledResult& answer = papers_.results.back();
+  if (answer.judged == "pending") return;  // it is the accepted picture that is judged again
   RecordChange& record = minutes().records[answer.owner];
   if (answer.judged == "agreed") {
     ++record.agreed;

@@ -23,18 +23,15 @@ constexpr const char* kAddDoubts = R"(
   on conflict (unit) where state = 'open' do update
      set kind = 'doubt', wanted = excluded.wanted, reason = excluded.reason)";
 
-}  // namespace
+Result<> add_canaries(pg::Transaction& transaction, const std::vector<Minutes::Canary>& made) {
+  if (made.empty()) return {};
+  return run(transaction, kAddCanaries,
+             {column(made, [](const auto& row) { return row.unit; }),
+              column(made, [](const auto& row) { return static_cast<std::int64_t>(row.wanted); })});
+}
 
-Result<> change_reissues(pg::Transaction& transaction, const Minutes& minutes) {
-  const auto& made = minutes.canaries;
-  if (!made.empty()) {
-    const auto ok =
-        run(transaction, kAddCanaries,
-            {column(made, [](const auto& row) { return row.unit; }),
-             column(made, [](const auto& row) { return static_cast<std::int64_t>(row.wanted); })});
-    if (!ok) return ok;
-  }
-  const auto& changed = minutes.reissues;
+Result<> change_open(pg::Transaction& transaction,
+                     const std::map<std::int64_t, Minutes::ReissueChange>& changed) {
   if (changed.empty()) return {};
   return run(transaction, kChangeReissues,
              {column(changed, [](const auto& row) { return row.first; }),
@@ -42,6 +39,16 @@ Result<> change_reissues(pg::Transaction& transaction, const Minutes& minutes) {
               column(changed,
                      [](const auto& row) { return static_cast<std::int64_t>(row.second.wanted); }),
               column(changed, [](const auto& row) { return row.second.reason; })});
+}
+
+}  // namespace
+
+Result<> change_reissues(pg::Transaction& transaction, const Minutes& minutes) {
+  if (auto ok = add_canaries(transaction, minutes.canaries); !ok) return ok;
+  if (auto ok = change_open(transaction, minutes.reissues); !ok) return ok;
+  std::vector<Doubt> doubts;
+  for (const auto& [unit, reason] : minutes.doubts) doubts.push_back({unit, reason});
+  return add_doubts(transaction, doubts);
 }
 
 Result<> add_doubts(pg::Transaction& transaction, const std::vector<Doubt>& doubts) {
