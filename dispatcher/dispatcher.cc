@@ -225,16 +225,22 @@ void Dispatcher::send(const Grants& grants, const std::set<std::string>& refused
     outgoing_.event(wire::EventKind::job_started, job.job, 0, "",
                     whole.empty() ? "first frames" : whole);
   }
+  std::vector<wire::EventT> given;
   for (const auto& lease : grants.leases) {
     if (refused.contains(lease.job)) continue;
     const Unit* unit = economy_.unit(lease.unit);
     const Job* job = economy_.job(lease.job);
     if (unit == nullptr || job == nullptr) continue;
     outgoing_.assign(lease, unit->shard, *job);
-    outgoing_.event(wire::EventKind::frame_leased, lease.job, unit->shard.frame, lease.owner, "");
+    wire::EventT& event = given.emplace_back();
+    event.job = lease.job;
+    event.kind = wire::EventKind::frame_leased;
+    event.frame = unit->shard.frame;
+    event.owner = lease.owner;
     const auto time = std::chrono::steady_clock::now() - oldest_news_;
     dispatch_seconds_.add(std::chrono::duration<double>(time).count());
   }
+  outgoing_.events(std::move(given));
 }
 
 void Dispatcher::answer_questions() {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "shared/log.h"
+#include "shared/messages/news.h"
 #include "shared/messages/ticket.h"
 
 namespace worldshare::dispatcher {
@@ -72,14 +73,21 @@ void Outgoing::event(wire::EventKind kind,
   wire::EventT event;
   event.job = job;
   event.kind = kind;
-  event.time_ms = unix_ms(parts_.clock.now());
   event.frame = frame;
   event.owner = owner;
   event.message = message;
-  const std::string name = wire::EnumNameEventKind(kind);
-  (void)parts_.nats.publish(
-      "events." + job + "." + name, messages::encode(event),
-      {{"Summary", fmt::format("{} frame {} {} {}", name, frame, owner, message)}});
+  events({std::move(event)});
+}
+
+void Outgoing::events(std::vector<wire::EventT> all) {
+  const std::uint64_t now = unix_ms(parts_.clock.now());
+  for (auto& event : messages::few_of_many(std::move(all))) {
+    event.time_ms = now;
+    const std::string name = wire::EnumNameEventKind(event.kind);
+    (void)parts_.nats.publish("events." + event.job + "." + name, messages::encode(event),
+                              {{"Summary", fmt::format("{} frame {} {} {}", name, event.frame,
+                                                       event.owner, event.message)}});
+  }
 }
 
 void Outgoing::show(const std::string& owner, const wire::AgentStateT& state) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "shared/messages/news.h"
 #include "shared/signals.h"
 #include "verifier/report.h"
 
@@ -95,7 +96,7 @@ Result<> Verifier::handle(const Messages& messages, const std::stop_token& stop)
     places.push_back(i);
   }
   auto alive_at = std::chrono::steady_clock::now();
-  const Sitting sitting = judge_.judge(reports, [&] {
+  Sitting sitting = judge_.judge(reports, [&] {
     const auto now = std::chrono::steady_clock::now();
     if (now - alive_at >= kSignOfLife) {
       for (const auto& message : messages) (void)consumer_->in_progress(message);
@@ -104,7 +105,7 @@ Result<> Verifier::handle(const Messages& messages, const std::stop_token& stop)
     return !stop.stop_requested();
   });
   for (std::size_t i = 0; i < places.size(); ++i) outcomes[places[i]] = sitting.outcomes[i];
-  publish(sitting);
+  publish(std::move(sitting));
   Result<> worst;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (auto ok = settle(messages[i], outcomes[i], stop.stop_requested()); !ok) worst = ok;
@@ -112,12 +113,12 @@ Result<> Verifier::handle(const Messages& messages, const std::stop_token& stop)
   return worst;
 }
 
-void Verifier::publish(const Sitting& sitting) {
+void Verifier::publish(Sitting sitting) {
   if (auto ok = outbox_.publish(sitting.verdicts); !ok) {
     spdlog::warn("verdicts wait count={} reason=\"{}\"", sitting.verdicts.size(),
                  ok.error().message);
   }
-  for (const auto& event : sitting.events) {
+  for (const auto& event : messages::few_of_many(std::move(sitting.events))) {
     const std::string subject = "events." + event.job + "." + wire::EnumNameEventKind(event.kind);
     if (auto ok = broker_.publish(subject, messages::encode(event)); !ok) {
       spdlog::debug("event lost subject={} reason=\"{}\"", subject, ok.error().message);

@@ -43,7 +43,7 @@ class Verifier {
   using Messages = std::vector<nats::Message>;
   Result<> fetch_and_handle(const std::stop_token& stop);
   Result<> handle(const Messages& messages, const std::stop_token& stop);
-  void publish(const Sitting& sitting);
+  void publish(Sitting sitting);
   /// Acknowledges, puts aside or gives back; the error is one that others would meet too.
   Result<> settle(const nats::Message& message, Result<> outcome, bool stopping);
   Result<> reject(const nats::Message& message, const Error& why);
