@@ -8,8 +8,8 @@
 #include <cstring>
 #include <thread>
 
-#include "agents/blender/program.h"
 #include "agents/sandbox/syscall_filter.h"
+#include "shared/find_program.h"
 #include "shared/process.h"
 
 namespace worldshare::agent {

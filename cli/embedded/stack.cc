@@ -9,6 +9,7 @@
 #include "cli/embedded/postgres.h"
 #include "shared/crypto.h"
 #include "shared/files.h"
+#include "shared/find_program.h"
 #include "shared/free_port.h"
 #include "shared/http/client.h"
 #include "shared/ids.h"
@@ -48,24 +49,6 @@ std::string quoted(const std::string& text) {
 
 std::string line(const std::string& key, const std::string& value) {
   return key + ": " + quoted(value) + "\n";
-}
-
-Result<fs::path> find_program(const std::string& name,
-                              const std::vector<fs::path>& extra,
-                              const std::string& package) {
-  std::vector<fs::path> folders = extra;
-  std::string path = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "/usr/bin:/bin";
-  path += ":/usr/sbin:/sbin";
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const auto end = std::min(path.find(':', begin), path.size());
-    folders.emplace_back(path.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  for (const auto& folder : folders) {
-    if (::access((folder / name).c_str(), X_OK) == 0) return folder / name;
-  }
-  return fail(Errc::kUnavailable,
-              "the program " + name + " is missing; install the Debian package " + package);
 }
 
 /// One's own scenes on one's own machine: confined where this machine can. Another system is seen
@@ -166,8 +149,10 @@ Result<> Stack::start_postgres() {
 }
 
 Result<> Stack::start_nats() {
-  const auto server = find_program("nats-server", {}, "nats-server");
-  if (!server) return std::unexpected(server.error());
+  const auto server = find_program("nats-server");
+  if (!server)
+    return fail(Errc::kUnavailable,
+                "the program nats-server is missing; install the Debian package nats-server");
   const fs::path state = options_.state;
   std::error_code error;
   fs::copy_file(data_ / "broker-config/nats-server.conf", state / "nats-server.conf",

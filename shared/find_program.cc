@@ -1,11 +1,12 @@
-#include "agents/blender/program.h"
+#include "shared/find_program.h"
 
 #include <unistd.h>
 
 #include <cstdlib>
 #include <sstream>
+#include <string>
 
-namespace worldshare::agent {
+namespace worldshare {
 
 Result<std::filesystem::path> find_program(const std::filesystem::path& program) {
   std::error_code error;
@@ -15,7 +16,8 @@ Result<std::filesystem::path> find_program(const std::filesystem::path& program)
     return resolved;
   }
   const char* path = std::getenv("PATH");
-  std::istringstream folders(path != nullptr ? path : "/usr/bin:/bin");
+  std::istringstream folders(std::string(path != nullptr ? path : "/usr/bin:/bin") +
+                             ":/usr/sbin:/sbin");
   for (std::string folder; std::getline(folders, folder, ':');) {
     const auto candidate = std::filesystem::path(folder) / program;
     if (::access(candidate.c_str(), X_OK) == 0) return std::filesystem::canonical(candidate, error);
@@ -23,4 +25,4 @@ Result<std::filesystem::path> find_program(const std::filesystem::path& program)
   return fail(Errc::kNotFound, "no such program in PATH: " + program.string());
 }
 
-}  // namespace worldshare::agent
+}  // namespace worldshare
