@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 namespace worldshare::dispatcher {
 namespace {
 
@@ -30,6 +32,20 @@ class Text {
     family(name, type, help);
     sample(name, value);
   }
+  /// One sample of each row, named by `key`.
+  template <class Rows, class Key, class Value>
+  void labelled(const char* name,
+                const char* help,
+                const Rows& rows,
+                const char* label,
+                Key key,
+                Value value) {
+    family(name, "gauge", help);
+    for (const auto& row : rows) {
+      sample(name, std::invoke(value, row),
+             fmt::format("{}=\"{}\"", label, escaped(std::invoke(key, row))));
+    }
+  }
   std::string take() { return std::move(out_); }
 
  private:
@@ -37,21 +53,20 @@ class Text {
 };
 
 void add_queue(Text& text, const Economy::Depths& depths) {
-  text.family("queue_frames", "gauge", "Frames without a unit yet, by tenant");
-  for (const auto& tenant : depths.tenants)
-    text.sample("queue_frames", tenant.frames_waiting, "tenant=\"" + escaped(tenant.tenant) + "\"");
-  text.family("queue_jobs", "gauge", "Unfinished jobs, by tenant");
-  for (const auto& tenant : depths.tenants)
-    text.sample("queue_jobs", tenant.jobs, "tenant=\"" + escaped(tenant.tenant) + "\"");
-  text.family("tenant_leases", "gauge", "Replicas in work, by tenant");
-  for (const auto& tenant : depths.tenants)
-    text.sample("tenant_leases", tenant.leases, "tenant=\"" + escaped(tenant.tenant) + "\"");
-  text.family("class_queue_frames", "gauge", "Frames without a unit yet, by what they need");
-  for (const auto& need : depths.needs)
-    text.sample("class_queue_frames", need.frames_waiting, "need=\"" + escaped(need.need) + "\"");
-  text.family("class_free_seats", "gauge", "Free slots that could serve a need");
-  for (const auto& need : depths.needs)
-    text.sample("class_free_seats", need.free_seats, "need=\"" + escaped(need.need) + "\"");
+  using Tenant = Economy::TenantDepth;
+  using Need = Economy::NeedDepth;
+  const auto of_tenants = [&](const char* name, const char* help, auto value) {
+    text.labelled(name, help, depths.tenants, "tenant", &Tenant::tenant, value);
+  };
+  const auto of_needs = [&](const char* name, const char* help, auto value) {
+    text.labelled(name, help, depths.needs, "need", &Need::need, value);
+  };
+  of_tenants("queue_frames", "Frames without a unit yet, by tenant", &Tenant::frames_waiting);
+  of_tenants("queue_jobs", "Unfinished jobs, by tenant", &Tenant::jobs);
+  of_tenants("tenant_leases", "Replicas in work, by tenant", &Tenant::leases);
+  of_needs("class_queue_frames", "Frames without a unit yet, by what they need",
+           &Need::frames_waiting);
+  of_needs("class_free_seats", "Free slots that could serve a need", &Need::free_seats);
 }
 
 void add_latency(Text& text, const Histogram& histogram) {
