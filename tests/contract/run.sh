@@ -3,12 +3,13 @@
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
+# shellcheck source=tools/web.sh
+source "$root/tools/web.sh"
 output="$1/contract-test"
 mkdir -p "$output"
 cd "$here"
-[[ node_modules/.package-lock.json -nt package-lock.json ]] || npm ci --no-audit --no-fund
+npm_packages "$here"
 node_modules/.bin/openapi-typescript ../../schemas/openapi.yaml --default-non-nullable false -o src/api-types.ts
 node_modules/.bin/tsc -p .
-[[ -f $output/scene.blend ]] ||
-  blender -b --factory-startup -noaudio --python-exit-code 3 -P "$root/demo/make_scene.py" -- "$output/scene.blend" --width 64 --height 36 --samples 4 >"$output/blender.log"
+make_scene "$output/scene.blend" --width 64 --height 36 --samples 4
 exec node contract_test.mjs "$1/bin/worldshare" "$output/scene.blend"

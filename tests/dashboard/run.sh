@@ -3,12 +3,13 @@
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
+# shellcheck source=tools/web.sh
+source "$root/tools/web.sh"
 output="$1/dashboard-test"
 mkdir -p "$output"
 cd "$here"
-[[ node_modules/.package-lock.json -nt package-lock.json ]] || npm ci --no-audit --no-fund
-[[ $root/dashboard/node_modules/.package-lock.json -nt $root/dashboard/package-lock.json ]] || npm --prefix "$root/dashboard" ci --no-audit --no-fund
+npm_packages "$here"
+npm_packages "$root/dashboard"
 npm --prefix "$root/dashboard" run build
-[[ -f $output/scene.blend ]] ||
-  blender -b --factory-startup -noaudio --python-exit-code 3 -P "$root/demo/make_scene.py" -- "$output/scene.blend" --width 320 --height 180 --samples 8 >"$output/blender.log"
+make_scene "$output/scene.blend" --width 320 --height 180 --samples 8
 exec node dashboard_test.mjs "$1/bin/worldshare" "$output/scene.blend" "$output"

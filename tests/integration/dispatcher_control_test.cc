@@ -17,14 +17,6 @@ class ControlTest : public DispatcherTest {
     auto response = http::get(url_ + path, options_);
     return response && response->status == 200 ? response->body : "";
   }
-  /// The next assignment of an agent that says that slot 0 is free.
-  wire::AssignmentT assigned(FakeAgent& agent) {
-    agent.beat({0});
-    auto work = agent.next();
-    EXPECT_TRUE(work && work->body.AsAssignment() != nullptr);
-    return work && work->body.AsAssignment() != nullptr ? *work->body.AsAssignment()
-                                                        : wire::AssignmentT{};
-  }
 };
 
 TEST_F(ControlTest, ACancelledJobStopsItsAgentsAtOnceAndPublishesNothingMore) {

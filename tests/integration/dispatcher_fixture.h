@@ -130,6 +130,15 @@ class DispatcherTest : public ::testing::Test {
     return {std::move(key), std::move(nats), std::move(*mailbox)};
   }
 
+  /// The next assignment of an agent that says that slot 0 is free.
+  wire::AssignmentT assigned(FakeAgent& agent) {
+    agent.beat({0});
+    auto work = agent.next();
+    EXPECT_TRUE(work && work->body.AsAssignment() != nullptr);
+    return work && work->body.AsAssignment() != nullptr ? *work->body.AsAssignment()
+                                                        : wire::AssignmentT{};
+  }
+
   std::string upload(const std::string& bytes) {
     const std::string sha = to_hex(sha256(as_bytes(bytes)));
     EXPECT_EQ(http::put(url_ + "/v1/blobs/" + sha, as_bytes(bytes), options_)->status, 201U);

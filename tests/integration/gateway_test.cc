@@ -76,13 +76,6 @@ class GatewayTest : public DispatcherTest {
     EXPECT_TRUE(response && response->status == status) << path << (response ? response->body : "");
     return response ? json::parse(response->body).as_object() : json::object{};
   }
-  wire::AssignmentT assigned(FakeAgent& agent) {
-    agent.beat({0});
-    auto work = agent.next();
-    EXPECT_TRUE(work && work->body.AsAssignment() != nullptr);
-    return work && work->body.AsAssignment() != nullptr ? *work->body.AsAssignment()
-                                                        : wire::AssignmentT{};
-  }
   /// What a verifier writes for a result that it judged.
   void judge(const std::string& lease,
              const std::string& judged,

@@ -9,13 +9,6 @@ constexpr const char* kOneReplica = R"(, "policy": {"replicas": 1, "max_replicas
 
 class WishesTest : public DispatcherTest {
  protected:
-  wire::AssignmentT assigned(FakeAgent& agent) {
-    agent.beat({0});
-    auto work = agent.next();
-    EXPECT_TRUE(work && work->body.AsAssignment() != nullptr);
-    return work && work->body.AsAssignment() != nullptr ? *work->body.AsAssignment()
-                                                        : wire::AssignmentT{};
-  }
   std::string query(const std::string& sql) {
     auto pg = pg::Connection::open(config_.postgres_conninfo);
     const auto rows = pg->exec(sql.c_str());
