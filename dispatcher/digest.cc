@@ -12,6 +12,7 @@ bool is_final(const wire::VerdictT& verdict) {
 
 }  // namespace
 
+/// A free slot does not wait until verdicts on other work are written.
 Result<> Dispatcher::digest(std::deque<Notice> notices) {
   std::unordered_map<std::string, wire::AgentStateT> states;
   std::vector<VerdictNotice> verdicts;
@@ -27,9 +28,12 @@ Result<> Dispatcher::digest(std::deque<Notice> notices) {
     }
   }
   Result<> outcome = take_control(control);
-  if (outcome) outcome = take_verdicts(verdicts);
   if (outcome) outcome = take_states(std::move(states));
-  return outcome;
+  if (outcome) outcome = tick();
+  if (outcome) outcome = dispatch();
+  if (!outcome || verdicts.empty()) return outcome;
+  outcome = take_verdicts(verdicts);
+  return outcome ? dispatch() : outcome;
 }
 
 Result<> Dispatcher::take_control(std::vector<ControlNotice>& notices) {

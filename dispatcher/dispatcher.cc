@@ -71,10 +71,8 @@ Result<> Dispatcher::lead(std::stop_token stop) {
     auto notices = inbox_.drain(stop, more ? 0ms : kTick);
     oldest_news_ = notices.empty() ? std::chrono::steady_clock::now() : notices.front().came;
     const auto granted = economy_.counters().granted;
-    Result<> outcome = digest(std::move(notices));
-    if (outcome) outcome = tick();
-    if (outcome) outcome = dispatch();
-    if (!outcome) return outcome;
+    if (auto ok = digest(std::move(notices)); !ok) return ok;
+    if (auto ok = slow_tick(); !ok) return ok;
     more = economy_.counters().granted - granted >= kGrantsAtOnce;
     if (ledger_.generation() != generation)
       return fail(Errc::kUnavailable, "the database session was replaced");
@@ -157,12 +155,13 @@ Result<> Dispatcher::tick() {
     if (auto ok = fail_units(expired.failed); !ok) return ok;
   }
   answer_questions();
-  if (now < next_slow_tick_) return {};
-  next_slow_tick_ = now + kSlowTick;
-  return slow_tick();
+  return {};
 }
 
 Result<> Dispatcher::slow_tick() {
+  const auto now = parts_.clock.now();
+  if (now < next_slow_tick_) return {};
+  next_slow_tick_ = now + kSlowTick;
   const auto extended = economy_.take_extended(parts_.clock.now());
   if (!extended.empty()) {
     if (auto ok = ledger_.extend(extended); !ok) return ok;

@@ -20,9 +20,11 @@
 namespace worldshare::dispatcher {
 namespace {
 
-Result<pg::Connection> open_pg(const Config& config, std::stop_token stop) {
+Result<pg::Connection> open_pg(const Config& config,
+                               std::stop_token stop,
+                               pg::Plans plans = pg::Plans::kFresh) {
   return retry_until<pg::Connection>("PostgreSQL", config.startup_wait, stop, [&] {
-    return pg::Connection::open(config.postgres_conninfo);
+    return pg::Connection::open(config.postgres_conninfo, plans);
   });
 }
 
@@ -85,9 +87,9 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!store) return std::unexpected(store.error());
   const auto uploads = blobs::PartialUploads::open(*store);
   if (!uploads) return std::unexpected(uploads.error());
-  auto ledger_pg = open_pg(config, stop);
+  auto ledger_pg = open_pg(config, stop, pg::Plans::kKept);
   if (!ledger_pg) return std::unexpected(ledger_pg.error());
-  auto rpc_pg = open_pg(config, stop);
+  auto rpc_pg = open_pg(config, stop, pg::Plans::kKept);
   if (!rpc_pg) return std::unexpected(rpc_pg.error());
   auto roster_pg = open_pg(config, stop);
   if (!roster_pg) return std::unexpected(roster_pg.error());

@@ -81,8 +81,9 @@ class Workers {
     const JudgeOptions options{config_.dispatcher_public_key, config_.image_limit_bytes,
                                std::move(*rules)};
     for (std::uint32_t i = 0; i < config_.workers; ++i) {
-      auto database = wait_for("PostgreSQL", config_, stop,
-                               [&] { return pg::Connection::open(config_.postgres_conninfo); });
+      auto database = wait_for("PostgreSQL", config_, stop, [&] {
+        return pg::Connection::open(config_.postgres_conninfo, pg::Plans::kKept);
+      });
       if (!database) return std::unexpected(database.error());
       workers_.push_back(
           std::make_unique<Verifier>(broker_, std::move(*database), evidence_, clock_, options));

@@ -19,7 +19,7 @@ constexpr const char* kReports = R"(
 // The owner's other lease goes first: one counted replica per owner and unit.
 constexpr const char* kSupersede = R"(
   update replicas q set state = 'expired', ended_at = now() from replicas p
-   where p.lease = any($1) and q.unit = p.unit and q.owner = p.owner and q.state = 'leased' and q.lease <> all($1))";
+   where p.lease = any($1) and q.unit = p.unit and q.owner = p.owner and q.state = 'leased' and q.lease <> p.lease)";
 
 constexpr const char* kReported = R"(
   update replicas p set state = x.state, ended_at = now() from unnest($1::text[], $2::text[]) x(lease, state)

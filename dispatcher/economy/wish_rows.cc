@@ -25,11 +25,12 @@ constexpr const char* kEndedJobs = R"(
   select id, manifest::text, tenant, priority, (extract(epoch from created_at) * 1000)::bigint, frames_ordered
     from jobs where id = any($1) and state in ('completed', 'failed'))";
 
+// Asked every few seconds, and nearly always nobody is excluded: then no lease is looked at.
 constexpr const char* kAnythingToDo = R"(
-  select exists (select from trust t join agents a on a.owner = t.owner
-                  where t.state <> 'active' and a.standing <> 'disabled')
-      or exists (select from trust t join replicas p on p.owner = t.owner
-                  where t.state <> 'active' and p.state = 'leased')
+  with excluded as materialized (select owner from trust where state <> 'active')
+  select exists (select from excluded)
+         and (exists (select from excluded t join agents a on a.owner = t.owner where a.standing <> 'disabled')
+              or exists (select from excluded t join replicas p on p.owner = t.owner where p.state = 'leased'))
       or exists (select from agents a join trust t on t.owner = a.owner
                   where t.state = 'active' and a.standing = 'disabled'
                     and a.standing_reason like 'its owner is excluded: %'))";

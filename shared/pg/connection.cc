@@ -4,6 +4,8 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
+#include <unordered_map>
 
 #include "shared/unique_handle.h"
 
@@ -45,15 +47,32 @@ Error describe(const PGresult* result) {
   return {classify(state), message + " [" + state + "]"};
 }
 
+/// A migration changed what a kept statement returns; a new session plans it anew.
+bool is_outdated_plan(const PGresult* result) {
+  const char* function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+  return function != nullptr && function == std::string_view("RevalidateCachedQuery");
+}
+
 bool ends_session(const PGresult* result) {
+  if (is_outdated_plan(result)) return true;
   const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
   return severity == nullptr || severity != std::string_view("ERROR");
 }
 
+/// Statements beyond these are planned each time: somebody writes numbers into their text.
+constexpr std::size_t kMostKept = 200;
+/// Young tables grow tenfold in seconds, and a plan for ten rows is a bad one for a thousand.
+constexpr std::chrono::seconds kPlanLife{2};
+
 /// Later keywords win, so what `conninfo` says overrides what is set here. Our statements are
 /// short: compiling one (JIT), which a planner that was told to use keys only takes for worth it,
-/// costs 70 to 170 ms.
-ConnectionHandle connect(const std::string& conninfo) {
+/// costs 70 to 170 ms. A plan that is kept for a while must not read all of a table because the
+/// table was small.
+ConnectionHandle connect(const std::string& conninfo, Plans plans) {
+  const char* const settings =
+      plans == Plans::kKept
+          ? "-c jit=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
+          : "-c jit=off";
   const std::array<const char*, 7> keys{"connect_timeout",
                                         "tcp_user_timeout",
                                         "keepalives_idle",
@@ -61,8 +80,8 @@ ConnectionHandle connect(const std::string& conninfo) {
                                         "options",
                                         "dbname",
                                         nullptr};
-  const std::array<const char*, 7> values{"5",          "15000",          "15",   "UTF8",
-                                          "-c jit=off", conninfo.c_str(), nullptr};
+  const std::array<const char*, 7> values{"5",      "15000",          "15",   "UTF8",
+                                          settings, conninfo.c_str(), nullptr};
   ConnectionHandle handle(PQconnectdbParams(keys.data(), values.data(), 1));
   PQsetNoticeProcessor(handle.get(), ignore_notice, nullptr);
   return handle;
@@ -153,7 +172,10 @@ std::int64_t Rows::affected() const {
 
 struct Connection::Impl {
   std::string conninfo;
+  Plans plans = Plans::kFresh;
   ConnectionHandle handle;
+  std::unordered_map<std::string, std::string> kept;  ///< names of statements, by their text
+  std::chrono::steady_clock::time_point planned_at{};
   std::uint64_t generation = 0;
   bool in_transaction = false;
 
@@ -164,7 +186,8 @@ struct Connection::Impl {
     // What the transaction did so far is gone, so the rest of it must not run by itself.
     if (in_transaction)
       return fail(Errc::kUnavailable, "the connection was lost within a transaction");
-    handle = connect(conninfo);
+    kept.clear();
+    handle = connect(conninfo, plans);
     if (!alive()) return fail(Errc::kUnavailable, one_line(PQerrorMessage(handle.get())));
     ++generation;
     return {};
@@ -176,10 +199,37 @@ struct Connection::Impl {
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY) {
       return result;
     }
-    const Error error = describe(result.get());
+    Error error = describe(result.get());
+    if (is_outdated_plan(result.get())) error.code = Errc::kUnavailable;
     // The server has said its last word on this connection, even if libpq has not seen it close.
     if (ends_session(result.get())) handle.reset();
     return std::unexpected(error);
+  }
+
+  Result<> renew_plans() {
+    const auto now = std::chrono::steady_clock::now();
+    if (in_transaction || now < planned_at + kPlanLife) return {};
+    planned_at = now;
+    const auto done = check(ResultHandle(PQexec(handle.get(), "discard plans")));
+    return done ? Result<>() : std::unexpected(done.error());
+  }
+
+  Result<ResultHandle> run(const char* sql, const std::vector<const char*>& values) {
+    const int count = static_cast<int>(values.size());
+    if (plans == Plans::kFresh || (kept.size() >= kMostKept && !kept.contains(sql))) {
+      return check(ResultHandle(
+          PQexecParams(handle.get(), sql, count, nullptr, values.data(), nullptr, nullptr, 0)));
+    }
+    if (auto ok = renew_plans(); !ok) return std::unexpected(ok.error());
+    auto found = kept.find(sql);
+    if (found == kept.end()) {
+      const std::string name = "s" + std::to_string(kept.size());
+      auto made = check(ResultHandle(PQprepare(handle.get(), name.c_str(), sql, count, nullptr)));
+      if (!made) return made;
+      found = kept.emplace(sql, name).first;
+    }
+    return check(ResultHandle(PQexecPrepared(handle.get(), found->second.c_str(), count,
+                                             values.data(), nullptr, nullptr, 0)));
   }
 };
 
@@ -188,7 +238,7 @@ Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
-Result<Connection> Connection::open(const std::string& conninfo) {
+Result<Connection> Connection::open(const std::string& conninfo, Plans plans) {
   char* problem = nullptr;
   const UniqueHandle<PQconninfoOption, PQconninfoFree> options(
       PQconninfoParse(conninfo.c_str(), &problem));
@@ -198,6 +248,7 @@ Result<Connection> Connection::open(const std::string& conninfo) {
   }
   Connection connection;
   connection.impl_->conninfo = conninfo;
+  connection.impl_->plans = plans;
   if (auto connected = connection.impl_->ensure_connected(); !connected) {
     return std::unexpected(connected.error());
   }
@@ -212,9 +263,7 @@ Result<Rows> Connection::exec(const char* sql, std::initializer_list<Param> para
   }
   if (auto connected = impl_->ensure_connected(); !connected)
     return std::unexpected(connected.error());
-  auto result = impl_->check(
-      ResultHandle(PQexecParams(impl_->handle.get(), sql, static_cast<int>(values.size()), nullptr,
-                                values.data(), nullptr, nullptr, 0)));
+  auto result = impl_->run(sql, values);
   if (!result) return std::unexpected(result.error());
   Rows rows;
   rows.impl_ = std::make_unique<Rows::Impl>(std::move(*result));

@@ -66,6 +66,12 @@ class Rows {
   std::unique_ptr<Impl> impl_;
 };
 
+/// How a connection's statements are planned.
+enum class Plans : std::uint8_t {
+  kFresh,  ///< each time, for the tables as they are
+  kKept,   ///< every few seconds, and by keys: for who says a few statements all day
+};
+
 /// One connection, one thread. When the server goes away, the running call fails with kUnavailable
 /// and the next one reconnects (at most one attempt per call). Session state (advisory locks) is
 /// lost then: see generation().
@@ -76,7 +82,7 @@ class Rows {
 class Connection {
  public:
   /// `conninfo`: libpq keywords or URI. Bounds connect_timeout to 5 s unless given.
-  static Result<Connection> open(const std::string& conninfo);
+  static Result<Connection> open(const std::string& conninfo, Plans plans = Plans::kFresh);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
   ~Connection();

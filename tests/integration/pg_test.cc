@@ -19,8 +19,8 @@ class Pg : public ::testing::Test {
   static void SetUpTestSuite() { server = worldshare::testing::PostgresServer::start(); }
   static void TearDownTestSuite() { server.reset(); }
 
-  static Connection connect(const std::string& conninfo) {
-    auto connection = Connection::open(conninfo);
+  static Connection connect(const std::string& conninfo, Plans plans = Plans::kFresh) {
+    auto connection = Connection::open(conninfo, plans);
     WS_CHECK(connection.has_value(), "no connection");
     return std::move(*connection);
   }
@@ -50,6 +50,50 @@ TEST_F(Pg, ParametersAndRows) {
   EXPECT_TRUE(rows->is_null(0, 4));
   EXPECT_EQ(rows->text(0, 5), R"({"a\"\\,",""})");
   EXPECT_EQ(rows->text(0, 6), "{1,-2}");
+}
+
+TEST_F(Pg, KeptPlansAnswerAsFreshOnesAndUseKeys) {
+  auto db = connect(server->empty_database(), Plans::kKept);
+  ASSERT_TRUE(db.script("create table t (a int primary key, b text)"));
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(db.exec("insert into t values ($1, $2)", {i, "b" + std::to_string(i)}));
+    const auto rows = db.exec("select b from t where a = $1", {i});
+    ASSERT_TRUE(rows.has_value()) << rows.error().message;
+    EXPECT_EQ(rows->text(0, 0), "b" + std::to_string(i));
+  }
+  EXPECT_EQ(db.exec("select count(*) from pg_prepared_statements")->integer(0, 0), 3);
+  const auto plan = db.exec("explain select b from t where a = 1");
+  EXPECT_NE(plan->text(0, 0).find("Index Scan"), std::string::npos) << plan->text(0, 0);
+}
+
+TEST_F(Pg, KeptPlansSurviveErrorsRollbacksAndALostServer) {
+  const auto conninfo = server->empty_database();
+  auto db = connect(conninfo, Plans::kKept);
+  ASSERT_TRUE(db.script("create table t (a int primary key)"));
+  for (int i = 0; i < 3; ++i) {
+    auto transaction = Transaction::begin(db);
+    ASSERT_TRUE(transaction.has_value());
+    EXPECT_TRUE(transaction->exec("insert into t values ($1)", {1}));
+    EXPECT_EQ(code_of(transaction->exec("insert into t values ($1)", {1})), Errc::kConflict);
+    EXPECT_EQ(code_of(transaction->exec("select $1::int", {1})), Errc::kInternal) << "it failed";
+  }
+  EXPECT_EQ(db.exec("select count(*) from t")->integer(0, 0), 0);
+  auto other = connect(conninfo);
+  ASSERT_TRUE(
+      other.exec("select pg_terminate_backend(pid) from pg_stat_activity where pid <> "
+                 "pg_backend_pid() and datname = current_database()"));
+  EXPECT_EQ(code_of(db.exec("select count(*) from t")), Errc::kUnavailable);
+  EXPECT_TRUE(db.exec("select count(*) from t"));
+}
+
+TEST_F(Pg, AKeptPlanThatAMigrationOutdatedIsMadeAnew) {
+  const auto conninfo = server->empty_database();
+  auto db = connect(conninfo, Plans::kKept);
+  ASSERT_TRUE(db.script("create table t (a int); insert into t values (1)"));
+  ASSERT_TRUE(db.exec("select a from t"));
+  ASSERT_TRUE(connect(conninfo).script("alter table t alter a type bigint"));
+  EXPECT_EQ(code_of(db.exec("select a from t")), Errc::kUnavailable);
+  EXPECT_EQ(db.exec("select a from t")->integer(0, 0), 1);
 }
 
 TEST_F(Pg, AffectedCountsRows) {

@@ -11,10 +11,6 @@
 namespace worldshare::verifier {
 namespace {
 
-// Rows are few and found by their keys. A planner that takes a young table for small would read all
-// of it, in each sitting again.
-constexpr const char* kByKeys = "set local enable_seqscan = off";
-
 // Of the accepted artifact the newest word counts.
 constexpr const char* kUnits = R"(
   select u.id, v.unit is not null or u.state <> 'open', v.decision is not distinct from 'accepted',
@@ -170,9 +166,7 @@ Result<Docket> Docket::open(pg::Connection& connection,
   auto transaction = pg::Transaction::begin(connection);
   if (!transaction) return std::unexpected(transaction.error());
   Docket out(std::move(*transaction), std::move(units), rules);
-  auto ok = run(out.transaction_, kByKeys, {});
-  if (ok) ok = lock_units(out.transaction_, out.units_);
-  if (!ok) return std::unexpected(ok.error());
+  if (auto ok = lock_units(out.transaction_, out.units_); !ok) return std::unexpected(ok.error());
   return out;
 }
 

@@ -12,9 +12,6 @@ constexpr const char* kLeases = R"(
     from replicas r join units u on u.id = r.unit join jobs j on j.id = u.job
    where r.lease = any($1))";
 
-// A planner that takes a young table for small would read all of it.
-constexpr const char* kByKeys = "set local enable_seqscan = off";
-
 constexpr const char* kManifests = "select id, manifest::text from jobs where id = any($1)";
 
 /// Jobs whose image is remembered.
@@ -81,7 +78,7 @@ Result<LeaseRecord> to_record(const pg::Rows& rows, int row) {
 
 Result<std::map<std::string, Result<LeaseRecord>>> LeaseRecords::load(
     const std::vector<std::string>& leases) {
-  const auto rows = read_by_keys(leases);
+  const auto rows = connection_.exec(kLeases, {pg::array(leases)});
   if (!rows) return std::unexpected(rows.error());
   std::map<std::string, Result<LeaseRecord>> out;
   std::vector<std::string> jobs;
@@ -101,17 +98,6 @@ Result<std::map<std::string, Result<LeaseRecord>>> LeaseRecords::load(
     }
   }
   return out;
-}
-
-/// In a transaction, because the setting must not outlive it.
-Result<pg::Rows> LeaseRecords::read_by_keys(const std::vector<std::string>& leases) {
-  auto transaction = pg::Transaction::begin(connection_);
-  if (!transaction) return std::unexpected(transaction.error());
-  if (auto ok = transaction->exec(kByKeys); !ok) return ok;
-  auto rows = transaction->exec(kLeases, {pg::array(leases)});
-  if (!rows) return rows;
-  if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
-  return rows;
 }
 
 Result<> LeaseRecords::learn_jobs(const std::vector<std::string>& jobs) {

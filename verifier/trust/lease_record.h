@@ -42,7 +42,6 @@ class LeaseRecords {
   Result<std::map<std::string, Result<LeaseRecord>>> load(const std::vector<std::string>& leases);
 
  private:
-  Result<pg::Rows> read_by_keys(const std::vector<std::string>& leases);
   Result<> learn_jobs(const std::vector<std::string>& jobs);
 
   pg::Connection& connection_;
