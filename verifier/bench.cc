@@ -153,9 +153,9 @@ void print(const Metrics& metrics,
 
 Result<> run(const blobs::Store& store, const BenchOptions& options, Backends& backends) {
   // Every unit of a farm is new: no picture is kept, and an artifact is forgotten before its turn
-  // comes again.
+  // comes again, though a thread be slow.
   const std::size_t known = 2 * options.threads;
-  const auto names = make_files(store, 2 * (known + kSpareUnits));
+  const auto names = make_files(store, 2 * (2 * known + kSpareUnits));
   if (!names) return std::unexpected(names.error());
   Artifacts artifacts(store, {.cache_bytes = 0, .decoding_bytes = kDecodingBytes, .known = known},
                       backends.memory.get());
