@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -70,33 +72,53 @@ class Board {
     return notice_.leader;
   }
 
-  /// Why a job waits, as the economy says within `patience`; empty when it does not wait, and from
-  /// a dispatcher that does not lead.
+  /// Why a job waits, as the economy said within the last second or says within `patience`; empty
+  /// when it does not wait, and from a dispatcher that does not lead.
   std::string why_waiting(const std::string& job, std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);
     if (!notice_.leader) return {};
-    questions_.insert(job);
-    answers_.erase(job);
-    answered_.wait_for(lock, patience, [&] { return answers_.contains(job) || !notice_.leader; });
+    const auto oldest = std::chrono::steady_clock::now() - kAnswerLife;
+    const auto answered = [&] {
+      const auto answer = answers_.find(job);
+      return answer != answers_.end() && answer->second.at >= oldest;
+    };
+    if (!answered()) {
+      questions_.insert(job);
+      if (ring_) ring_();
+      answered_.wait_for(lock, patience, [&] { return answered() || !notice_.leader; });
+    }
     const auto answer = answers_.find(job);
-    return answer == answers_.end() ? std::string() : answer->second;
+    return answer == answers_.end() ? std::string() : answer->second.text;
+  }
+  /// `ring` is called by whoever asks, under the board's lock, until another one is given.
+  void on_question(std::function<void()> ring) {
+    const std::lock_guard lock(mutex_);
+    ring_ = std::move(ring);
   }
   std::set<std::string> take_questions() {
     const std::lock_guard lock(mutex_);
     return std::exchange(questions_, {});
   }
-  void answer(std::map<std::string, std::string> answers) {
+  void answer(const std::map<std::string, std::string>& answers) {
     const std::lock_guard lock(mutex_);
-    answers_ = std::move(answers);
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(answers_, [&](const auto& one) { return one.second.at < now - kAnswerLife; });
+    for (const auto& [job, text] : answers) answers_[job] = {text, now};
     answered_.notify_all();
   }
 
  private:
+  static constexpr std::chrono::seconds kAnswerLife{1};
+  struct Answer {
+    std::string text;
+    std::chrono::steady_clock::time_point at;
+  };
   mutable std::mutex mutex_;
   std::condition_variable answered_;
-  Notice notice_;                               // guarded by mutex_
-  std::set<std::string> questions_;             // guarded by mutex_
-  std::map<std::string, std::string> answers_;  // guarded by mutex_
+  Notice notice_;                          // guarded by mutex_
+  std::set<std::string> questions_;        // guarded by mutex_
+  std::map<std::string, Answer> answers_;  // guarded by mutex_
+  std::function<void()> ring_;             // guarded by mutex_
 };
 
 }  // namespace worldshare::dispatcher

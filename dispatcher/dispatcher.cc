@@ -42,6 +42,7 @@ Dispatcher::Dispatcher(const DispatcherParts& parts, Ledger ledger, Outgoing out
       economy_(options_of(parts.config), random_below) {}
 
 void Dispatcher::run(std::stop_token stop) {
+  parts_.board.on_question([this] { inbox_.wake(); });
   while (!stop.stop_requested()) {
     const Result<> outcome = lead(stop);
     post_notice(false);
@@ -49,6 +50,7 @@ void Dispatcher::run(std::stop_token stop) {
     spdlog::warn("economy starts over error=\"{}\"", outcome.error().message);
     sleep_unless_stopped(stop, kLeadRetry);
   }
+  parts_.board.on_question({});
 }
 
 Result<> Dispatcher::lead(std::stop_token stop) {
@@ -246,7 +248,7 @@ void Dispatcher::answer_questions() {
   std::map<std::string, std::string> answers;
   for (const auto& job : parts_.board.take_questions())
     answers[job] = economy_.waiting(job, parts_.clock.now());
-  if (!answers.empty()) parts_.board.answer(std::move(answers));
+  if (!answers.empty()) parts_.board.answer(answers);
 }
 
 double Dispatcher::outbox_lag() {

@@ -36,13 +36,21 @@ class Inbox {
     return item;
   }
 
-  /// All items, oldest first; none after `timeout` or a stop request.
+  /// All items, oldest first; none after `timeout`, wake() or a stop request.
   std::deque<T> drain(std::stop_token stop, std::chrono::milliseconds timeout) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, stop, timeout, [&] { return !items_.empty(); });
+    changed_.wait_for(lock, stop, timeout, [&] { return !items_.empty() || woken_; });
+    woken_ = false;
     std::deque<T> items = std::exchange(items_, {});
     if (!items.empty()) changed_.notify_all();
     return items;
+  }
+
+  /// Ends the wait of drain(), or else its next one.
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    changed_.notify_all();
   }
 
  private:
@@ -50,6 +58,7 @@ class Inbox {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<T> items_;  // guarded by mutex_
+  bool woken_ = false;   // guarded by mutex_
 };
 
 }  // namespace worldshare

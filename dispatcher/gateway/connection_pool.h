@@ -40,7 +40,7 @@ class ConnectionPool {
         return loan;
       }
     }
-    auto opened = pg::Connection::open(conninfo_);
+    auto opened = pg::Connection::open(conninfo_, pg::Plans::kKept);
     if (!opened) return std::unexpected(opened.error());
     return Loan(*this, std::move(*opened));
   }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kSteps = 48;
 constexpr double kLeastSeconds = 600;
+constexpr std::chrono::seconds kFresh{5};
 
 // What is begun counts from the first job on, so that a farm of ten minutes has rates too.
 constexpr const char* kWindow = R"(
@@ -22,7 +23,7 @@ constexpr const char* kPoints = R"(
           from w, generate_series(0, $3::int - 1) n),
   o as (select floor((extract(epoch from accepted_at) - w.first) / w.step)::int as n, count(*) as frames, sum(x.seconds) as seconds
           from outputs cross join w left join lateral (
-            select avg(render_seconds) as seconds from results r where r.unit = outputs.unit and r.judged = 'agreed') x on true
+            select avg(render_seconds) as seconds from results r where r.unit = outputs.unit and r.outcome <> 'void' and r.judged = 'agreed') x on true
          where accepted_at >= w.since group by 1),
   r as (select floor((extract(epoch from received_at) - w.first) / w.step)::int as n,
                count(*) filter (where judged = 'agreed') as agreed,
@@ -30,10 +31,12 @@ constexpr const char* kPoints = R"(
           from results cross join w where received_at >= w.since group by 1),
   j as (select floor((extract(epoch from finished_at) - w.first) / w.step)::int as n, count(*) as jobs
           from jobs cross join w where state = 'completed' and finished_at >= w.since group by 1),
-  b as (select s.n, sum(extract(epoch from least(coalesce(p.ended_at, r.received_at, now()), s.b) - greatest(p.leased_at, s.a))) as busy
-          from s join replicas p on p.leased_at < s.b left join results r on r.lease = p.lease
-         where p.leased_at >= to_timestamp($1::double precision - 86400)
-           and coalesce(p.ended_at, r.received_at, now()) > s.a group by 1)
+  t as (select extract(epoch from p.leased_at)::float8 - w.first as a,
+               extract(epoch from coalesce(p.ended_at, r.received_at, now()))::float8 - w.first as b, w.step
+          from w, replicas p left join results r on r.lease = p.lease
+         where p.leased_at >= to_timestamp($1::double precision - 86400)),
+  b as (select n, sum(least(t.b, (n + 1) * t.step) - greatest(t.a, n * t.step)) as busy
+          from t, generate_series(greatest(0, floor(t.a / t.step)::int), least($3::int - 1, floor(t.b / t.step)::int)) n group by n)
   select (extract(epoch from s.a) * 1000)::bigint, coalesce(j.jobs, 0), coalesce(o.frames, 0), coalesce(r.agreed, 0),
          coalesce(r.disagreed, 0), coalesce(b.busy, 0), coalesce(o.seconds, 0)
     from s left join o using (n) left join r using (n) left join j using (n) left join b using (n) order by s.n)";
@@ -95,6 +98,19 @@ Result<wire::FiguresT> figures_of(pg::Connection& pg, int hours) {
   figures.slots_busy = static_cast<std::uint32_t>(now->integer(0, 2));
   if (figures.slots_online > 0)
     figures.node_use = std::min(1.0, sums.busy_seconds / (figures.slots_online * seconds));
+  return figures;
+}
+
+Result<wire::FiguresT> RecentFigures::get(ConnectionPool& pool, int hours) {
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(counted_, [&](const auto& one) { return now - one.second.at > kFresh; });
+  if (const auto known = counted_.find(hours); known != counted_.end())
+    return known->second.figures;
+  auto pg = pool.borrow();
+  if (!pg) return std::unexpected(pg.error());
+  auto figures = figures_of(**pg, hours);
+  if (figures) counted_[hours] = {*figures, std::chrono::steady_clock::now()};
   return figures;
 }
 

@@ -7,6 +7,7 @@
 #include "dispatcher/config.h"
 #include "dispatcher/gateway/connection_pool.h"
 #include "dispatcher/gateway/event_hub.h"
+#include "dispatcher/gateway/figures.h"
 #include "dispatcher/intake/intake.h"
 #include "dispatcher/nodes/enrolment_desk.h"
 #include "shared/blobs/partial_uploads.h"
@@ -40,6 +41,7 @@ struct Gateway {
   Parts parts;
   ConnectionPool& pool;
   Intake intake;
+  RecentFigures figures;
 };
 
 }  // namespace worldshare::dispatcher

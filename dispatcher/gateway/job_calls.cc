@@ -89,16 +89,20 @@ http::Reply submit_job(Gateway& gateway, const Call& call) {
   return reply;
 }
 
-http::Reply get_job(Gateway& gateway, const Call& call) {
-  const std::string& id = call.path[0];
+/// Its connection goes back before anybody waits for the economy's answer.
+static Result<wire::JobStatusT> read_status(Gateway& gateway, const Call& call) {
   auto pg = gateway.pool.borrow();
-  if (!pg) return problem(pg.error());
-  auto status = job_status(**pg, call.caller.tenant_seen(), id);
+  if (!pg) return std::unexpected(pg.error());
+  return job_status(**pg, call.caller.tenant_seen(), call.path[0]);
+}
+
+http::Reply get_job(Gateway& gateway, const Call& call) {
+  auto status = read_status(gateway, call);
   if (!status) return problem(status.error());
   const bool live =
       status->state == "queued" || status->state == "active" || status->state == "paused";
   if (live && status->replicas_in_work == 0)
-    status->waiting = gateway.parts.board.why_waiting(id, kAnswerTime);
+    status->waiting = gateway.parts.board.why_waiting(status->id, kAnswerTime);
   http::Reply reply = json(200, *status);
   // Its clock runs on though nothing else changes.
   if (live) status->elapsed_seconds = 0;

@@ -9,28 +9,28 @@ namespace worldshare::dispatcher {
 namespace {
 
 constexpr const char* kJobs = R"(
-  with j as (
-    select *, state in ('queued', 'active') as live, (extract(epoch from created_at) * 1000000)::bigint as micros,
-           case when paused and state in ('queued', 'active') then 'paused' else state end as shown
-      from jobs where $1 = '' or tenant = $1)
-  select j.id, j.title, j.tenant, j.shown, j.priority, j.frames_total, j.frames_accepted, j.frames_failed,
+  select j.id, j.title, j.tenant, s.shown, j.priority, j.frames_total, j.frames_accepted, j.frames_failed,
          (select count(*) from units u join replicas p on p.unit = u.id
            where u.job = j.id and u.state = 'open' and p.state = 'leased'),
-         j.micros / 1000, (extract(epoch from j.deadline) * 1000)::bigint,
+         s.micros / 1000, (extract(epoch from j.deadline) * 1000)::bigint,
          coalesce(j.manifest->'output'->>'format', 'png'), coalesce(j.manifest->'scene'->>'name', ''),
-         coalesce(o.artifact, ''), coalesce(o.size_bytes, 0), j.live::int, j.micros
-    from j left join lateral (
+         coalesce(o.artifact, ''), coalesce(o.size_bytes, 0), (j.state in ('queued', 'active'))::int, s.micros
+    from jobs j cross join lateral (
+      select (extract(epoch from j.created_at) * 1000000)::bigint as micros,
+             case when j.paused and j.state in ('queued', 'active') then 'paused' else j.state end as shown) s
+    left join lateral (
       select artifact, size_bytes from outputs where job = j.id order by accepted_at desc, frame desc limit 1) o on true
-   where ($2 = '' or j.shown = $2) and ($3 = '' or position(lower($3) in lower(j.title)) > 0)
-     and ($4::int is null or (j.live::int, j.micros, j.id) < ($4::int, $5::bigint, $6))
-   order by j.live desc, j.micros desc, j.id desc limit $7)";
+   where ($1 = '' or j.tenant = $1) and ($2 = '' or s.shown = $2) and ($3 = '' or position(lower($3) in lower(j.title)) > 0)
+     and ($4::int is null or ((j.state in ('queued', 'active'))::int, j.created_at, j.id)
+                             < ($4::int, 'epoch'::timestamptz + $5::bigint * interval '1 microsecond', $6))
+   order by (j.state in ('queued', 'active'))::int desc, j.created_at desc, j.id desc limit $7)";
 
 constexpr const char* kUnits = R"(
   select u.id, u.frame, u.state, u.replicas_wanted, count(*) filter (where p.state = 'leased'),
          count(*) filter (where p.state = 'reported'), count(*) filter (where p.state = 'expired'), coalesce(u.reason, ''),
          u.shard, (u.state = 'accepted')::int
     from units u left join replicas p on p.unit = u.id
-   where u.job = $1 and ($2 = '' or u.state = $2)
+   where )" WS_UNITS_OF_JOB R"( and ($2 = '' or u.state = $2)
      and ($3::int is null or ((u.state = 'accepted')::int, u.frame, u.id) > ($3::int, $4::int, $5::bigint))
    group by u.id order by u.state = 'accepted', u.frame, u.id limit $6)";
 

@@ -53,9 +53,7 @@ http::Reply get_figures(Gateway& gateway, const Call& call) {
     if (error != std::errc() || end != text.data() + text.size() || hours < 1 || hours > kMostHours)
       return problem(400, "hours: must be 1 to " + std::to_string(kMostHours));
   }
-  auto pg = gateway.pool.borrow();
-  if (!pg) return problem(pg.error());
-  auto figures = figures_of(**pg, hours);
+  auto figures = gateway.figures.get(gateway.pool, hours);
   if (!figures) return problem(figures.error());
   figures->gpu_hour_price = gateway.parts.config.gpu_hour_price;
   figures->cost_saved = figures->render_hours * figures->gpu_hour_price;

@@ -9,7 +9,8 @@ namespace {
 constexpr const char* kJob = R"(
   select j.title, case when j.paused and j.state in ('queued', 'active') then 'paused' else j.state end, j.frames_total, j.frames_accepted, j.frames_failed, j.replicas,
          coalesce(extract(epoch from coalesce(j.finished_at, now()) - coalesce(j.started_at, j.created_at)), 0),
-         (select count(*) from results r join units u on u.id = r.unit where u.job = j.id),
+         (select count(*) from units u join replicas p on p.unit = u.id join results r on r.lease = p.lease
+           where )" WS_UNITS_OF_JOB R"(),
          (select u.reason from units u where u.job = j.id and u.state = 'failed' order by u.frame limit 1),
          (extract(epoch from j.created_at) * 1000)::bigint, (extract(epoch from j.finished_at) * 1000)::bigint,
          (extract(epoch from j.deadline) * 1000)::bigint, j.priority, j.manifest::text
@@ -21,7 +22,7 @@ constexpr const char* kOwnerShares = R"(
          coalesce(sum(c.amount), 0)
     from replicas p join units u on u.id = p.unit
     left join results r on r.lease = p.lease left join credit c on c.lease = p.lease
-   where u.job = $1 group by p.owner order by p.owner)";
+   where )" WS_UNITS_OF_JOB " group by p.owner order by p.owner";
 
 constexpr const char* kFrame = R"(
   select case when o.unit is not null then 'accepted'

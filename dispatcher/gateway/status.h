@@ -9,6 +9,10 @@
 
 namespace worldshare::dispatcher {
 
+/// Of the table units as u, all those of job $1. Either half has an index of its own.
+#define WS_UNITS_OF_JOB \
+  "(u.job = $1 and u.state <> 'replaced' or u.job = $1 and u.state = 'replaced')"
+
 // An empty tenant stands for all of them.
 
 /// kNotFound for an unknown id or another tenant's job.
