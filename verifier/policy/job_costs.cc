@@ -15,8 +15,8 @@ Parameters with_costs(Parameters policy, const JobCosts& costs) {
 
 Parameters choose(const Parameters& policy, const Parameters& replicated, const JobCosts& costs) {
   if (policy.mode == Mode::kQuorum || policy.audits.maximum == 0) return policy;
-  const bool pays =
-      costs.auditable && costs.trusted && policy.audits.minimum * costs.audit < kWhole;
+  const bool settled = costs.trusted || policy.mode == Mode::kEvidence;
+  const bool pays = costs.auditable && settled && policy.audits.minimum * costs.audit < kWhole;
   const bool halves =
       costs.splittable && 2 * (costs.half + policy.audits.minimum * costs.audit) < 2;
   if (pays && (policy.mode != Mode::kSplit || halves)) return with_costs(policy, costs);
