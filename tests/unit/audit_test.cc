@@ -116,7 +116,7 @@ TEST_F(Audit, SeesARegionThatNoTileHits) {
       for (std::uint32_t c = 0; c < 3; ++c) claim.row<std::uint8_t>(y)[x * 3 + c] = 250;
     }
   }
-  EXPECT_NE(fault_of(claim).find("shows something else"), std::string::npos);
+  EXPECT_NE(fault_of(claim).find("the frame shows something else"), std::string::npos);
 }
 
 TEST_F(Audit, ForgivesAFewSamplesThatThreadsMoved) {

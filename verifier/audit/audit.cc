@@ -201,11 +201,12 @@ std::string fault_found(const AuditFigures& figures, const AuditLimits& limits) 
         "samples and seed",
         figures.differing, figures.samples);
   }
-  if (figures.block > limits.block || figures.window > limits.window) {
-    return fmt::format("around the block at {},{} the frame shows something else",
+  if (figures.block > limits.block) {
+    return fmt::format("the frame shows something else around the pixel {},{}",
                        figures.block_x * sharding::kAuditBlock,
                        figures.block_y * sharding::kAuditBlock);
   }
+  if (figures.window > limits.window) return "the frame shows something else in some blocks";
   return {};
 }
 

@@ -14,8 +14,8 @@ struct AuditLimits {
   double differing = 0.02;     ///< share of the samples in tiles that differ at all
   std::uint32_t few = 6;       ///< that many may always differ
   double visible = 2.5 / 255;  ///< a difference of this share of the peak shows
-  double block = 9;            ///< deviation of one block, see AuditFigures
-  double window = 6;           ///< of 2 x 2 blocks
+  double block = 8;            ///< deviation of one block, see AuditFigures
+  double window = 5;           ///< of 2 x 2 blocks
 };
 
 /// What an audit shows of a picture. Values of integers are shares of their peak; floats are coded
