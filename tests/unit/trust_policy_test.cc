@@ -432,6 +432,21 @@ TEST(JobCostsTest, AnAuditThatCostsMoreThanItBuysIsReplacedByReplicas) {
   EXPECT_NEAR(expected_renders(standard()), 1 + 2.9 * 0.025, 1e-12);
 }
 
+TEST(JobCostsTest, WeakerAuditsAreMoreAudits) {
+  const Parameters& replicated = shipped().at("replicated");
+  const auto weak = for_job(standard(), replicated, {.audit = 0.01, .audit_power = 0.6}).audits;
+  EXPECT_NEAR(std::pow(1 - weak.power, weak.minimum),
+              std::pow(1 - standard().audits.power, standard().audits.minimum), 1e-12);
+  EXPECT_GT(weak.maximum, weak.minimum);
+  EXPECT_GT(weak.dismissals, standard().audits.dismissals) << "trusted audits are as weak";
+  const auto strong = for_job(standard(), replicated, {.audit_power = 0.99}).audits;
+  EXPECT_EQ(strong.minimum, standard().audits.minimum) << "never fewer";
+  EXPECT_EQ(for_job(standard(), replicated, {.audit = 0.2, .audit_power = 0.6}).audits.maximum, 0U)
+      << "three would pay, seven do not";
+  EXPECT_LE(for_job(standard(), replicated, {.audit = 0.01, .audit_power = 0.01}).audits.maximum,
+            16U);
+}
+
 TEST(JobCostsTest, WithoutTrustedHardwareNobodyIsAskedToSettleAnything) {
   JobCosts costs;
   costs.trusted = false;
