@@ -30,7 +30,7 @@ Result<> make_folder(const fs::path& folder) {
 
 Result<> write_scripts(const Sandbox& sandbox, const fs::path& folder) {
   for (const auto& [name, text] :
-       {std::pair{"scene_report.py", kSceneReportText},
+       {std::pair{"scene_report.py", kSceneReportText}, std::pair{"audit.py", kAuditText},
         std::pair{"frame_parts.py", kFramePartsText}, std::pair{"driver.py", kDriverText}}) {
     if (auto ok = write_file_atomically(folder / name, text); !ok) return ok;
     if (auto ok = sandbox.show(folder / name); !ok) return ok;

@@ -13,6 +13,10 @@ constexpr milliseconds kPollTime{100};
 constexpr milliseconds kScratchCheckTime{2000};
 constexpr const char* kAssembledName = "assembled.exr";  // as driver.py knows it
 
+boost::json::array to_json(const messages::PixelBox& box) {
+  return {box.x0, box.y0, box.x1, box.y1};
+}
+
 std::string unit_line(const RenderRequest& request, const std::filesystem::path& output) {
   boost::json::object unit{{"frame", request.frame},
                            {"output", output.string()},
@@ -23,12 +27,17 @@ std::string unit_line(const RenderRequest& request, const std::filesystem::path&
   if (request.tile) {
     const auto box = messages::rendered_box(shard_of(request),
                                             messages::FrameSize{request.width, request.height});
-    unit["tile"] = boost::json::array{box.x0, box.y0, box.x1, box.y1};
+    unit["tile"] = to_json(box);
     unit["margin"] = request.tile->margin;
   }
   if (request.samples) {
     const auto& [first, count, total] = *request.samples;
     unit["samples"] = boost::json::array{first, count, total};
+  }
+  if (request.audit) {
+    boost::json::array tiles;
+    for (const auto& box : request.audit->tiles) tiles.push_back(to_json(box));
+    unit["audit"] = boost::json::object{{"tiles", tiles}, {"samples", request.audit->samples}};
   }
   if (!request.tamper.empty()) unit["tamper"] = request.tamper;
   return boost::json::serialize(unit);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "agents/blender/blender_process.h"
 #include "manifest_generated.h"
@@ -15,6 +16,12 @@
 #include "shared/result.h"
 
 namespace worldshare::agent {
+
+/// The frame again, with few samples, and with all of them in some tiles; see audit.py.
+struct AuditRequest {
+  std::vector<messages::PixelBox> tiles;
+  std::uint32_t samples = 1;  ///< of each pixel outside of them
+};
 
 struct RenderRequest {
   std::int32_t frame = 0;
@@ -25,6 +32,8 @@ struct RenderRequest {
   /// A part of the frame, handed in as float OpenEXR; neither: the whole in the scene's format.
   std::optional<messages::Tile> tile = {};
   std::optional<messages::SampleRange> samples = {};
+  /// An audit of the whole frame, handed in as the frame is; without a part.
+  std::optional<AuditRequest> audit = {};
   /// Of a worker that finishes: the frame's assembled float picture, an OpenEXR file.
   std::filesystem::path assembled;
   std::chrono::steady_clock::time_point deadline;

@@ -19,6 +19,7 @@ sys.dont_write_bytecode = True
 
 import bpy  # noqa: E402
 
+import audit  # noqa: E402
 import frame_parts  # noqa: E402
 import scene_report  # noqa: E402
 from frame_parts import Refusal  # noqa: E402
@@ -104,6 +105,8 @@ def check_unit(scene, unit):
             raise Refusal("mismatch", "The job says %s %s, the scene has %s." % (key, unit[key], value))
     if frame_parts.is_part(unit):
         frame_parts.check_part(scene, unit)
+    if "audit" in unit:
+        audit.check_audit(scene, unit)
 
 
 def explain_render_error(error):
@@ -117,10 +120,26 @@ def explain_render_error(error):
 
 
 def render_unit(scene, unit):
+    if "audit" in unit:
+        return render_audit(scene, unit)
     if not frame_parts.is_part(unit):
         return render_frame(scene, unit)
     with frame_parts.part_settings(scene, unit):
         return render_frame(scene, unit)
+
+
+def render_audit(scene, unit):
+    """An image of the whole frame; see audit.py."""
+    scene.frame_set(unit["frame"])
+    try:
+        image = audit.audited_picture(scene, unit)
+    except RuntimeError as error:
+        raise explain_render_error(error) from None
+    try:
+        with audit.shown(scene, image):
+            return render_frame(scene, unit)
+    finally:
+        bpy.data.images.remove(image)
 
 
 def render_frame(scene, unit):

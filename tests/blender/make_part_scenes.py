@@ -52,6 +52,15 @@ scene.render.dither_intensity = 1.5
 scene.render.image_settings.color_mode, scene.render.image_settings.color_depth = "RGBA", "16"
 save("blurred.blend")
 
+# What a compositor does to each pixel alone; everything else that can depend on its place.
+scene = fresh()
+compositor(scene, "CompositorNodeGamma").inputs[1].default_value = 1.4
+scene.render.film_transparent = True
+scene.render.use_motion_blur = True
+scene.render.dither_intensity = 1.5
+scene.render.image_settings.color_mode, scene.render.image_settings.color_depth = "RGBA", "16"
+save("graded.blend")
+
 scene = fresh()
 scene.render.image_settings.file_format = "OPEN_EXR"
 scene.render.image_settings.color_depth = "16"

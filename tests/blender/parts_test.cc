@@ -9,10 +9,12 @@
 #include "agents/blender/artifact.h"
 #include "agents/blender/finish.h"
 #include "agents/blender/renderer.h"
+#include "shared/sharding/audit_plan.h"
 #include "shared/sharding/shard_plan.h"
 #include "tests/blender/scene_folder.h"
 #include "verifier/assembly/assembler.h"
 #include "verifier/assembly/float_file.h"
+#include "verifier/audit/audit.h"
 
 namespace worldshare {
 namespace {
@@ -133,6 +135,22 @@ class Parts : public ::testing::Test {
         {scene.path(), path, 2, wire::EnumNameImageFormat(scene.format)}, kLimit);
     EXPECT_TRUE(out) << out.error().message;
     return out.value_or(Bytes{});
+  }
+
+  verifier::AuditFigures examine(const Scene& scene,
+                                 const Bytes& claim,
+                                 const Bytes& audit,
+                                 const sharding::AuditPlan& plan) {
+    verifier::ImageLimits limits;
+    limits.width = scene.size.width;
+    limits.height = scene.size.height;
+    if (scene.format == wire::ImageFormat::exr) limits.format = image::Format::kExr;
+    const auto left = verifier::decode(claim, limits);
+    const auto right = verifier::decode(audit, limits);
+    EXPECT_TRUE(left && right);
+    auto out = verifier::examine_audit(*left, *right, plan);
+    EXPECT_TRUE(out) << out.error().message;
+    return out.value_or(verifier::AuditFigures{});
   }
 
   void expect_refused(const Scene& scene, const Shard& shard, const std::string& code) {
@@ -272,6 +290,41 @@ TEST_F(Parts, WhatNeedsTheWholeFrameIsRefusedByName) {
   EXPECT_EQ(object.at("whole_frames"),
             boost::json::value(boost::json::array{"the compositor reads Depth"}));
   EXPECT_EQ(object.at("adaptive"), boost::json::value(false));
+}
+
+TEST_F(Parts, AnAuditHasTheFramesOwnPixelsInItsTiles) {
+  for (const Scene& scene :
+       {Scene{"demo.blend"}, Scene{"graded.blend"}, Scene{"adaptive.blend", kDemoSize, 64, true},
+        Scene{"half.blend", kDemoSize, 16, false, wire::ImageFormat::exr}}) {
+    SCOPED_TRACE(scene.name);
+    const Bytes frame = whole(scene);
+    const auto plan = sharding::plan_audit(7, 48, scene.samples, scene.size);
+    RenderRequest request = scene.request();
+    request.audit = agent::AuditRequest{plan.tiles, plan.samples};
+    const Bytes audit = artifact(scene, request);
+    EXPECT_TRUE(artifact(scene, scene.request()) == frame) << "a warm Blender is as it was";
+    const auto found = examine(scene, frame, audit, plan);
+    EXPECT_EQ(found.differing, 0U) << "of " << found.samples;
+    EXPECT_EQ(verifier::fault_found(found), "") << found.block << " " << found.window;
+    const auto other = examine(scene, artifact(scene, scene.request(3)), audit, plan);
+    EXPECT_NE(verifier::fault_found(other), "") << "the next frame";
+  }
+}
+
+TEST_F(Parts, WhatCannotBeAuditedIsRefusedByName) {
+  const auto refused = [&](const Scene& scene, std::uint32_t samples) {
+    RenderRequest request = scene.request();
+    request.audit = agent::AuditRequest{{{0, 0, 2, 2}}, samples};
+    const RenderOutcome outcome = renderer_.render(scene.path(), request, {}, {});
+    EXPECT_EQ(outcome.end, RenderEnd::kFailed);
+    return outcome.code + ": " + outcome.error;
+  };
+  EXPECT_NE(refused({"blurred.blend"}, 2).find("not_auditable"), std::string::npos);
+  EXPECT_NE(refused({"blurred.blend"}, 2).find("the compositor's node Blur"), std::string::npos);
+  EXPECT_NE(refused({"jpeg.blend", kDemoSize, 16, false, wire::ImageFormat::jpeg}, 2).find("JPEG"),
+            std::string::npos);
+  EXPECT_NE(refused({"depth.blend"}, 2).find("reads Depth"), std::string::npos);
+  EXPECT_NE(refused({"demo.blend"}, 17).find("mismatch"), std::string::npos);
 }
 
 /// The verifier's own way: blobs in, one blob out, by the agent's program.

@@ -432,18 +432,36 @@ TEST(JobCostsTest, AnAuditThatCostsMoreThanItBuysIsReplacedByReplicas) {
   EXPECT_NEAR(expected_renders(standard()), 1 + 2.9 * 0.025, 1e-12);
 }
 
+TEST(JobCostsTest, WeakerAuditsAreMoreAudits) {
+  const Parameters& replicated = shipped().at("replicated");
+  const auto weak = for_job(standard(), replicated, {.audit = 0.01, .audit_power = 0.6}).audits;
+  EXPECT_NEAR(std::pow(1 - weak.power, weak.minimum),
+              std::pow(1 - standard().audits.power, standard().audits.minimum), 1e-12);
+  EXPECT_GT(weak.maximum, weak.minimum);
+  EXPECT_GT(weak.dismissals, standard().audits.dismissals) << "trusted audits are as weak";
+  const auto strong = for_job(standard(), replicated, {.audit_power = 0.99}).audits;
+  EXPECT_EQ(strong.minimum, standard().audits.minimum) << "never fewer";
+  EXPECT_EQ(for_job(standard(), replicated, {.audit = 0.2, .audit_power = 0.6}).audits.maximum, 0U)
+      << "three would pay, seven do not";
+  EXPECT_LE(for_job(standard(), replicated, {.audit = 0.01, .audit_power = 0.01}).audits.maximum,
+            16U);
+}
+
 TEST(JobCostsTest, WithoutTrustedHardwareNobodyIsAskedToSettleAnything) {
   JobCosts costs;
   costs.trusted = false;
+  const Parameters& replicated = shipped().at("replicated");
+  EXPECT_EQ(for_job(shipped().at("strict"), replicated, costs).mode, Mode::kEvidence);
+  EXPECT_EQ(for_job(shipped().at("strict"), replicated, costs).audits.maximum, 0U) << "halves";
   for (const char* name : {"standard", "strict", "replicated"}) {
-    const Parameters rules = for_job(shipped().at(name), shipped().at("replicated"), costs);
-    EXPECT_EQ(rules.audits.maximum, 0U) << name << " has nobody who settles a failed audit";
+    const Parameters rules = for_job(shipped().at(name), replicated, costs);
     Roster roster(rules);
     for (IdentityId good = 10; good < 15; ++good) check_results(roster, good, 50, 0);
     Evidence evidence;
     evidence.submissions = {{.identity = 1, .cluster = 1}, {.identity = 2, .cluster = 1}};
+    for (std::uint32_t i = 0; i < 2; ++i) evidence.submissions[i].failures = 2;
     for (IdentityId good = 10; good < 15; ++good) {
-      const Step step = decide(evidence, rules, roster);
+      const Step step = after_clean_audits(evidence, rules, roster);
       if (step.act == Act::kAccept) break;
       ASSERT_EQ(step.act, Act::kAskReplica) << name;
       evidence.submissions.push_back({.identity = good, .cluster = 2});
@@ -453,6 +471,54 @@ TEST(JobCostsTest, WithoutTrustedHardwareNobodyIsAskedToSettleAnything) {
     EXPECT_EQ(evidence.submissions[step.target].cluster, 2U) << "proven owners, not two strangers";
     EXPECT_LE(step.risk, rules.risk.limit);
   }
+}
+
+/// `standard` where there is no trusted hardware.
+Parameters untrusted() {
+  JobCosts costs;
+  costs.trusted = false;
+  return for_job(standard(), shipped().at("replicated"), costs);
+}
+
+TEST(WithoutTrustedHardware, CleanAuditsAreWorthWhatTheyAlwaysAre) {
+  const Roster roster(standard());
+  Evidence evidence = one_result(1);
+  Evidence same = evidence;
+  const Step step = after_clean_audits(evidence, untrusted(), roster);
+  EXPECT_EQ(step.act, Act::kAccept);
+  EXPECT_EQ(step.risk, after_clean_audits(same, standard(), roster).risk);
+}
+
+TEST(WithoutTrustedHardware, OneFailedAuditIsOutweighedByFurtherAuditsAndBlamesNobody) {
+  const Roster roster(standard());
+  Evidence evidence = one_result(1);
+  evidence.submissions[0].failures = 1;
+  const Step step = after_clean_audits(evidence, untrusted(), roster);
+  ASSERT_EQ(step.act, Act::kAccept);
+  EXPECT_GT(evidence.submissions[0].passes, 2U) << "more than without the failure";
+  for (const Event& event : settle(evidence, step, untrusted(), roster)) EXPECT_EQ(event.bad, 0);
+}
+
+TEST(WithoutTrustedHardware, WhatFailsItsAuditsIsRenderedByAnotherWhoThenLeads) {
+  const Roster roster(standard());
+  Evidence evidence = one_result(1);
+  Step step = decide(evidence, untrusted(), roster);
+  for (int i = 0; step.act == Act::kAudit; ++i) {
+    ASSERT_LT(i, 6) << "audits without end";
+    ++evidence.submissions[0].failures;
+    step = decide(evidence, untrusted(), roster);
+  }
+  ASSERT_EQ(step.act, Act::kAskReplica);
+  evidence.submissions.push_back({.identity = 2, .cluster = 1});
+  step = after_clean_audits(evidence, untrusted(), roster);
+  ASSERT_EQ(step.act, Act::kAccept);
+  EXPECT_EQ(step.target, 1U);
+  EXPECT_EQ(evidence.submissions[0].passes, 0U) << "whose audits failed is not audited further";
+  double bad = 0;
+  for (const Event& event : settle(evidence, step, untrusted(), roster)) {
+    if (event.identity == 1) bad += event.bad;
+  }
+  EXPECT_NEAR(bad, standard().replicas.outvoted, 0.01);
 }
 
 }  // namespace

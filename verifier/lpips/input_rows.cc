@@ -2,19 +2,10 @@
 
 #include <cmath>
 
+#include "verifier/image/half.h"
+
 namespace worldshare::verifier {
 namespace {
-
-float from_half(std::uint16_t bits) {
-  const int exponent = bits >> 10 & 31;
-  const int fraction = bits & 1023;
-  float value = std::ldexp(static_cast<float>(fraction), -24);
-  if (exponent == 31) value = fraction == 0 ? INFINITY : NAN;
-  if (exponent > 0 && exponent < 31) {
-    value = std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
-  }
-  return (bits & 0x8000) != 0 ? -value : value;
-}
 
 float signed_unit(float unit) { return 2 * unit - 1; }
 

@@ -17,7 +17,7 @@ class Deliberation {
 
   Step decide() {
     if (evidence_.trusted_render) return trusted_picture();
-    if (rules_.mode != Mode::kQuorum) {
+    if (rules_.mode != Mode::kQuorum && rules_.trusted) {
       if (const auto step = settle_failed_audit()) return *step;
     }
     clusters_ = live_clusters(evidence_);
@@ -69,7 +69,7 @@ class Deliberation {
   }
 
   Step by_evidence() {
-    if (clusters_.size() > 1 && audits()) return look_for_the_wrong_one();
+    if (clusters_.size() > 1 && audits() && rules_.trusted) return look_for_the_wrong_one();
     std::vector<double> risks;
     for (const Cluster& cluster : clusters_) {
       risks.push_back(cluster_risk(evidence_, cluster, 0, rules_, roster_));
@@ -77,8 +77,9 @@ class Deliberation {
     const auto best = static_cast<std::size_t>(std::ranges::min_element(risks) - risks.begin());
     const Cluster& leader = clusters_[best];
     std::swap(risks[best], risks.back());
-    const double risk = contested_risk(risks.back(), std::span(risks).first(risks.size() - 1));
-    if (audits()) return gather(leader, risk);
+    const auto others = std::span<const double>(risks).first(risks.size() - 1);
+    const double risk = contested_risk(risks.back(), others);
+    if (audits()) return gather(leader, risk, others);
     if (two_groups() && rules_.trusted) return {.act = Act::kTrustedRender};
     if (risk <= rules_.risk.limit) return step(Act::kAccept, leader.members.front(), risk);
     Step more = ask(1);
@@ -87,21 +88,22 @@ class Deliberation {
     return more;
   }
 
-  /// Evidence on a picture that nothing contradicts.
-  Step gather(const Cluster& leader, double risk) const {
+  /// Evidence on the picture that leads; `others` are the risks of those that contradict it.
+  Step gather(const Cluster& leader, double risk, std::span<const double> others) const {
     const std::uint32_t target = leader.members.front();
     const unsigned done = audits_of(leader);
     if (done < minimum_audits()) return step(Act::kAudit, target, risk);
     if (risk <= rules_.risk.limit) return step(Act::kAccept, target, risk);
-    if (audits_settle(leader, done)) return step(Act::kAudit, target, risk);
+    if (audits_settle(leader, done, others)) return step(Act::kAudit, target, risk);
     return ask(1);
   }
 
   /// Whether so many further audits as are allowed, and cost less than a replica, would do.
-  bool audits_settle(const Cluster& leader, unsigned done) const {
+  bool audits_settle(const Cluster& leader, unsigned done, std::span<const double> others) const {
     for (unsigned more = 1; done + more <= rules_.audits.maximum; ++more) {
       if (more * rules_.audits.cost >= rules_.replicas.cost) return false;
-      if (cluster_risk(evidence_, leader, more, rules_, roster_) <= rules_.risk.limit) return true;
+      const double risk = cluster_risk(evidence_, leader, more, rules_, roster_);
+      if (contested_risk(risk, others) <= rules_.risk.limit) return true;
     }
     return false;
   }
@@ -157,8 +159,9 @@ class Deliberation {
   }
   bool audits() const { return rules_.audits.maximum > 0; }
   unsigned audits_of(std::uint32_t target) const {
-    const Passes all = passes(evidence_.submissions[target]);
-    return all.volunteers + all.trusted;
+    const Submission& one = evidence_.submissions[target];
+    const Passes all = passes(one);
+    return all.volunteers + all.trusted + (rules_.trusted ? 0U : one.failures);
   }
   unsigned audits_of(const Cluster& cluster) const {
     unsigned sum = 0;

@@ -14,9 +14,11 @@ namespace worldshare::verifier::policy {
 /// policy and roster give the same step, so a repeated message changes nothing.
 ///
 /// kEvidence and kSplit: a failed audit is first settled on trusted hardware; then, of pictures
-/// that contradict each other, wrong ones are looked for; then the cheapest evidence is gathered,
-/// audits or replicas, until the risk of the leading picture is within risk.limit. A replica is
-/// asked for only when what came before it is committed, so that nobody knows his partner's answer.
+/// that contradict each other, wrong ones are looked for (without trusted hardware a failure raises
+/// the risk, and pictures that contradict each other share their credibility); then the cheapest
+/// evidence is gathered, audits or replicas, until the risk of the leading picture is within
+/// risk.limit. A replica is asked for only when what came before it is committed, so that nobody
+/// knows his partner's answer.
 Step decide(const Evidence& evidence, const Parameters& policy, const Roster& roster);
 
 /// Whether `identity` may render a further replica of the unit. Never twice the same, never one who

@@ -15,11 +15,12 @@ struct JobCosts {
   double audit_blind = 0;  ///< the same for Audits::blind
 };
 
-/// `policy` with the job's costs in it. Where the least audits of a result cost as much as a
+/// `policy` with the job's costs in it, and with as many more audits of each result as make up for
+/// a power below its own. Where the least audits of a result cost as much as a
 /// replica, or nothing can be audited, or halves cannot be merged or cost as much as two whole
-/// results: `replicated`. Without trusted hardware nothing is audited either, because nobody could
-/// settle a failed audit; results that contradict each other then share their credibility, and
-/// further owners are asked.
+/// results: `replicated`. Without trusted hardware halves are not audited, because nobody could
+/// settle a failed audit of one; whole results are, and where an audit fails or results contradict
+/// each other, further audits and owners decide.
 Parameters for_job(const Parameters& policy, const Parameters& replicated, const JobCosts& costs);
 
 /// Renders that an accepted unit costs when nobody fails: for schedulers and quotes.

@@ -42,7 +42,9 @@ double cluster_risk(const Evidence& evidence,
   std::vector<Witness> witnesses;
   witnesses.reserve(cluster.members.size());
   for (const std::uint32_t member : cluster.members) {
-    witnesses.push_back(witness(evidence.submissions[member], roster));
+    const Submission& submission = evidence.submissions[member];
+    witnesses.push_back(witness(submission, roster));
+    if (!policy.trusted) witnesses.back().passes.failures = submission.failures;
   }
   witnesses.front().passes.volunteers += more;
   return risk_of_copies(witnesses, policy);

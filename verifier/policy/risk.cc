@@ -6,6 +6,8 @@
 namespace worldshare::verifier::policy {
 namespace {
 
+constexpr double kRarest = 1e-3;  ///< chance of a false alarm, where no auditor is taken to lie
+
 /// What a half risks by itself: a wrong one that the comparison let through.
 double risk_of_half(const Witness& half, const Parameters& parameters) {
   const Replicas& replicas = parameters.replicas;
@@ -23,11 +25,13 @@ Passes passes(const Submission& submission) {
 }
 
 double escape(const Passes& passes, double covering, const Audits& audits) {
-  if (passes.volunteers + passes.trusted == 0) return 1;
+  if (passes.volunteers + passes.trusted + passes.failures == 0) return 1;
   const double miss = 1 - audits.power;
   const double volunteer = covering + (1 - covering) * miss;
-  return audits.blind + (1 - audits.blind) * std::pow(volunteer, passes.volunteers) *
-                            std::pow(miss, passes.trusted);
+  return audits.blind +
+         (1 - audits.blind) * std::pow(volunteer, passes.volunteers) *
+             std::pow(miss, passes.trusted) *
+             std::pow((1 - volunteer) / std::max(audits.covering, kRarest), passes.failures);
 }
 
 double risk_of_copies(std::span<const Witness> witnesses, const Parameters& parameters) {
@@ -43,9 +47,12 @@ double risk_of_copies(std::span<const Witness> witnesses, const Parameters& para
     coincidence = parameters.replicas.coincidence;
     all.volunteers += witness.passes.volunteers;
     all.trusted += witness.passes.trusted;
+    all.failures += witness.passes.failures;
   }
-  return malice * cheat_rate * escape(all, parameters.audits.covering, parameters.audits) +
-         fault * escape(all, 0, parameters.audits);
+  const double odds =
+      malice * cheat_rate * escape(all, parameters.audits.covering, parameters.audits) +
+      fault * escape(all, 0, parameters.audits);
+  return all.failures == 0 ? odds : odds / (1 + odds);
 }
 
 double risk_of_halves(const Witness& a, const Witness& b, const Parameters& parameters) {

@@ -8,10 +8,11 @@
 
 namespace worldshare::verifier::policy {
 
-/// Audits that found nothing.
+/// Audits that found nothing, and those that did where no trusted hardware settles them.
 struct Passes {
   unsigned volunteers = 0;
   unsigned trusted = 0;
+  unsigned failures = 0;
 };
 
 Passes passes(const Submission& submission);
@@ -19,7 +20,9 @@ Passes passes(const Submission& submission);
 /// Probability that a wrong picture passed these audits: blind + (1 - blind) m^volunteers
 /// (1 - power)^trusted, where m = covering + (1 - covering)(1 - power) for a cheat that an
 /// accomplice may audit, and 1 - power for an honest fault. 1 without audits; never below the blind
-/// share.
+/// share. A failure that nobody settles is worth as much as it is likelier of a wrong picture than
+/// of a right one, which only an auditor who lies fails: (1 - m) / Audits::covering each, so that
+/// the figure may exceed 1.
 double escape(const Passes& passes, double covering, const Audits& audits);
 
 /// A result and what is believed of who rendered it.

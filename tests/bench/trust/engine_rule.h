@@ -13,6 +13,7 @@ class EngineRule : public Rule {
 
   Step decide(const Evidence& evidence) override;
   bool split() const override;
+  bool trusted() const override { return policy_.trusted; }
   double canary_rate() const override;
   bool may_replicate(IdentityId identity, const Evidence& evidence, bool out_of_patience) override;
   std::optional<IdentityId> choose_auditor(std::span<const IdentityId> candidates,

@@ -29,7 +29,8 @@ class Rule {
   /// Copies that are asked for beside the first one, once it is known who has that.
   virtual std::uint32_t more_copies(IdentityId /*first*/, double /*chance*/) { return 0; }
   virtual bool may_replicate(IdentityId identity, const Evidence& evidence, bool out_of_patience);
-  /// Of these, who audits; nobody: trusted hardware.
+  virtual bool trusted() const { return true; }  ///< there is trusted hardware
+  /// Of these, who audits; nobody: trusted hardware, or who is drawn next.
   virtual std::optional<IdentityId> choose_auditor(std::span<const IdentityId> /*candidates*/,
                                                    const Evidence& /*evidence*/) {
     return std::nullopt;

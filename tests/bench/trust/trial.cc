@@ -48,7 +48,7 @@ void Trial::audit(Unit& unit, std::uint32_t target) {
   for (auto& candidate : candidates)
     candidate = world_.slots[world_.random.index(world_.slots.size())].identity;
   const auto auditor = world_.rule.choose_auditor(candidates, unit.evidence);
-  if (!auditor) return trusted_audit(unit, target);
+  if (!auditor) return world_.rule.trusted() ? trusted_audit(unit, target) : audit(unit, target);
   world_.figures.renders += world_.model.audit_cost;
   Submission& one = unit.evidence.submissions[target];
   (world_.studio.audit_passes(unit.pictures[target], world_.people[*auditor]) ? one.passes

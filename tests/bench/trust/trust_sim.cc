@@ -28,6 +28,9 @@ struct Options {
   std::string rule = "standard";
   std::vector<std::string> numbers;  ///< "key=value", over the policy's own
   bool production = false;           ///< no audits, no halves, no trusted hardware
+  bool no_trusted = false;           ///< audits, but no trusted hardware
+  double believed_power = 0;         ///< of an audit, as measured for the job; 0: the policy's own
+  double believed_blind = 0;
   Model model;
 };
 
@@ -48,7 +51,11 @@ Result<std::unique_ptr<trust_bench::Rule>> make_rule(const Options& options) {
   if (!policies) return std::unexpected(policies.error());
   const auto found = policies->find(options.rule);
   if (found == policies->end()) return fail(Errc::kInvalid, "--rule: no policy " + options.rule);
-  policy::JobCosts costs{.audit = options.model.audit_cost, .half = options.model.half_cost};
+  policy::JobCosts costs{.audit = options.model.audit_cost,
+                         .half = options.model.half_cost,
+                         .audit_power = options.believed_power,
+                         .audit_blind = options.believed_blind};
+  if (options.no_trusted) costs.splittable = costs.trusted = false;
   if (options.production) costs.auditable = costs.splittable = costs.trusted = false;
   policy::Parameters parameters = policy::for_job(found->second, policies->at("replicated"), costs);
   for (const std::string& number : options.numbers) {
@@ -106,6 +113,9 @@ int main(int argc, char** argv) {
   app.add_option("--set", options.numbers, "KEY=NUMBER of the policy");
   app.add_flag("--production", options.production,
                "what the verifier can carry out today: no audits, no halves, no trusted hardware");
+  app.add_flag("--no-trusted", options.no_trusted, "audits, but no halves and no trusted hardware");
+  app.add_option("--believed-power", options.believed_power, "what the policy is told of audits");
+  app.add_option("--believed-blind", options.believed_blind);
   add_world(app, options.model);
   CLI11_PARSE(app, argc, argv);
   return simulate(options);
