@@ -12,9 +12,12 @@
 #include "agents/backoff.h"
 #include "agents/blender/probe.h"
 #include "agents/control_socket.h"
+#include "agents/disk.h"
 #include "agents/dispatcher_client.h"
 #include "agents/lease_book.h"
+#include "agents/machine_trouble.h"
 #include "agents/politeness/politeness.h"
+#include "agents/scenes/prefetcher.h"
 #include "agents/scenes/scene_cache.h"
 #include "agents/slot.h"
 #include "agents/status_page.h"
@@ -62,7 +65,8 @@ struct Agent::Impl {
         key(std::move(own_key)),
         sandbox(std::move(own_sandbox)),
         capabilities(std::move(probed)),
-        book(settings.slots),
+        book(settings.slots, settings.prefetch),
+        trouble(gate, book, settings.trouble_pause),
         politeness(settings.work, Machine(), clock) {}
 
   void open_page();
@@ -73,11 +77,11 @@ struct Agent::Impl {
   bool say_hello(const std::stop_token& stop);
   void read_mailbox(const std::stop_token& stop, nats::Subscription& mailbox);
   void handle(const nats::Message& message);
+  void handle_hint(const nats::Message& message);
   void send_heartbeats(const std::stop_token& stop);
   /// Why this is no time to work; empty: it is. Closes and opens the gate.
   std::string look_at_machine();
   void watch_machine(const std::stop_token& stop);
-  std::string disk_objection();
   void drain();
   void leave();
   wire::AgentStateT state(bool draining);
@@ -92,11 +96,13 @@ struct Agent::Impl {
   const SystemClock clock;
   LeaseBook book;
   WorkGate gate;
+  MachineTrouble trouble;
   Politeness politeness;  // of the watching thread
   WorkHistory history;
   std::unique_ptr<SceneCache> scenes;
   std::unique_ptr<nats::Connection> connection;
   std::optional<DispatcherClient> client;
+  std::optional<Prefetcher> prefetcher;
   std::optional<SlotServices> services;
   std::vector<std::unique_ptr<Slot>> slots;
   std::optional<StatusPage> page;
@@ -148,10 +154,12 @@ void Agent::run(std::stop_token stop) {
   if (!self.say_hello(stop)) return;
   self.page->set_credit_source([&self] { return self.ask_credit(); });
   self.page->set_stage(StatusPage::Stage::serving);
+  const http::ClientOptions web = self.config.web();
+  Prefetcher& prefetcher = self.prefetcher.emplace(*self.scenes, web);
   SlotServices& services = self.services.emplace(
-      SlotServices{self.config, self.key, self.sandbox,
+      SlotServices{self.config, self.key, self.sandbox, web,
                    "Blender " + self.capabilities.blender + " " + device_class(), client,
-                   *self.scenes, self.book, self.history});
+                   *self.scenes, self.book, self.history, self.trouble, prefetcher});
   for (std::uint32_t slot = 0; slot < self.config.slots; ++slot) {
     self.slots.push_back(std::make_unique<Slot>(slot, services));
   }
@@ -254,6 +262,7 @@ void Agent::Impl::handle(const nats::Message& message) {
   std::uint32_t slot = 0;
   const bool for_me = subject.starts_with(prefix);
   const std::string_view token = for_me ? subject.substr(prefix.size()) : std::string_view();
+  if (token == "next") return handle_hint(message);
   const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), slot);
   if (!for_me || error != std::errc{} || slot >= slots.size()) {
     spdlog::warn("message for nobody here subject={}", subject);
@@ -275,6 +284,16 @@ void Agent::Impl::handle(const nats::Message& message) {
   }
 }
 
+void Agent::Impl::handle_hint(const nats::Message& message) {
+  auto work = messages::decode<wire::Work>(message.data());
+  auto* next = work ? work->body.AsNextScene() : nullptr;
+  if (next == nullptr || next->scene == nullptr || !is_sha256_hex(next->scene->sha256)) {
+    spdlog::warn("hint is not understood");
+    return;
+  }
+  if (gate.reason().empty()) prefetcher->fetch(std::move(*next));
+}
+
 void Agent::Impl::send_heartbeats(const std::stop_token& stop) {
   bool away = false;
   while (!stop.stop_requested()) {
@@ -283,11 +302,12 @@ void Agent::Impl::send_heartbeats(const std::stop_token& stop) {
     if (sent && away && !say_hello(stop)) return;
     if (sent == away) {
       spdlog::info("broker is {}", sent ? "back" : "away");
-      page->set_stage(sent ? StatusPage::Stage::serving : StatusPage::Stage::broker_away);
+      if (sent) page->set_stage(StatusPage::Stage::serving);
     }
     away = !sent;
     // Until the broker is back its return is what matters.
     if (away) {
+      page->set_stage(StatusPage::Stage::broker_away, connection->trouble());
       if (!sleep_unless_stopped(stop, std::min(heartbeat, milliseconds(500)))) return;
       continue;
     }
@@ -300,7 +320,9 @@ void Agent::Impl::send_heartbeats(const std::stop_token& stop) {
 }
 
 std::string Agent::Impl::look_at_machine() {
-  std::string reason = disk_objection();
+  trouble.look();
+  if (const auto lacking = lacking_disk_bytes(config); lacking > 0) scenes->free_up(lacking);
+  std::string reason = disk_objection(config);
   if (reason.empty()) reason = politeness.objection();
   if (gate.close(kMachine, reason)) {
     spdlog::info("{}", reason.empty() ? "work may go on" : "no more work reason=" + reason);
@@ -319,22 +341,6 @@ void Agent::Impl::watch_machine(const std::stop_token& stop) {
       for (const auto& slot : slots) slot->hand_back(reason);
     }
   }
-}
-
-std::string Agent::Impl::disk_objection() {
-  const auto free_bytes = [this] {
-    std::error_code error;
-    const auto space = std::filesystem::space(config.state_folder, error);
-    return error ? config.free_bytes : std::uint64_t{space.available};
-  };
-  std::uint64_t free = free_bytes();
-  if (free < config.free_bytes) {
-    scenes->free_up(config.free_bytes - free);
-    free = free_bytes();
-  }
-  if (free >= config.free_bytes) return {};
-  return "less than " + std::to_string(config.free_bytes >> 20) + " MiB are free in " +
-         config.state_folder.string() + "; free some space, or lower limits.free_bytes";
 }
 
 void Agent::Impl::drain() {
@@ -383,6 +389,8 @@ wire::AgentStateT Agent::Impl::state(bool draining) {
   out.awake_seconds = static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::seconds>(politeness.time_left()).count());
   for (auto& lease : book.leases()) {
+    // Who takes no more work needs no scene for it.
+    lease.wants_next = lease.wants_next && !draining && gate.reason().empty();
     out.leases.push_back(std::make_unique<wire::LeaseProgressT>(std::move(lease)));
   }
   out.scenes = scenes->list();

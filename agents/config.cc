@@ -1,14 +1,33 @@
 #include "agents/config.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <thread>
 
 #include "agents/laboratory/tamper.h"
 #include "shared/nats/address.h"
 
 namespace worldshare::agent {
+namespace {
+
+/// Slower, a piece of a transfer would come so late that it looks cut off.
+constexpr double kSlowestMbit = 0.1;
+
+bool is_cap(double mbit_s) { return mbit_s == 0 || mbit_s >= kSlowestMbit; }
+
+std::shared_ptr<http::RateLimit> cap(double mbit_s) {
+  return mbit_s > 0 ? std::make_shared<http::RateLimit>(mbit_s * 1e6 / 8) : nullptr;
+}
+
+std::string cap_text(const char* direction, double mbit_s) {
+  return mbit_s > 0 ? fmt::format("{} {:g} Mbit/s", direction, mbit_s)
+                    : fmt::format("{} without a limit", direction);
+}
+
+}  // namespace
 
 YamlFields Config::fields() {
   YamlFields fields;
@@ -26,6 +45,7 @@ YamlFields Config::fields() {
       .add("agent.nice", nice)
       .add("agent.heartbeat_seconds", heartbeat)
       .add("agent.drain_seconds", drain)
+      .add("agent.prefetch_seconds", prefetch)
       .add("blender.path", blender)
       .add("blender.warm_units", warm.units)
       .add("blender.warm_seconds", warm.age)
@@ -35,6 +55,8 @@ YamlFields Config::fields() {
       .add("limits.scratch_bytes", scratch_bytes)
       .add("limits.artifact_bytes", artifact_bytes)
       .add("limits.scene_plain_bytes", scene_plain_bytes)
+      .add("limits.download_mbit_s", download_mbit_s)
+      .add("limits.upload_mbit_s", upload_mbit_s)
       .add("limits.memory_bytes", memory_bytes)
       .add("limits.processes", sandbox.processes)
       .add("sandbox.mode", sandbox.mode)
@@ -51,6 +73,11 @@ Result<> Config::check() const {
   if (nice > 19) return fail(Errc::kInvalid, "agent.nice must be 0 to 19");
   if (heartbeat < std::chrono::milliseconds(100)) {
     return fail(Errc::kInvalid, "agent.heartbeat_seconds must be at least 0.1");
+  }
+  if (!is_cap(download_mbit_s) || !is_cap(upload_mbit_s)) {
+    return fail(Errc::kInvalid,
+                "limits.download_mbit_s and limits.upload_mbit_s must be 0 (no limit) or at least "
+                "0.1");
   }
   if (auto ok = check_mode(sandbox.mode); !ok) return ok;
   if (!sandbox.root.is_absolute() || (sandbox.root != "/" && sandbox.mode != "required"))
@@ -86,7 +113,14 @@ http::ClientOptions Config::web() const {
   http::ClientOptions out;
   out.ca_file = http_ca_file;
   out.allow_plain = http_allow_plain;
+  out.download = cap(download_mbit_s);
+  out.upload = cap(upload_mbit_s);
   return out;
+}
+
+std::string Config::bandwidth() const {
+  if (download_mbit_s == 0 && upload_mbit_s == 0) return {};
+  return cap_text("download", download_mbit_s) + ", " + cap_text("upload", upload_mbit_s);
 }
 
 SandboxOptions Config::sandbox_of_slots() const {

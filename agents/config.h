@@ -40,13 +40,17 @@ struct Config {
   std::uint64_t free_bytes = 1ULL << 30;          ///< left free on the disk, or no work is taken
   std::uint64_t scratch_bytes = 4ULL << 30;       ///< temporary files of one slot
   std::uint64_t artifact_bytes = 512ULL << 20;    ///< largest image handed in
+  double download_mbit_s = 0;                     ///< of all scenes together; 0: no cap
+  double upload_mbit_s = 0;                       ///< of all images together; 0: no cap
   std::uint64_t scene_plain_bytes = 64ULL << 30;  ///< largest scene when unpacked
 
   SandboxOptions sandbox;          ///< limits are filled in by sandbox_of_slots()
   std::uint64_t memory_bytes = 0;  ///< of each slot; 0: the machine's memory shared among the slots
 
-  PolitenessOptions work;                   ///< when this machine works
+  PolitenessOptions work;                           ///< when this machine works
+  std::chrono::milliseconds trouble_pause{60'000};  ///< without work, when this machine is to blame
   std::chrono::milliseconds drain{20'000};  ///< at the end: for frames that can still be finished
+  std::chrono::milliseconds prefetch{120'000};  ///< before a unit's end the next scene is fetched
   std::chrono::milliseconds heartbeat{30'000};  ///< until the dispatcher says otherwise
   std::string log_level = "info";
   std::string tamper;  ///< laboratory only: this agent cheats; see README.md
@@ -61,8 +65,10 @@ struct Config {
   std::filesystem::path socket_file() const { return state_folder / "agent.socket"; }
   /// How this agent connects to the broker.
   nats::ConnectOptions broker(const NKey& key) const;
-  /// How it fetches and uploads.
+  /// How it fetches and uploads. The caps are shared by the copies of one answer.
   http::ClientOptions web() const;
+  /// The caps for people, "download 8 Mbit/s, upload without a limit"; empty: there are none.
+  std::string bandwidth() const;
   /// With the limits of this configuration.
   SandboxOptions sandbox_of_slots() const;
 };

@@ -12,7 +12,7 @@
 #include "shared/clock.h"
 #include "shared/http/client.h"
 #include "shared/nats/connection.h"
-#include "shared/nats/examine_tls.h"
+#include "shared/nats/examine_broker.h"
 
 namespace worldshare::agent {
 namespace {
@@ -147,7 +147,7 @@ Finding broker_finding(const Config& config) {
 void add_broker(const Config& config, Findings& findings) {
   if (config.nats_url.starts_with("tls://")) {
     const auto seen =
-        nats::examine_tls(config.nats_url, config.nats_ca_file, std::chrono::seconds(5));
+        nats::examine_broker(config.nats_url, config.nats_ca_file, std::chrono::seconds(5));
     if (seen) {
       findings.push_back(good("tls", "the broker's certificate is good"));
     } else {
@@ -177,6 +177,7 @@ Findings examine(const Config& config) {
   out.push_back(sandbox_finding(config, sandbox));
   if (sandbox) out.push_back(blender_finding(config));
   out.push_back(disk_finding(config));
+  if (const auto caps = config.bandwidth(); !caps.empty()) out.push_back(good("limits", caps));
   add_server(config, out);
   add_broker(config, out);
   return out;

@@ -6,9 +6,20 @@ namespace worldshare::agent {
 
 void LeaseBook::begin(std::uint32_t slot, const std::string& lease, std::int32_t frame) {
   const std::lock_guard lock(mutex_);
-  working_[lease] =
-      Entry{slot, frame, wire::LeasePhase::fetching, 0, std::chrono::steady_clock::now()};
+  Entry& entry = working_[lease];
+  entry = {};
+  entry.slot = slot;
+  entry.frame = frame;
+  entry.began = std::chrono::steady_clock::now();
   changed_locked();
+}
+
+bool LeaseBook::ends_soon(const Entry& entry) const {
+  if (soon_ == soon_.zero() || entry.phase < wire::LeasePhase::rendering) return false;
+  if (entry.progress <= 0) return false;
+  const std::chrono::duration<double> spent =
+      std::chrono::steady_clock::now() - entry.rendering_since;
+  return spent * (1 - entry.progress) / entry.progress <= soon_;
 }
 
 void LeaseBook::set_phase(const std::string& lease, wire::LeasePhase phase) {
@@ -16,7 +27,10 @@ void LeaseBook::set_phase(const std::string& lease, wire::LeasePhase phase) {
   const auto found = working_.find(lease);
   if (found == working_.end() || found->second.phase >= phase) return;
   found->second.phase = phase;
+  if (phase == wire::LeasePhase::rendering)
+    found->second.rendering_since = std::chrono::steady_clock::now();
   if (phase >= wire::LeasePhase::uploading) found->second.progress = 1;
+  found->second.wants_next = ends_soon(found->second);
   changed_locked();
 }
 
@@ -26,18 +40,20 @@ void LeaseBook::set_progress(const std::string& lease, double progress) {
   if (found == working_.end()) return;
   const auto value = static_cast<float>(std::clamp(progress, 0.0, 1.0));
   found->second.progress = std::max(found->second.progress, value);
+  if (found->second.wants_next || !ends_soon(found->second)) return;
+  found->second.wants_next = true;
+  changed_locked();
 }
 
 void LeaseBook::end(const std::string& lease, bool reported) {
   const std::lock_guard lock(mutex_);
   const auto found = working_.find(lease);
   if (found == working_.end()) return;
-  if (reported) {
-    found->second.phase = wire::LeasePhase::reported;
-    found->second.progress = 1;
-    reported_.emplace_back(found->first, found->second);
-    if (reported_.size() > kRemembered) reported_.pop_front();
-  }
+  found->second.phase = reported ? wire::LeasePhase::reported : wire::LeasePhase::returned;
+  if (reported) found->second.progress = 1;
+  found->second.wants_next = false;
+  ended_.emplace_back(found->first, found->second);
+  if (ended_.size() > kRemembered) ended_.pop_front();
   working_.erase(found);
   changed_locked();
 }
@@ -45,7 +61,7 @@ void LeaseBook::end(const std::string& lease, bool reported) {
 bool LeaseBook::knows(const std::string& lease) const {
   const std::lock_guard lock(mutex_);
   return working_.contains(lease) ||
-         std::ranges::any_of(reported_, [&](const auto& entry) { return entry.first == lease; });
+         std::ranges::any_of(ended_, [&](const auto& entry) { return entry.first == lease; });
 }
 
 std::vector<std::uint32_t> LeaseBook::free_slots() const {
@@ -68,10 +84,11 @@ std::vector<wire::LeaseProgressT> LeaseBook::leases() const {
     lease.slot = item.second.slot;
     lease.phase = item.second.phase;
     lease.progress = item.second.progress;
+    lease.wants_next = item.second.wants_next;
     out.push_back(std::move(lease));
   };
   std::ranges::for_each(working_, add);
-  std::ranges::for_each(reported_, add);
+  std::ranges::for_each(ended_, add);
   return out;
 }
 

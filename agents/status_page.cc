@@ -117,6 +117,7 @@ std::string StatusPage::json() {
                    {"reason", !reason_.empty() ? reason_
                               : closed.empty() ? notice_
                                                : closed},
+                   {"bandwidth", parts_.config.bandwidth()},
                    {"slots", slots_of(parts_.config.slots, parts_.book)},
                    {"scenes", parts_.scenes.list().size()},
                    {"rendered", totals.rendered},

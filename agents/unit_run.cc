@@ -5,6 +5,7 @@
 
 #include "agents/backoff.h"
 #include "agents/blender/artifact.h"
+#include "agents/disk.h"
 #include "agents/laboratory/tamper.h"
 #include "shared/clock.h"
 #include "shared/http/client.h"
@@ -53,9 +54,11 @@ UnitRun::UnitRun(SlotServices& services,
 bool UnitRun::run() {
   auto scene = fetch_scene();
   if (stop_.stop_requested()) return false;
+  if (!scene && scene.error().code == Errc::kDenied) return hand_back(scene.error().message);
   wire::ResultT result =
       scene ? render(std::move(*scene)) : failed("scene_unavailable", scene.error().message, "");
   if (stop_.stop_requested()) return false;
+  if (const auto fault = machines_fault(result); !fault.empty()) return hand_back(fault);
   services_.book.set_phase(assignment_.lease, wire::LeasePhase::uploading);
   if (result.outcome == wire::Outcome::rendered) {
     auto uploaded = upload();
@@ -70,6 +73,20 @@ bool UnitRun::run() {
     }
   }
   return report(result);
+}
+
+std::string UnitRun::machines_fault(const wire::ResultT& result) const {
+  if (result.outcome == wire::Outcome::rendered) return {};
+  if (result.error_code == "blender_unavailable" || result.error_code == "scratch")
+    return result.error;
+  return disk_objection(services_.config);
+}
+
+bool UnitRun::hand_back(const std::string& reason) {
+  spdlog::warn("lease is handed back lease={} frame={} reason=\"{}\"", assignment_.lease,
+               assignment_.frame, reason);
+  services_.trouble.note(reason);
+  return false;
 }
 
 Result<SceneCache::Hold> UnitRun::fetch_scene() {
@@ -88,9 +105,9 @@ Result<SceneCache::Hold> UnitRun::fetch_scene() {
 }
 
 Result<> UnitRun::download(const std::filesystem::path& part) {
+  services_.prefetcher.give_way(assignment_.scene->sha256);
   const auto fetch = [&] {
-    return http::expect_ok(
-        http::get_file(scene_url_, part, assignment_.scene->size_bytes, services_.config.web()));
+    return http::expect_ok(http::get_file(scene_url_, part, assignment_.scene->size_bytes, web()));
   };
   auto response = fetch();
   if (!response && response.error().code == Errc::kDenied) {
@@ -101,6 +118,18 @@ Result<> UnitRun::download(const std::filesystem::path& part) {
   }
   if (!response) return std::unexpected(response.error());
   return {};
+}
+
+http::ClientOptions UnitRun::web() const {
+  http::ClientOptions out = services_.web;
+  out.stop = stop_;
+  return out;
+}
+
+std::string UnitRun::memory_hint(const std::string& code) const {
+  if (code != "out_of_memory") return {};
+  return fmt::format("; a scene may use {} MiB here (limits.memory_bytes)",
+                     services_.config.memory_per_slot() >> 20);
 }
 
 wire::ResultT UnitRun::render(SceneCache::Hold scene) {
@@ -118,7 +147,7 @@ wire::ResultT UnitRun::render(SceneCache::Hold scene) {
   const RenderOutcome outcome = blender_.renderer.render(scene.path(), unit, observer, stop_);
   blender_.scene = std::move(scene);
   if (outcome.end != RenderEnd::kDone) {
-    return failed(outcome.code, outcome.error, outcome.log_tail);
+    return failed(outcome.code, outcome.error + memory_hint(outcome.code), outcome.log_tail);
   }
   auto artifact = read_artifact(outcome.image, unit, services_.config.artifact_bytes);
   if (!artifact) return failed("bad_image", artifact.error().message, outcome.log_tail);
@@ -174,7 +203,13 @@ Result<> UnitRun::upload_once(const wire::UploadRequestT& request) {
   auto reply = services_.dispatcher.upload(request);
   if (!reply) return std::unexpected(reply.error());
   if (reply->present) return {};
-  auto stored = http::expect_ok(http::put(reply->url, artifact_, services_.config.web()));
+  auto response = http::put(reply->url, artifact_, web());
+  if (!response && response.error().code == Errc::kDenied) {
+    // Its certificate, which may be renewed: what was rendered waits.
+    services_.trouble.note(response.error().message);
+    return fail(Errc::kUnavailable, response.error().message);
+  }
+  auto stored = http::expect_ok(std::move(response));
   if (stored) return {};
   const bool about_url =
       stored.error().code == Errc::kDenied || stored.error().code == Errc::kNotFound;

@@ -8,6 +8,8 @@
 #include "agents/config.h"
 #include "agents/dispatcher_client.h"
 #include "agents/lease_book.h"
+#include "agents/machine_trouble.h"
+#include "agents/scenes/prefetcher.h"
 #include "agents/scenes/scene_cache.h"
 #include "agents/work_history.h"
 #include "shared/bytes.h"
@@ -21,12 +23,15 @@ struct SlotServices {
   const Config& config;
   const NKey& key;
   const Sandbox& sandbox;
+  const http::ClientOptions web;  ///< with the caps of all slots together
   const std::string
       renderer_name;  ///< "Blender 3.4.1 cpu-avx2": results of one name are compared strictly
   DispatcherClient& dispatcher;
   SceneCache& scenes;
   LeaseBook& book;
   WorkHistory& history;
+  MachineTrouble& trouble;
+  Prefetcher& prefetcher;
 };
 
 /// What a slot keeps between units. The scene stays held while a Blender has it loaded.
@@ -54,13 +59,20 @@ class UnitRun {
   wire::ResultT render(SceneCache::Hold scene);
   Result<> upload();
   Result<> upload_once(const wire::UploadRequestT& request);
+  /// What is wrong with this machine when a unit failed for its sake; empty: the unit is to blame.
+  std::string machines_fault(const wire::ResultT& result) const;
+  /// Always false.
+  bool hand_back(const std::string& reason);
   bool report(const wire::ResultT& result);
   void remember(const wire::ResultT& result);
+  /// What it could have used, when memory was what it lacked.
+  std::string memory_hint(const std::string& code) const;
   wire::ResultT new_result() const;
   wire::ResultT failed(const std::string& code,
                        const std::string& error,
                        const std::string& log_tail) const;
   Result<RenderRequest> request() const;
+  http::ClientOptions web() const;
 
   SlotServices& services_;
   WarmBlender& blender_;

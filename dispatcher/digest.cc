@@ -234,6 +234,7 @@ Result<> Dispatcher::take_states(std::unordered_map<std::string, wire::AgentStat
   }
   if (auto ok = know_agents(strangers); !ok) return ok;
   const auto now = parts_.clock.now();
+  std::vector<std::string> returned;
   for (const auto& [agent, state] : states) {
     const auto known = agents_.find(agent);
     if (known == agents_.end()) continue;  // may be enrolled a moment later
@@ -248,8 +249,12 @@ Result<> Dispatcher::take_states(std::unordered_map<std::string, wire::AgentStat
       economy_.sent(id, now);
     }
     outgoing_.stop(outcome.stop);
+    if (const Job* next = economy_.job(outcome.next_job)) outgoing_.hint(agent, *next);
+    returned.insert(returned.end(), outcome.returned.begin(), outcome.returned.end());
   }
-  return {};
+  if (returned.empty()) return {};
+  spdlog::info("leases were handed back count={} first={}", returned.size(), returned.front());
+  return ledger_.expire(returned);
 }
 
 }  // namespace worldshare::dispatcher

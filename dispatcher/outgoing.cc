@@ -33,9 +33,7 @@ bool Outgoing::assign(const Lease& lease, const messages::Shard& shard, const Jo
   assignment.ticket =
       messages::sign_ticket(parts_.key, {lease.id, lease.agent, manifest.scene->sha256, shard});
   assignment.scene = std::make_unique<wire::SceneRefT>(*manifest.scene);
-  assignment.scene_url =
-      parts_.signer.sign(blobs::Access::kGet, manifest.scene->sha256, manifest.scene->size_bytes,
-                         parts_.clock.now() + parts_.config.url_lifetime);
+  assignment.scene_url = scene_url(*manifest.scene);
   assignment.frame = shard.frame;
   assignment.shard = messages::to_wire(shard);
   assignment.output = std::make_unique<wire::OutputT>(*manifest.output);
@@ -63,6 +61,23 @@ void Outgoing::stop(const std::vector<StopOrder>& orders) {
     if (!sent)
       spdlog::warn("stop not sent lease={} error=\"{}\"", order.lease, sent.error().message);
   }
+}
+
+void Outgoing::hint(const std::string& agent, const Job& job) {
+  const wire::SceneRefT& scene = *job.manifest.scene;
+  wire::NextSceneT next;
+  next.scene = std::make_unique<wire::SceneRefT>(scene);
+  next.scene_url = scene_url(scene);
+  wire::WorkT work;
+  work.body.Set(std::move(next));
+  // One that is lost costs the time of a download.
+  (void)parts_.nats.publish("work." + agent + ".next", messages::encode(work),
+                            {{"Summary", "likely next: scene " + scene.sha256.substr(0, 12)}});
+}
+
+std::string Outgoing::scene_url(const wire::SceneRefT& scene) const {
+  return parts_.signer.sign(blobs::Access::kGet, scene.sha256, scene.size_bytes,
+                            parts_.clock.now() + parts_.config.url_lifetime);
 }
 
 void Outgoing::event(wire::EventKind kind,

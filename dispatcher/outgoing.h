@@ -33,6 +33,8 @@ class Outgoing {
   /// Into the slot's mailbox. False when the broker cannot be reached.
   bool assign(const Lease& lease, const messages::Shard& shard, const Job& job);
   void stop(const std::vector<StopOrder>& orders);
+  /// The scene that this agent is likely to need next. It holds no lease for it.
+  void hint(const std::string& agent, const Job& job);
   void event(wire::EventKind kind,
              const std::string& job,
              std::int32_t frame,
@@ -47,6 +49,7 @@ class Outgoing {
  private:
   Outgoing(const Parts& parts, std::unique_ptr<nats::BackgroundPublisher> mailboxes)
       : parts_(parts), mailboxes_(std::move(mailboxes)) {}
+  std::string scene_url(const wire::SceneRefT& scene) const;
   Parts parts_;
   std::unique_ptr<nats::BackgroundPublisher> mailboxes_;
   std::unordered_map<std::string, Clock::TimePoint> shown_;

@@ -307,10 +307,15 @@ void Process::stop(int signal, std::chrono::milliseconds grace) {
 }
 
 std::string describe_wait_status(int status) {
-  if (WIFEXITED(status)) return "exit code " + std::to_string(WEXITSTATUS(status));
-  const int signal = WTERMSIG(status);
-  const char* name = ::strsignal(signal);
-  return "signal " + std::to_string(signal) + " (" + (name != nullptr ? name : "unknown") + ")";
+  const auto signal_text = [](int signal) {
+    const char* name = ::strsignal(signal);
+    return "signal " + std::to_string(signal) + " (" + (name != nullptr ? name : "unknown") + ")";
+  };
+  if (!WIFEXITED(status)) return signal_text(WTERMSIG(status));
+  const int code = WEXITSTATUS(status);
+  const std::string text = "exit code " + std::to_string(code);
+  // How shells and bubblewrap say that what they ran was killed.
+  return code > 128 && code <= 128 + SIGRTMAX ? text + ", " + signal_text(code - 128) : text;
 }
 
 }  // namespace worldshare

@@ -65,6 +65,8 @@ std::string page_text(const json::object& page) {
                      text_at(page, "render_class"));
   if (page.contains("credit"))
     out += fmt::format("  credit  {:.1f} render seconds of its owner\n", number_at(page, "credit"));
+  if (const auto caps = text_at(page, "bandwidth"); !caps.empty())
+    out += fmt::format("  limits  {}\n", caps);
   out += fmt::format("  so far  {:.0f} rendered, {:.0f} failed, {:.0f} handed back\n",
                      number_at(page, "rendered"), number_at(page, "failed"),
                      number_at(page, "handed_back"));

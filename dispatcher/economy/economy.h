@@ -43,6 +43,8 @@ struct EconomyOptions {
 struct HeartbeatOutcome {
   std::vector<std::string> resend;  ///< leases whose assignment the agent seems not to have
   std::vector<StopOrder> stop;
+  std::vector<std::string> returned;  ///< leases that the agent gave up: they are over
+  std::string next_job;  ///< whose scene it lacks and is likely to need next; empty: no hint
 };
 
 struct Drained {
@@ -242,6 +244,8 @@ class Economy {
   void insert_lease(Lease lease);
   void forget_lease(const std::string& id);
   void lose_lease(const std::string& id, Expired& outcome);
+  void take_back(const std::string& id);
+  std::string likely_next(NodeId id);
   void set_expiry(Lease& lease, Clock::TimePoint expires_at);
   void note_progress(Lease& lease, const wire::LeaseProgressT& progress);
   void note_duration(const Lease& lease);

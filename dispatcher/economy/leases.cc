@@ -71,7 +71,7 @@ void Economy::set_expiry(Lease& lease, Clock::TimePoint expires_at) {
 void Economy::note_progress(Lease& lease, const wire::LeaseProgressT& progress) {
   const float value =
       std::isfinite(progress.progress) ? std::clamp(progress.progress, 0.0F, 1.0F) : 0.0F;
-  if (progress.phase > wire::LeasePhase::MAX) return;
+  if (progress.phase > wire::LeasePhase::reported) return;
   const bool advanced =
       progress.phase > lease.phase || (progress.phase == lease.phase && value > lease.progress);
   if (!advanced) return;
@@ -96,16 +96,24 @@ HeartbeatOutcome Economy::heartbeat(const std::string& owner,
     return outcome;
   }
   std::set<std::string_view> listed;
+  std::string ending;
   for (const auto& held : state.leases) {
     if (!held || listed.size() >= kMaxStops * 2) continue;
     listed.insert(held->lease);
     const auto found = leases_.find(held->lease);
     if (found != leases_.end() && found->second.agent == state.agent) {
-      note_progress(found->second, *held);
-    } else if (held->phase != wire::LeasePhase::reported && outcome.stop.size() < kMaxStops) {
+      const bool over = found->second.phase == wire::LeasePhase::reported;
+      if (held->phase == wire::LeasePhase::returned && !over) {
+        outcome.returned.push_back(held->lease);
+      } else {
+        note_progress(found->second, *held);
+        if (held->wants_next && !found->second.hinted) ending = held->lease;
+      }
+    } else if (held->phase < wire::LeasePhase::reported && outcome.stop.size() < kMaxStops) {
       outcome.stop.push_back({state.agent, held->slot, held->lease, "the lease has ended"});
     }
   }
+  for (const auto& lease : outcome.returned) take_back(lease);
   const auto resend_after = std::min(options_.heartbeat * 2, std::chrono::milliseconds(10'000));
   for (const auto& [slot, held] : roster_.node(id).held) {
     const Lease& lease = leases_.at(held);
@@ -114,7 +122,27 @@ HeartbeatOutcome Economy::heartbeat(const std::string& owner,
   }
   counters_.resent += outcome.resend.size();
   roster_.hear(id, state, now);
+  if (const auto lease = leases_.find(ending); lease != leases_.end()) {
+    outcome.next_job = likely_next(id);
+    lease->second.hinted = !outcome.next_job.empty();
+  }
   return outcome;
+}
+
+/// What the queue would give to a free seat of this agent now, if the scene is not there already.
+std::string Economy::likely_next(NodeId id) {
+  const Node& node = roster_.node(id);
+  if (!node.capability || node.draining || node.standing != Standing::kEnabled) return {};
+  const auto servable = [&](const Demand& demand) {
+    const auto able = roster_.book().able(demand.need);
+    return std::ranges::find(able, *node.capability) != able.end() &&
+           !std::ranges::binary_search(demand.excluded, node.owner);
+  };
+  const auto pick = queue_.pick(now_, servable);
+  if (!pick) return {};
+  const OpenJob& job = jobs_.at(pick->job);
+  if (std::ranges::binary_search(node.scenes, job.scene)) return {};
+  return job.job.id;
 }
 
 void Economy::note_duration(const Lease& lease) {
@@ -231,15 +259,21 @@ std::vector<StopOrder> Economy::end_leases(const std::vector<std::string>& lease
   for (const auto& id : leases) {
     const Lease* known = lease(id);
     if (known == nullptr) continue;
-    const Lease ended = *known;
-    stop.push_back({ended.agent, ended.slot, id, reason});
-    forget_lease(id);
-    OpenUnit* unit = find_unit(ended.unit);
-    if (unit == nullptr) continue;
-    release_owner(*unit, owners_.number(ended.owner), ended.owner, leases_);
-    relist(*unit);
+    stop.push_back({known->agent, known->slot, id, reason});
+    take_back(id);
   }
   return stop;
+}
+
+void Economy::take_back(const std::string& id) {
+  const auto found = leases_.find(id);
+  if (found == leases_.end()) return;
+  const Lease ended = found->second;
+  forget_lease(id);
+  OpenUnit* unit = find_unit(ended.unit);
+  if (unit == nullptr) return;
+  release_owner(*unit, owners_.number(ended.owner), ended.owner, leases_);
+  relist(*unit);
 }
 
 Expired Economy::expire(Clock::TimePoint now) {

@@ -33,6 +33,7 @@ struct Lease {
   Clock::TimePoint stored_expiry{};  ///< what its row says; expires_at runs ahead of it
   Clock::TimePoint sent_at{};
   wire::LeasePhase phase = wire::LeasePhase::fetching;
+  bool hinted = false;  ///< its agent was told what is likely next
   float progress = 0;
   bool straggling = false;  ///< far beyond its job's time: another replica was asked for
 };

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -98,15 +99,28 @@ void take_head(const Parser& parser, Response& response) {
   }
 }
 
+/// Returns when the next piece may be moved.
+asio::awaitable<void> pace(RateLimit* limit, std::size_t bytes) {
+  if (limit == nullptr) co_return;
+  const auto wait = limit->take(bytes, std::chrono::steady_clock::now());
+  if (wait <= wait.zero()) co_return;
+  asio::steady_timer timer(co_await asio::this_coro::executor, wait);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
 template <class Serializer>
 asio::awaitable<error_code> send(ByteStream& stream, Serializer& serializer, const Call& call) {
   error_code error;
+  RateLimit* limit = call.options.upload.get();
+  if (limit != nullptr) serializer.limit(limit->piece_bytes());
   // The timer restarts with each piece, so that only a stall counts.
   while (!serializer.is_done()) {
     stream.expires_after(call.options.timeout);
-    co_await bhttp::async_write_some(stream, serializer,
-                                     asio::redirect_error(asio::use_awaitable, error));
+    const std::size_t sent = co_await bhttp::async_write_some(
+        stream, serializer, asio::redirect_error(asio::use_awaitable, error));
+    if (!error && call.options.stop.stop_requested()) error = asio::error::operation_aborted;
     if (error) break;
+    co_await pace(limit, sent);
   }
   co_return error;
 }
@@ -119,9 +133,11 @@ asio::awaitable<error_code> receive_body(ByteStream& stream,
   error_code error;
   while (!parser.is_done()) {
     stream.expires_after(call.options.timeout);
-    co_await bhttp::async_read_some(stream, buffer, parser,
-                                    asio::redirect_error(asio::use_awaitable, error));
+    const std::size_t got = co_await bhttp::async_read_some(
+        stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+    if (!error && call.options.stop.stop_requested()) error = asio::error::operation_aborted;
     if (error) break;
+    co_await pace(call.options.download.get(), got);
   }
   co_return error;
 }

@@ -3,9 +3,12 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <stop_token>
 #include <string>
 
 #include "shared/bytes.h"
+#include "shared/http/rate_limit.h"
 #include "shared/result.h"
 
 namespace worldshare::http {
@@ -23,6 +26,9 @@ struct ClientOptions {
   std::filesystem::path
       ca_file;              ///< whom to trust with https, PEM; empty: the system's authorities
   bool allow_plain = true;  ///< false: http only to this machine itself
+  std::shared_ptr<RateLimit> download;  ///< of bodies, shared with other calls; null: none
+  std::shared_ptr<RateLimit> upload;
+  std::stop_token stop;  ///< ends a transfer between two pieces, as kUnavailable
 };
 
 /// An HTTP/1.1 client, one connection per call, blocking. `url`: http[s]://host:port/path?query.

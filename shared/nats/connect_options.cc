@@ -13,8 +13,6 @@
 namespace worldshare::nats {
 namespace {
 
-constexpr std::int64_t kFirstReconnectMs = 100;
-constexpr std::int64_t kLastReconnectMs = 2000;
 constexpr std::int64_t kPingIntervalMs = 20'000;
 constexpr int kPingsUnanswered = 2;
 
@@ -29,7 +27,9 @@ const NKey& keep(const NKey& key) {
 
 natsStatus sign_nonce(
     char**, unsigned char** signature, int* length, const char* nonce, void* closure) {
-  const auto bytes = static_cast<const NKey*>(closure)->sign(as_bytes(nonce));
+  // A server that asks nobody who he is sends no nonce, and nats.c calls all the same.
+  const auto bytes =
+      static_cast<const NKey*>(closure)->sign(as_bytes(nonce == nullptr ? "" : nonce));
   // nats.c frees it.
   auto* copy = static_cast<unsigned char*>(std::malloc(bytes.size()));
   if (copy == nullptr) return NATS_NO_MEMORY;
@@ -37,12 +37,6 @@ natsStatus sign_nonce(
   *signature = copy;
   *length = static_cast<int>(bytes.size());
   return NATS_OK;
-}
-
-std::int64_t reconnect_delay(natsConnection*, int attempts, void*) {
-  const int doublings = std::clamp(attempts - 1, 0, 10);
-  const std::int64_t delay = std::min(kLastReconnectMs, kFirstReconnectMs << doublings);
-  return delay / 2 + static_cast<std::int64_t>(random_below(static_cast<std::uint64_t>(delay / 2)));
 }
 
 /// The subscription may be freed already, so it is not touched.
@@ -58,11 +52,9 @@ natsStatus set_behaviour(natsOptions* handle, const ConnectOptions& options) {
       natsOptions_SetName(handle, options.name.empty() ? "worldshare" : options.name.c_str()),
       natsOptions_SetTimeout(handle, options.timeout.count()),
       natsOptions_SetSendAsap(handle, true),
-      natsOptions_SetMaxReconnect(handle, -1),
-      natsOptions_SetCustomReconnectDelay(handle, reconnect_delay, nullptr),
-      // 0 would mean 8 MB. What is published while disconnected fails instead of arriving stale.
-      natsOptions_SetReconnectBufSize(handle, 1),
-      natsOptions_SetFailRequestsOnDisconnect(handle, true),
+      // A reconnect of nats.c 3.4.1 to a server that falls silent never ends and holds the lock
+      // that every other call needs. The Connection makes a new link instead.
+      natsOptions_SetAllowReconnect(handle, false),
       natsOptions_SetPingInterval(handle, kPingIntervalMs),
       natsOptions_SetMaxPingsOut(handle, kPingsUnanswered),
       natsOptions_SetErrorHandler(handle, log_error, nullptr),

@@ -16,10 +16,10 @@ using std::chrono_literals::operator""ms;
 using Milliseconds = std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr Milliseconds kLookInterval = 200ms;
+constexpr Milliseconds kLookInterval = 100ms;
 constexpr Milliseconds kReadyInterval = 20ms;
 constexpr Milliseconds kFirstRetry = 200ms;
-constexpr Milliseconds kLastRetry = 5000ms;
+constexpr Milliseconds kLastRetry = 2000ms;
 
 /// Headers are lines, so a control character must not end one early.
 std::string one_line(std::string text) {
@@ -123,6 +123,27 @@ Result<std::shared_ptr<Link>> Connection::Impl::wait_open(Milliseconds timeout) 
   return link;
 }
 
+void Connection::Impl::note_trouble(const std::string& reason) {
+  const std::lock_guard lock(mutex);
+  if (trouble == reason) return;
+  trouble = reason;
+  if (!reason.empty()) spdlog::warn("broker cannot be reached reason=\"{}\"", reason);
+}
+
+void Connection::Impl::replace(std::shared_ptr<Link> opened) {
+  {
+    const std::lock_guard lock(mutex);
+    std::swap(link, opened);
+    // At once, so that nothing is missed that comes after the connection is back. Who cannot be
+    // moved, because it is gone again, is moved to the next.
+    for (const auto& known : subscriptions) {
+      if (const auto subscription = known.lock()) std::ignore = subscription->move_to(link);
+    }
+  }
+  changed.notify_all();
+  spdlog::info("broker connection was opened again name={}", options.name);
+}
+
 void Connection::Impl::keep(std::stop_token stop) {
   auto retry = kFirstRetry;
   while (sleep_unless_stopped(stop, kLookInterval)) {
@@ -131,21 +152,16 @@ void Connection::Impl::keep(std::stop_token stop) {
       continue;
     }
     auto opened = Link::connect(options, inbox_prefix, stop);
-    if (!opened) {
-      spdlog::warn("broker connection was closed and cannot be opened error={}",
-                   opened.error().message);
-      const auto jitter = random_below(static_cast<std::uint64_t>(retry.count()));
-      sleep_unless_stopped(stop, retry + Milliseconds(jitter));
-      retry = std::min(2 * retry, kLastRetry);
+    if (opened) {
+      note_trouble({});
+      replace(std::move(*opened));
       continue;
     }
-    std::shared_ptr<Link> ended;
-    {
-      const std::lock_guard lock(mutex);
-      ended = std::exchange(link, std::move(*opened));
-    }
-    changed.notify_all();
-    spdlog::info("broker connection was opened again name={}", options.name);
+    if (!stop.stop_requested()) note_trouble(opened.error().message);
+    const auto half = retry / 2;
+    const auto jitter = random_below(static_cast<std::uint64_t>(half.count()) + 1);
+    sleep_unless_stopped(stop, half + Milliseconds(jitter));
+    retry = std::min(2 * retry, kLastRetry);
   }
 }
 
@@ -171,6 +187,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectOptions& optio
 }
 
 bool Connection::connected() const { return impl_->current()->connected(); }
+std::string Connection::trouble() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->trouble;
+}
 const std::string& Connection::inbox_prefix() const { return impl_->inbox_prefix; }
 
 Result<> Connection::publish(const std::string& subject,
@@ -220,31 +240,43 @@ Result<> Connection::flush(Milliseconds timeout) {
   return {};
 }
 
-struct Subscription::Impl {
-  Connection::Impl* connection = nullptr;
-  std::string subject;
-  std::string queue;
-  std::optional<LinkSubscription> open;
-};
-
-Subscription::Subscription() : impl_(std::make_unique<Impl>()) {}
+Subscription::Subscription() : impl_(std::make_shared<Impl>()) {}
 Subscription::~Subscription() = default;
 Subscription::Subscription(Subscription&&) noexcept = default;
 Subscription& Subscription::operator=(Subscription&&) noexcept = default;
 
-Result<Subscription> Connection::subscribe(const std::string& subject, const std::string& queue) {
-  auto opened = LinkSubscription::open(impl_->current(), subject, queue);
+Result<> Subscription::Impl::move_to(const std::shared_ptr<Link>& link) {
+  auto opened = LinkSubscription::open(link, subject, queue);
   if (!opened) return std::unexpected(opened.error());
+  const std::lock_guard lock(mutex);
+  open = std::make_shared<LinkSubscription>(std::move(*opened));
+  return {};
+}
+
+std::shared_ptr<LinkSubscription> Subscription::Impl::current() {
+  const std::lock_guard lock(mutex);
+  return open;
+}
+
+Result<Subscription> Connection::subscribe(const std::string& subject, const std::string& queue) {
   Subscription subscription;
-  *subscription.impl_ = {impl_.get(), subject, queue, std::move(*opened)};
+  auto& state = *subscription.impl_;
+  state.connection = impl_.get();
+  state.subject = subject;
+  state.queue = queue;
+  const std::lock_guard lock(impl_->mutex);
+  if (auto ok = state.move_to(impl_->link); !ok) return std::unexpected(ok.error());
+  std::erase_if(impl_->subscriptions, [](const auto& known) { return known.expired(); });
+  impl_->subscriptions.push_back(subscription.impl_);
   return subscription;
 }
 
 Result<std::optional<Message>> Subscription::next(Milliseconds timeout) {
   const auto deadline = SteadyClock::now() + timeout;
   for (;;) {
+    const auto open = impl_->current();
     MessageHandle handle;
-    const auto status = impl_->open->next(handle, until(deadline));
+    const auto status = open->next(handle, until(deadline));
     if (status == NATS_OK) {
       Message message;
       message.impl_ = std::make_unique<Message::Impl>();
@@ -252,12 +284,11 @@ Result<std::optional<Message>> Subscription::next(Milliseconds timeout) {
       return message;
     }
     if (status == NATS_TIMEOUT) return std::nullopt;
-    if (!impl_->open->link()->closed()) return failed("subscription to " + impl_->subject, status);
+    if (!open->link()->closed()) return failed("subscription to " + impl_->subject, status);
     auto link = impl_->connection->wait_open(until(deadline));
     if (!link) return std::unexpected(link.error());
-    auto opened = LinkSubscription::open(*link, impl_->subject, impl_->queue);
-    if (!opened) return std::unexpected(opened.error());
-    impl_->open = std::move(*opened);
+    if (impl_->current()->link() == *link) continue;
+    if (auto ok = impl_->move_to(*link); !ok) return std::unexpected(ok.error());
   }
 }
 

@@ -72,16 +72,16 @@ class Subscription {
   friend class Connection;
   Subscription();
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
-/// One connection to the broker. Reconnects for ever by itself (jittered, 0.1 s growing to 2 s on
-/// loopback use); while disconnected, publishes fail with kUnavailable at once rather than being
+/// One connection to the broker. Made anew for ever when it is cut off (after 0.1 s, growing to 2
+/// s, jittered); while disconnected, publishes fail with kUnavailable at once rather than being
 /// buffered, because a late publish would carry stale state. All methods are thread-safe.
 ///
 /// Works around two faults of nats.c 3.4.1: one nkey authentication in 256 fails (retried here),
-/// and connecting to a server that falls silent never returns (open() gives up after 3 x timeout
-/// and abandons the attempt's thread).
+/// and connecting to a server that falls silent never returns (given up after 3 x timeout, the
+/// attempt's thread is left behind).
 class Connection {
  public:
   static Result<std::unique_ptr<Connection>> open(const ConnectOptions& options);
@@ -90,6 +90,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   bool connected() const;
+  /// Why there is no connection, with what to do, as far as it is known; empty while there is one.
+  std::string trouble() const;
   /// "_INBOX.<public key>": all replies to this connection arrive below it.
   const std::string& inbox_prefix() const;
 

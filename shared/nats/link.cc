@@ -1,14 +1,16 @@
 #include "shared/nats/link.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "shared/log.h"
 #include "shared/nats/connect_options.h"
-#include "shared/nats/examine_tls.h"
+#include "shared/nats/examine_broker.h"
 
 namespace worldshare::nats {
 namespace {
@@ -26,9 +28,11 @@ constexpr int kMaxPendingBytes = 128 << 20;
 struct Attempt {
   std::mutex mutex;
   std::condition_variable_any changed;
+  bool found = false;  ///< its address
   bool done = false;
   bool abandoned = false;
   natsStatus status = NATS_TIMEOUT;
+  std::optional<Error> error;  ///< tells more than the status
   natsConnection* connection = nullptr;
 };
 
@@ -41,7 +45,28 @@ natsStatus connect_once(natsConnection** connection, natsOptions* options) {
   return status;
 }
 
-void run_attempt(const std::shared_ptr<Attempt>& attempt, const OptionsHandle& options) {
+/// Attempts that hang now. Each turns in a loop on a processor until its server speaks or leaves,
+/// so beyond a few a server must first show that it answers.
+std::atomic<int> hanging_attempts = 0;
+constexpr int kFewAttempts = 2;
+
+/// False when there is no address to connect to. nats.c does not tell this from a refusal.
+bool find_address(Attempt& attempt, const std::string& url) {
+  auto found = find_broker(url);
+  const std::lock_guard lock(attempt.mutex);
+  // What is no address at all is for nats.c to refuse.
+  attempt.found = found || found.error().code != Errc::kUnavailable;
+  if (attempt.found) return true;
+  attempt.error = std::move(found.error());
+  attempt.done = true;
+  attempt.changed.notify_all();
+  return false;
+}
+
+void run_attempt(const std::shared_ptr<Attempt>& attempt,
+                 const std::string& url,
+                 const OptionsHandle& options) {
+  if (!find_address(*attempt, url)) return;
   natsConnection* connection = nullptr;
   const natsStatus status = connect_once(&connection, options.get());
   bool abandoned = false;
@@ -53,7 +78,10 @@ void run_attempt(const std::shared_ptr<Attempt>& attempt, const OptionsHandle& o
     abandoned = attempt->abandoned;
   }
   attempt->changed.notify_all();
-  if (abandoned) natsConnection_Destroy(connection);
+  if (abandoned) {
+    --hanging_attempts;
+    natsConnection_Destroy(connection);
+  }
   nats_ReleaseThreadMemory();
 }
 
@@ -67,11 +95,9 @@ Error connect_error(const ConnectOptions& options, natsStatus status) {
     return {Errc::kUnavailable, what + "the broker asks for TLS; write tls:// in its address"};
   if (status == NATS_SECURE_CONNECTION_WANTED)
     return {Errc::kUnavailable, what + "the broker has no TLS; its operator must switch it on"};
-  if (tls) {
-    // It does not tell what is wrong with a certificate; a handshake of our own does.
-    if (const auto seen = examine_tls(options.url, options.ca_file, options.timeout); !seen)
-      return {Errc::kUnavailable, what + seen.error().message};
-  }
+  // It does not tell what is wrong with a certificate, or from silence; a look of our own does.
+  if (const auto seen = examine_broker(options.url, options.ca_file, options.timeout); !seen)
+    return {Errc::kUnavailable, what + seen.error().message};
   return {Errc::kUnavailable, what + natsStatus_GetText(status)};
 }
 
@@ -116,15 +142,28 @@ Result<std::shared_ptr<Link>> Link::connect(const ConnectOptions& options,
                                             std::stop_token stop) {
   auto handle = make_options(options, inbox_prefix);
   if (!handle) return std::unexpected(handle.error());
+  if (hanging_attempts >= kFewAttempts) {
+    if (auto ok = probe_broker(options.url, options.ca_file, options.timeout); !ok)
+      return std::unexpected(ok.error());
+  }
   auto attempt = std::make_shared<Attempt>();
-  std::thread([attempt, owned = std::move(*handle)] { run_attempt(attempt, owned); }).detach();
+  std::thread([attempt, url = options.url, owned = std::move(*handle)] {
+    run_attempt(attempt, url, owned);
+  }).detach();
   std::unique_lock lock(attempt->mutex);
   attempt->changed.wait_for(lock, stop, 3 * options.timeout, [&] { return attempt->done; });
   if (!attempt->done) {
-    attempt->abandoned = true;
+    attempt->abandoned = attempt->found;
+    if (attempt->found) ++hanging_attempts;
     return fail(Errc::kUnavailable,
-                "the broker at " + options.url + " accepts connections but does not answer");
+                attempt->found
+                    ? "the broker at " + options.url +
+                          " accepts connections but does not answer; its operator must look at it"
+                    : "cannot find the address in " + options.url +
+                          ": no name server answers; check the network and the name servers in "
+                          "/etc/resolv.conf");
   }
+  if (attempt->error) return std::unexpected(*attempt->error);
   if (attempt->status != NATS_OK) return std::unexpected(connect_error(options, attempt->status));
   return std::make_shared<Link>(attempt->connection);
 }
@@ -152,16 +191,6 @@ bool Link::connected() const {
   return natsConnection_Status(handle_) == NATS_CONN_STATUS_CONNECTED;
 }
 bool Link::closed() const { return natsConnection_IsClosed(handle_); }
-
-std::uint64_t Link::reconnects() const {
-  natsStatistics* raw = nullptr;
-  if (natsStatistics_Create(&raw) != NATS_OK) return 0;
-  const UniqueHandle<natsStatistics, natsStatistics_Destroy> statistics(raw);
-  std::uint64_t count = 0;
-  natsConnection_GetStats(handle_, raw);
-  natsStatistics_GetCounts(raw, nullptr, nullptr, nullptr, nullptr, &count);
-  return count;
-}
 
 LinkSubscription::LinkSubscription(std::shared_ptr<Link> link, natsSubscription* handle)
     : link_(std::move(link)), handle_(handle) {}

@@ -21,9 +21,8 @@ std::unexpected<Error> failed(const std::string& what, natsStatus status);
 /// Whether `subject` can be sent as it is: no blanks or control characters, no empty token.
 bool is_sendable(const std::string& subject);
 
-/// One nats.c connection. It reconnects by itself but ends for good when the server refuses it
-/// twice in a row; the Connection replaces it then. Subscriptions share it, so that it outlives
-/// their handles. Thread-safe.
+/// One nats.c connection. It ends when it is cut off; the Connection puts another in its place.
+/// Subscriptions share it, so that it outlives their handles. Thread-safe.
 class Link {
  public:
   /// Returns at the latest after 3 x options.timeout, or when `stop` is requested.
@@ -39,8 +38,6 @@ class Link {
   natsConnection* get() const { return handle_; }
   bool connected() const;
   bool closed() const;
-  /// Grows with every reconnect.
-  std::uint64_t reconnects() const;
 
  private:
   natsConnection* handle_;

@@ -158,7 +158,6 @@ Result<PullEnd> PullConsumer::Impl::receive(const Pull& pull,
                                             const std::string& reply,
                                             std::vector<Message>& messages) {
   const Link& link = *subscription->link();
-  const auto epoch = link.reconnects();
   const auto end = SteadyClock::now() + pull.expires + kGrace;
   auto heard = SteadyClock::now();
   for (int count = 0; count < pull.batch;) {
@@ -168,7 +167,7 @@ Result<PullEnd> PullConsumer::Impl::receive(const Pull& pull,
     if (status != NATS_OK && status != NATS_TIMEOUT) return PullEnd::kLost;
     if (status == NATS_TIMEOUT) {
       if (SteadyClock::now() >= end) return PullEnd::kSilent;
-      if (!link.connected() || link.reconnects() != epoch) return PullEnd::kLost;
+      if (!link.connected()) return PullEnd::kLost;
       if (pull.heartbeat > 0ms && SteadyClock::now() - heard > 3 * pull.heartbeat)
         return PullEnd::kSilent;
       continue;

@@ -91,7 +91,6 @@ void StoredPublisher::Impl::collect(const std::string& prefix,
                                     Milliseconds timeout,
                                     Answers& answers) {
   const Link& link = *subscription->link();
-  const auto epoch = link.reconnects();
   const auto deadline = SteadyClock::now() + timeout;
   bool nobody_listens = false;
   while (waiting > 0 && SteadyClock::now() < deadline) {
@@ -99,7 +98,7 @@ void StoredPublisher::Impl::collect(const std::string& prefix,
     const auto status = subscription->next(handle, std::min(kSlice, until(deadline)));
     if (status == NATS_TIMEOUT) {
       // Answers to what went over the lost connection never come.
-      if (!link.connected() || link.reconnects() != epoch) return;
+      if (!link.connected()) return;
       continue;
     }
     if (status == NATS_NO_RESPONDERS) {

@@ -76,7 +76,10 @@ class Service:
 class Farm:
     def __init__(self, binaries, folder, agents=3, dispatchers=1, verifiers=1, network=None, settings=None):
         self.binaries, self.folder, self.network = pathlib.Path(binaries).resolve(), pathlib.Path(folder), network
+        # "tls": a folder of tools/make_ca.sh, and all is encrypted; "wrap": {name: start of its command}; "postgres": options;
+        # "dispatcher", "verifier", "agent": {section: {key: value}} for their YAML.
         self.settings = settings or {}
+        self.tls = self.settings.get("tls")
         self.services = {}
         self.ports = {}
         self.agents = [f"agent-{n + 1}" for n in range(agents)]
@@ -103,6 +106,12 @@ class Farm:
 
     def conninfo(self):
         return f"host={self.address('postgres')} port={self.port('postgres')} user={USER} dbname={DATABASE} connect_timeout=5"
+
+    def broker_url(self):
+        return f"{'tls' if self.tls else 'nats'}://{self.address('nats')}:{self.port('nats')}"
+
+    def web_url(self, name):
+        return f"{'https' if self.tls else 'http'}://{self.address(name)}:{self.port(name)}"
 
     # -- start
     def start(self):
@@ -158,13 +167,23 @@ class Farm:
         address = self.address("nats")
         environment = {"WS_NATS_NAME": "chaos", "WS_NATS_LISTEN": f"{address}:{self.port('nats')}",
                        "WS_NATS_MONITOR": f"{address}:{self.port('nats-monitor')}", "WS_PUBLIC_KEYS": str(self.folder / "keys/public"),
-                       "WS_BROKER_CONFIG": str(ROOT / "broker-config/nats-server.conf")}
+                       "WS_BROKER_CONFIG": str(self.broker_config())}
         public = self.folder / "keys/public"
         public.mkdir(exist_ok=True)
         for name in ("dispatcher", "verifier", "operator"):
             (public / name).write_text(self.key(name)[1])
         self.add_service("nats", [*self.on_host("nats"), "sh", ROOT / "deploy/services/broker", self.folder / "nats"], environment)
         self.wait_until("the broker", self.broker_answers)
+
+    def broker_config(self):
+        """The project's; with TLS both of its files in one, as the broker's start takes one."""
+        folder = ROOT / "broker-config"
+        if not self.tls:
+            return folder / "nats-server.conf"
+        both = (folder / "nats-server.conf").read_text() + (folder / "nats-server-tls.conf").read_text().replace('include "nats-server.conf"', "")
+        path = self.folder / "nats-tls.conf"
+        path.write_text(both.replace("$WS_NATS_CERT", f'"{self.tls}/server.pem"').replace("$WS_NATS_KEY", f'"{self.tls}/server.key"'))
+        return path
 
     def broker_answers(self):
         try:
@@ -179,17 +198,22 @@ class Farm:
         self.services[name].start()
 
     def config(self, name, content):
+        """Its YAML file. What the settings say of its kind goes in, section by section."""
+        if self.tls:
+            content["nats"].update(url=self.broker_url(), ca_file=f"{self.tls}/ca.pem")
+        for section, values in self.settings.get(name.partition("-")[0], {}).items():
+            content[section] = {**content.get(section, {}), **values}
         path = self.folder / f"{name}.yaml"
         path.write_text(json.dumps(content, indent=1))  # JSON is YAML
         return path
 
     def dispatcher_config(self, name):
-        nats = f"nats://{self.address('nats')}:{self.port('nats')}"
+        certificate = {"certificate_file": f"{self.tls}/server.pem", "key_file": f"{self.tls}/server.key"} if self.tls else {}
         return self.config(name, {
             "http": {"address": self.address(name), "port": self.port(name), "allow_plain": True, "api_token_from_anywhere": True, "api_token_file": str(self.folder / "keys/api-token"),
-                     "url_secret_file": str(self.folder / "keys/url-secret")},
+                     "url_secret_file": str(self.folder / "keys/url-secret"), **certificate},
             "blobs": {"directory": str(self.folder / "blobs")},
-            "nats": {"url": nats, "allow_plain": True, "seed_file": str(self.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml"),
+            "nats": {"url": self.broker_url(), "allow_plain": True, "seed_file": str(self.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml"),
                      "agents_conf_file": str(self.folder / "nats/agents.conf"), "broker_pid_file": str(self.folder / "nats/nats.pid"),
                      "broker_monitor_url": f"http://{self.address('nats')}:{self.port('nats-monitor')}"},
             "postgres": {"conninfo": self.conninfo(), "sql_directory": str(ROOT / "schemas/sql")},
@@ -201,18 +225,18 @@ class Farm:
     def verifier_config(self, name):
         return self.config(name, {
             "http": {"address": self.address(name), "port": self.port(name)}, "blobs": {"directory": str(self.folder / "blobs")},
-            "nats": {"url": f"nats://{self.address('nats')}:{self.port('nats')}", "allow_plain": True,
-                     "seed_file": str(self.key("verifier")[0])},
+            "nats": {"url": self.broker_url(), "allow_plain": True, "seed_file": str(self.key("verifier")[0])},
             "dispatcher": {"public_key": self.key("dispatcher")[1]}, "postgres": {"conninfo": self.conninfo()},
             "assembly": {"agent_program": str(self.binaries / "worldshare-agent"), "folder": str(self.folder / f"assembly-{name}")},
             "trust": {"policy": "founding"}, "startup": {"wait_seconds": 20}})
 
     def agent_config(self, name):
         return self.config(name, {
-            "nats": {"url": f"nats://{self.address('nats')}:{self.port('nats')}", "allow_plain": True}, "http": {"allow_plain": True},
+            "nats": {"url": self.broker_url(), "allow_plain": True},
+            "http": {"allow_plain": True, **({"ca_file": f"{self.tls}/ca.pem"} if self.tls else {})},
             "agent": {"seed_file": str(self.key(name)[0]), "state_folder": str(self.folder / name), "nice": 0, "threads": 1,
                       "heartbeat_seconds": 1},
-            "sandbox": {"mode": "auto"}, "blender": {"path": self.settings.get("blender", "blender")}})
+            "sandbox": {"mode": "auto"}})
 
     def provision(self):
         """Tables, streams, and the agents' enrolment; on the broker's host, whose process is told to reload."""
@@ -231,7 +255,11 @@ class Farm:
             self.services[name].stop()
         kind = name.partition("-")[0]
         config = {"dispatcher": self.dispatcher_config, "verifier": self.verifier_config, "agent": self.agent_config}[kind](name)
-        self.add_service(name, [*self.on_host(name), self.binaries / f"worldshare-{kind}", "--config", config])
+        self.add_service(name, [*self.on_host(name), *self.wrap(name), self.binaries / f"worldshare-{kind}", "--config", config])
+
+    def wrap(self, name):
+        """What starts this program, such as env NAME=VALUE."""
+        return self.settings.get("wrap", {}).get(name, [])
 
     def _look_after_all(self):
         while not self._ended.wait(RESTART_SECONDS):
@@ -255,11 +283,12 @@ class Farm:
 
     def cli(self, *arguments, check=True, timeout=120, dispatcher=0):
         name = self.dispatchers[dispatcher]
-        return self.run("artist", self.binaries / "worldshare", *arguments, "--server", f"http://{self.address(name)}:{self.port(name)}",
+        authority = ["--ca", f"{self.tls}/ca.pem"] if self.tls else ["--allow-plain"]
+        return self.run("artist", self.binaries / "worldshare", *arguments, "--server", self.web_url(name), *authority,
                         "--token-file", self.folder / "keys/api-token", check=check, timeout=timeout)
 
-    def submit(self, scene, frames):
-        return self.cli("submit", scene, "--frames", frames).stdout.split()[0]
+    def submit(self, scene, frames, *options):
+        return self.cli("submit", scene, "--frames", frames, *options).stdout.split()[0]
 
     def accepted(self, job):
         """Frames of a job that an artist may fetch; -1 while the database does not answer."""

@@ -1,6 +1,7 @@
 """A network of hosts on one machine: a namespace each, on a bridge in a namespace of its own. Nothing of the machine's own network is
 touched. Needs root, iproute2, and iptables for loss."""
 
+import pathlib
 import subprocess
 
 
@@ -18,6 +19,7 @@ class Network:
         self.addresses = {}
         self.ports = {}
         self.namespaces = []
+        self.wires = {}
         self._add_namespace(self.hub)
         self._ip(self.hub, "link", "add", "bridge", "type", "bridge")
         self._ip(self.hub, "link", "set", "bridge", "up")
@@ -43,8 +45,11 @@ class Network:
         self.ports[host] = f"p{number}"
         self._ip(self.hub, "link", "add", self.ports[host], "type", "veth", "peer", "name", "eth0", "netns", namespace)
         self._ip(self.hub, "link", "set", self.ports[host], "master", "bridge", "up")
-        self._ip(namespace, "addr", "add", f"{self.addresses[host]}/24", "dev", "eth0")
-        self._ip(namespace, "link", "set", "eth0", "up")
+        self._plug_in(host)
+
+    def _plug_in(self, host):
+        self._ip(self.namespace(host), "addr", "add", f"{self.addresses[host]}/24", "dev", "eth0")
+        self._ip(self.namespace(host), "link", "set", "eth0", "up")
 
     def cut(self, host, is_cut):
         """The cable out, or in again: whoever talks to this host notices nothing but silence."""
@@ -68,6 +73,20 @@ class Network:
                 call("ip", "netns", "exec", self.namespace(host), "iptables", "-w", "-A", chain, "-m", "statistic",
                      "--mode", "random", "--probability", str(share), "-j", "DROP")
 
+    def lengthen(self, host, delay_ms, loss):
+        """From now on this host is at the end of a long line (wire.py), where packets are late and lost, each way."""
+        namespace = self.namespace(host)
+        self._ip(self.hub, "link", "del", self.ports[host])
+        self.wires[host] = subprocess.Popen(["python3", pathlib.Path(__file__).with_name("wire.py"), self.hub,
+                                             self.ports[host], namespace, "--delay-ms", str(delay_ms), "--loss", str(loss)], stdout=subprocess.PIPE, text=True)
+        if self.wires[host].stdout.readline() != "ready\n":
+            raise RuntimeError("there is no TAP device for a long line")
+        self._ip(self.hub, "link", "set", self.ports[host], "master", "bridge", "up")
+        self._plug_in(host)
+
     def close(self):
+        for wire in self.wires.values():
+            wire.kill()
+            wire.communicate()
         for namespace in reversed(self.namespaces):
             call("ip", "netns", "del", namespace)

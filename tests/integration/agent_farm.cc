@@ -105,6 +105,17 @@ void AgentFarm::stop(const std::string& agent, std::uint32_t slot, const std::st
        "stop");
 }
 
+void AgentFarm::hint(const std::string& agent, const std::filesystem::path& file) {
+  wire::AssignmentT like = assignment(file, 1);
+  wire::NextSceneT next;
+  next.scene = std::move(like.scene);
+  next.scene_url = like.scene_url;
+  wire::WorkT work;
+  work.body.Set(std::move(next));
+  WS_CHECK(connection_->publish("work." + agent + ".next", messages::encode(work)).has_value(),
+           "hint");
+}
+
 void AgentFarm::update(const std::function<void(View&)>& change) {
   const std::lock_guard lock(mutex_);
   change(view_);

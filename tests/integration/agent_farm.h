@@ -34,6 +34,8 @@ class AgentFarm : private http::Handler {
   wire::AssignmentT assignment(const std::filesystem::path& file, std::int32_t frame);
   void give(const std::string& agent, std::uint32_t slot, const wire::AssignmentT& assignment);
   void stop(const std::string& agent, std::uint32_t slot, const std::string& lease);
+  /// The hint that `file` is likely next.
+  void hint(const std::string& agent, const std::filesystem::path& file);
 
   /// What the stand-in saw and does; read and written inside update() and wait_until() only.
   struct View {

@@ -86,6 +86,7 @@ class AgentTest : public ::testing::Test {
   }
 
   AgentFarm farm_;
+  TempFolder ballast_;
   std::unique_ptr<RunningAgent> agent_;
 };
 
@@ -181,9 +182,8 @@ TEST_F(AgentTest, AStoppedLeaseFreesTheSlotAndReportsNothing) {
   const auto assignment = give("slow.blend", 1);
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering));
   farm_.stop(agent_->id(), 0, assignment.lease);
-  ASSERT_TRUE(farm_.wait_until([](const View& view) {
-    return view.states.back().leases.empty() && view.states.back().free_slots.size() == 1;
-  }));
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::returned));
+  farm_.update([](View& view) { EXPECT_EQ(view.states.back().free_slots.size(), 1U); });
   const auto next = give("cycles.blend", 1);
   EXPECT_EQ(result_of(next.lease).outcome, wire::Outcome::rendered);
   farm_.update([&](View& view) { EXPECT_FALSE(view.results.contains(assignment.lease)); });
@@ -219,9 +219,8 @@ TEST_F(AgentTest, ALeaseThatIsOverAtUploadIsLeft) {
   const auto assignment = give("cycles.blend", 1);
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering) ||
               wait_phase(assignment.lease, wire::LeasePhase::uploading));
-  ASSERT_TRUE(farm_.wait_until([](const View& view) {
-    return view.states.back().leases.empty() && view.states.back().free_slots.size() == 1;
-  }));
+  ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::returned));
+  farm_.update([](View& view) { EXPECT_EQ(view.states.back().free_slots.size(), 1U); });
   farm_.update([](View& view) { EXPECT_TRUE(view.results.empty()); });
 }
 
@@ -282,6 +281,35 @@ TEST_F(AgentTest, WaitsUntilADispatcherAnswersAndItIsEnrolled) {
   EXPECT_TRUE(farm_.wait_until([](const View& view) { return !view.states.empty(); }));
 }
 
+TEST_F(AgentTest, FetchesTheNextSceneWhileItRendersAndAsksForItOnce) {
+  start();
+  const auto now = give("slow.blend", 1);
+  ASSERT_TRUE(farm_.wait_until([](const View& view) {
+    const auto& leases = view.states.back().leases;
+    return !leases.empty() && leases[0]->wants_next;
+  }));
+  farm_.hint(agent_->id(), scene_folder() / "cycles.blend");
+  ASSERT_TRUE(farm_.wait_until(
+      [](const View& view) { return view.gets == 2 && view.states.back().scenes.size() == 2; }));
+  farm_.update([&](View& view) { EXPECT_FALSE(view.results.contains(now.lease)) << "meanwhile"; });
+  EXPECT_EQ(result_of(now.lease).outcome, wire::Outcome::rendered);
+  EXPECT_EQ(result_of(give("cycles.blend", 1).lease).outcome, wire::Outcome::rendered);
+  farm_.update([](View& view) { EXPECT_EQ(view.gets, 2U) << "it was there already"; });
+}
+
+TEST_F(AgentTest, AWrongHintLeavesTheLineToWhatIsNeeded) {
+  Config config;
+  config.download_mbit_s = 0.4;  // the hinted scene would take a minute
+  start(config);
+  ASSERT_TRUE(write_file_atomically(ballast_.path() / "wrong.blend", std::string(3U << 20, 'x')));
+  farm_.hint(agent_->id(), ballast_.path() / "wrong.blend");
+  ASSERT_TRUE(farm_.wait_until([](const View& view) { return view.gets == 1; }));
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(result_of(give("cycles.blend", 1).lease).outcome, wire::Outcome::rendered);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 55s);
+  farm_.update([](View& view) { EXPECT_EQ(view.states.back().scenes.size(), 1U); });
+}
+
 TEST_F(AgentTest, TwoSlotsWorkAtTheSameTime) {
   Config config;
   config.slots = 2;
@@ -305,7 +333,7 @@ TEST_F(AgentTest, LeavesWithAFarewellAndWithoutABlender) {
   ASSERT_TRUE(farm_.wait_until([](const View& view) { return view.states.back().draining; }));
   farm_.update([](View& view) {
     EXPECT_TRUE(view.states.back().free_slots.empty());
-    EXPECT_TRUE(view.states.back().leases.empty());
+    EXPECT_EQ(view.states.back().leases.at(0)->phase, wire::LeasePhase::returned);
     EXPECT_TRUE(view.results.empty());
   });
 }

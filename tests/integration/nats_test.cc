@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "shared/nats/connection.h"
 #include "shared/nats/provision.h"
 #include "shared/nats/pull_consumer.h"
+#include "tests/support/bad_line.h"
 #include "tests/support/nats_server.h"
 
 namespace worldshare::nats {
@@ -402,7 +404,7 @@ TEST_F(Nats, ProvisioningUpdatesWhatDiffersButNeverAFilter) {
   EXPECT_EQ(provision(*connection, file).error().code, Errc::kInvalid);
 }
 
-/// Says INFO as a server does, then nothing.
+/// Says INFO to everybody as a server does, then nothing.
 class SilentServer {
  public:
   SilentServer() {
@@ -412,30 +414,38 @@ class SilentServer {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
     auto* generic = reinterpret_cast<sockaddr*>(&address);
-    WS_CHECK(::bind(fd_, generic, size) == 0 && ::listen(fd_, 1) == 0 &&
+    WS_CHECK(::bind(fd_, generic, size) == 0 && ::listen(fd_, 16) == 0 &&
                  ::getsockname(fd_, generic, &size) == 0,
              "cannot listen");
     port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] {
-      client_ = ::accept(fd_, nullptr, nullptr);
-      const std::string_view info =
-          "INFO "
-          "{\"server_id\":\"x\",\"version\":\"2.9.10\",\"proto\":1,\"headers\":true,\"max_"
-          "payload\":1000}\r\n";
-      static_cast<void>(::send(client_, info.data(), info.size(), MSG_NOSIGNAL));
-    });
+    thread_ = std::thread([this] { greet(); });
   }
   ~SilentServer() {
     ::shutdown(fd_, SHUT_RDWR);
     thread_.join();
-    ::close(client_);
+    for (const int client : clients_) ::close(client);
     ::close(fd_);
   }
   std::uint16_t port() const { return port_; }
+  unsigned greeted() const { return greeted_; }
 
  private:
+  void greet() {
+    while (true) {
+      const int client = ::accept(fd_, nullptr, nullptr);
+      if (client < 0) return;
+      clients_.push_back(client);
+      const std::string_view info =
+          "INFO "
+          "{\"server_id\":\"x\",\"version\":\"2.9.10\",\"proto\":1,\"headers\":true,\"max_"
+          "payload\":1000}\r\n";
+      static_cast<void>(::send(client, info.data(), info.size(), MSG_NOSIGNAL));
+      ++greeted_;
+    }
+  }
   int fd_ = -1;
-  int client_ = -1;
+  std::vector<int> clients_;
+  std::atomic<unsigned> greeted_ = 0;
   std::uint16_t port_ = 0;
   std::thread thread_;
 };
@@ -450,6 +460,40 @@ TEST_F(Nats, ConnectToASilentServerGivesUp) {
   ASSERT_FALSE(connection.has_value());
   EXPECT_EQ(connection.error().code, Errc::kUnavailable);
   EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
+}
+
+TEST_F(Nats, AReconnectThatHangsIsReplacedAndSubscriptionsGoOn) {
+  SilentServer silent;
+  testing::BadLine line(server->port(), {0ms, 0, 0ms});
+  ConnectOptions options;
+  options.url = "nats://127.0.0.1:" + std::to_string(line.port());
+  options.seed = server->dispatcher().seed();
+  options.timeout = 1000ms;
+  auto connection = Connection::open(options);
+  ASSERT_TRUE(connection) << connection.error().message;
+  auto subscription = (*connection)->subscribe("greetings");
+  ASSERT_TRUE(subscription);
+  line.lead_to(silent.port());
+  const auto wait_for = [&](const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (!condition() && std::chrono::steady_clock::now() < deadline) {
+      static_cast<void>(subscription->next(50ms));
+    }
+    return condition();
+  };
+  ASSERT_TRUE(wait_for([&] { return !(*connection)->trouble().empty(); }));
+  EXPECT_TRUE((*connection)->trouble().contains("does not answer")) << (*connection)->trouble();
+  EXPECT_GT(silent.greeted(), 0U);
+  line.lead_to(server->port());
+  ASSERT_TRUE(wait_for([&] { return (*connection)->connected(); })) << (*connection)->trouble();
+  auto other = server->connect(server->dispatcher());
+  EXPECT_TRUE(wait_for([&] {
+    EXPECT_TRUE(other->publish("greetings", as_bytes("hello")));
+    const auto message = subscription->next(200ms);
+    return message && *message;
+  }));
+  EXPECT_TRUE((*connection)->trouble().empty() ||
+              wait_for([&] { return (*connection)->trouble().empty(); }));
 }
 
 }  // namespace

@@ -46,6 +46,12 @@ BadLine::~BadLine() {
   carriers_.clear();
 }
 
+void BadLine::lead_to(std::uint16_t port) {
+  to_ = port;
+  const std::lock_guard lock(mutex_);
+  for (const auto& socket : sockets_) ::shutdown(socket.get(), SHUT_RDWR);
+}
+
 void BadLine::accept(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (!readable(listener_.get())) continue;

@@ -29,6 +29,8 @@ class BadLine {
 
   /// Where to connect to.
   std::uint16_t port() const { return port_; }
+  /// From now on connections end at that port; those that stand are cut.
+  void lead_to(std::uint16_t port);
   /// Pieces that came late so far.
   unsigned stalls() const { return stalls_; }
 
@@ -36,7 +38,7 @@ class BadLine {
   void accept(const std::stop_token& stop);
   void carry(const std::stop_token& stop, int from, int to);
 
-  const std::uint16_t to_;
+  std::atomic<std::uint16_t> to_;
   const Options options_;
   Descriptor listener_;
   std::uint16_t port_ = 0;

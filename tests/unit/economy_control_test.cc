@@ -157,6 +157,37 @@ TEST_F(EconomyTest, ASceneInTheCacheIsPreferred) {
   EXPECT_EQ(leases[0].agent, "agent2");
 }
 
+TEST_F(EconomyTest, WhoIsSoonDoneIsToldOnceWhichSceneIsLikelyNext) {
+  add_job("a", 1, 1);
+  idle(1);
+  const auto lease = dispatch().at(0);
+  const auto soon = [&](int n, const std::string& scene = {}) {
+    const std::string number = std::to_string(n);
+    auto out = state("agent" + number, {}, {{lease.id, wire::LeasePhase::rendering}});
+    out.leases[0]->wants_next = true;
+    if (!scene.empty()) out.scenes = {scene};
+    return economy_.heartbeat("owner" + number, out, now_).next_job;
+  };
+  EXPECT_EQ(soon(1), "") << "nothing waits";
+  add_job("b", 1, 1);
+  EXPECT_EQ(soon(2), "") << "it is not that agent's lease";
+  EXPECT_EQ(soon(1, std::string(64, 'a')), "") << "it has the scene";
+  EXPECT_EQ(soon(1), "b");
+  EXPECT_EQ(soon(1), "") << "one hint a lease";
+  EXPECT_EQ(economy_.job("b")->position, 0U) << "nothing was made or given for it";
+  EXPECT_EQ(economy_.lease_count(), 1U);
+}
+
+TEST_F(EconomyTest, AHintIsNeverForAUnitThatItsOwnerMayNotHave) {
+  add_job("a", 1, 2);
+  idle(1);
+  const auto lease = dispatch().at(0);
+  auto out = state("agent1", {}, {{lease.id, wire::LeasePhase::rendering}});
+  out.leases[0]->wants_next = true;
+  EXPECT_EQ(economy_.heartbeat("owner1", out, now_).next_job, "")
+      << "the second replica of its own unit is for another owner";
+}
+
 TEST_F(EconomyTest, AStragglersUnitIsGivenToAnotherToo) {
   options_.straggler_least = 10s;
   options_.lease_initial = options_.lease_extend = 10h;

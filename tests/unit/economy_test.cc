@@ -57,6 +57,37 @@ TEST_F(EconomyTest, ALeaseThatTheAgentDoesNotListIsSentAgain) {
   EXPECT_TRUE(dispatch().empty()) << "the slot is taken all the same";
 }
 
+TEST_F(EconomyTest, ALeaseThatIsHandedBackGoesToAnotherAtOnceAndSpeaksAgainstNobody) {
+  add_job("j", 1, 1);
+  idle(1);
+  const auto lease = dispatch().at(0);
+  idle(2);
+  EXPECT_TRUE(dispatch().empty());
+  const auto said = state("agent1", {}, {{lease.id, wire::LeasePhase::returned}});
+  EXPECT_EQ(economy_.heartbeat("owner1", said, now_).returned, std::vector<std::string>{lease.id});
+  const auto next = dispatch();
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].agent, "agent2");
+  EXPECT_EQ(next[0].unit, lease.unit);
+  EXPECT_TRUE(economy_.unit(lease.unit)->troubled.empty());
+  const auto again = economy_.heartbeat(
+      "owner1", state("agent1", {}, {{lease.id, wire::LeasePhase::returned}}), now_);
+  EXPECT_TRUE(again.returned.empty());
+  EXPECT_TRUE(again.stop.empty()) << "it is over, and the agent knows";
+  const auto foreign = state("agent1", {}, {{next[0].id, wire::LeasePhase::returned}});
+  EXPECT_TRUE(economy_.heartbeat("owner1", foreign, now_).returned.empty());
+  EXPECT_NE(economy_.lease(next[0].id), nullptr) << "it belongs to another";
+}
+
+TEST_F(EconomyTest, AReportedLeaseCannotBeHandedBack) {
+  add_job("j", 1, 1);
+  idle(1);
+  const auto lease = dispatch().at(0);
+  for (const auto phase : {wire::LeasePhase::reported, wire::LeasePhase::returned})
+    economy_.heartbeat("owner1", state("agent1", {}, {{lease.id, phase}}), now_);
+  EXPECT_NE(economy_.lease(lease.id), nullptr) << "its result may be under way";
+}
+
 TEST_F(EconomyTest, AStrangersLeaseIsStopped) {
   const auto outcome = economy_.heartbeat(
       "owner1", state("agent1", {}, {{"gone", wire::LeasePhase::rendering}}), now_);

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
+#include <thread>
 
 #include "shared/files.h"
 #include "shared/http/client.h"
@@ -90,6 +92,56 @@ TEST_F(HttpTest, StreamsUploadsAndFiles) {
   EXPECT_EQ(get_file(base_ + "/file", target, 1000).error().code, Errc::kInvalid);
   std::filesystem::remove(path_);
   std::filesystem::remove(target);
+}
+
+TEST(RateLimitTest, PaysForWhatWasMovedAndSavesUpLittle) {
+  using namespace std::chrono_literals;
+  RateLimit limit(1'000);
+  const auto start = std::chrono::steady_clock::time_point{} + 1h;
+  EXPECT_EQ(limit.take(250, start), 0ns) << "what the bucket holds";
+  EXPECT_EQ(limit.take(500, start), 500ms);
+  EXPECT_EQ(limit.take(0, start + 400ms), 100ms);
+  EXPECT_EQ(limit.take(100, start + 500ms), 100ms) << "another transfer waits for the first";
+  EXPECT_EQ(limit.take(1'250, start + 1h), 1s) << "an idle hour saves up nothing";
+  EXPECT_EQ(limit.take(0, start), 1s) << "a clock that goes back gives nothing";
+}
+
+/// Seconds that `transfer` takes.
+double time_of(const std::function<void()>& transfer) {
+  const auto start = std::chrono::steady_clock::now();
+  transfer();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+TEST_F(HttpTest, ACapHoldsForBothDirectionsAndIsSharedByTransfers) {
+  constexpr double kRate = 2e6;
+  ASSERT_TRUE(write_file_atomically(path_, std::string(1'000'000, 'p')));
+  echo_.file = path_.string();
+  const auto options = [](double rate) {
+    ClientOptions out;
+    out.download = std::make_shared<RateLimit>(rate);
+    out.upload = std::make_shared<RateLimit>(rate);
+    return out;
+  };
+  const auto download = [&](const ClientOptions& how, const std::string& name) {
+    ASSERT_TRUE(get_file(base_ + "/file", path_.string() + name, 3'000'000, how));
+    std::filesystem::remove(path_.string() + name);
+  };
+  const auto upload = [&](const ClientOptions& how) {
+    ASSERT_TRUE(put_file(base_ + "/sink", path_, how));
+  };
+  const double quick = time_of([&] { download(options(4 * kRate), ".quick"); });
+  EXPECT_GT(time_of([&] { download(options(kRate / 2), ".slow"); }), 3 * quick);
+  EXPECT_GT(time_of([&] { upload(options(kRate / 2)); }),
+            3 * time_of([&] { upload(options(4 * kRate)); }));
+  const auto shared = options(kRate);
+  const double alone = time_of([&] { download(shared, ".alone"); });
+  const double together = time_of([&] {
+    const std::jthread other([&] { download(shared, ".a"); });
+    download(shared, ".b");
+  });
+  EXPECT_GT(together, 1.4 * alone);
+  std::filesystem::remove(path_);
 }
 
 TEST_F(HttpTest, AnUploadThatTheSinkRefusesGetsItsAnswer) {

@@ -17,8 +17,6 @@ TEST(LeaseBook, ALeaseTakesItsSlotUntilItEnds) {
   EXPECT_TRUE(book.knows("a"));
   book.end("a", false);
   EXPECT_EQ(book.free_slots().size(), 3U);
-  EXPECT_FALSE(book.knows("a"));
-  EXPECT_TRUE(book.leases().empty());
 }
 
 TEST(LeaseBook, PhasesAndProgressOnlyGoForward) {
@@ -50,6 +48,39 @@ TEST(LeaseBook, ReportedLeasesStayListedForAWhile) {
   EXPECT_TRUE(book.knows("lease6"));
   EXPECT_FALSE(book.knows("lease5"));
   EXPECT_EQ(book.free_slots().size(), 1U);
+}
+
+TEST(LeaseBook, WhatByItsProgressIsSoonDoneWantsToKnowTheNextOnce) {
+  using std::chrono_literals::operator""h;
+  LeaseBook book(2, 1h);
+  book.begin(0, "a");
+  book.set_phase("a", wire::LeasePhase::rendering);
+  EXPECT_FALSE(book.leases()[0].wants_next) << "nothing is known of its time";
+  EXPECT_TRUE(book.wait_for_change({}, steady_clock::now()));
+  book.set_progress("a", 0.5);
+  EXPECT_TRUE(book.leases()[0].wants_next);
+  EXPECT_TRUE(book.wait_for_change({}, steady_clock::now())) << "worth a heartbeat";
+  book.set_progress("a", 0.6);
+  EXPECT_FALSE(book.wait_for_change({}, steady_clock::now()));
+  book.end("a", true);
+  EXPECT_FALSE(book.leases()[0].wants_next);
+
+  LeaseBook never(1);
+  never.begin(0, "a");
+  never.set_phase("a", wire::LeasePhase::rendering);
+  never.set_progress("a", 0.99);
+  EXPECT_FALSE(never.leases()[0].wants_next);
+}
+
+TEST(LeaseBook, ALeaseThatWasGivenUpIsListedAsReturned) {
+  LeaseBook book(1);
+  book.begin(0, "a");
+  book.end("a", false);
+  ASSERT_EQ(book.leases().size(), 1U);
+  EXPECT_EQ(book.leases()[0].phase, wire::LeasePhase::returned);
+  EXPECT_TRUE(book.knows("a")) << "it is not taken again";
+  EXPECT_EQ(book.free_slots().size(), 1U);
+  EXPECT_TRUE(book.works().empty());
 }
 
 TEST(LeaseBook, AChangeIsSeenOnceAndProgressAloneIsNone) {
