@@ -174,7 +174,8 @@ Result<> UnitRun::upload_once(const wire::UploadRequestT& request) {
   auto reply = services_.dispatcher.upload(request);
   if (!reply) return std::unexpected(reply.error());
   if (reply->present) return {};
-  auto stored = http::expect_ok(http::put(reply->url, artifact_, services_.config.web()));
+  auto stored = http::expect_ok(http::put(reply->url, artifact_, services_.config.web(),
+                                          messages::to_headers(reply->headers)));
   if (stored) return {};
   const bool about_url =
       stored.error().code == Errc::kDenied || stored.error().code == Errc::kNotFound;

@@ -33,8 +33,8 @@ bool Outgoing::assign(const Lease& lease, const messages::Shard& shard, const Jo
       messages::sign_ticket(parts_.key, {lease.id, lease.agent, manifest.scene->sha256, shard});
   assignment.scene = std::make_unique<wire::SceneRefT>(*manifest.scene);
   assignment.scene_url =
-      parts_.signer.sign(blobs::Access::kGet, manifest.scene->sha256, manifest.scene->size_bytes,
-                         parts_.clock.now() + parts_.config.url_lifetime);
+      blobs::url_to_get(parts_.store, parts_.signer, manifest.scene->sha256,
+                        manifest.scene->size_bytes, parts_.clock.now(), parts_.config.url_lifetime);
   assignment.frame = shard.frame;
   assignment.shard = messages::to_wire(shard);
   assignment.output = std::make_unique<wire::OutputT>(*manifest.output);
