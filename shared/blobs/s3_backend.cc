@@ -221,8 +221,11 @@ Result<> S3Backend::admit(const std::string& sha256,
                           const std::string& lease) const {
   const auto there = size(sha256);
   if (!there && there.error().code != Errc::kNotFound) return std::unexpected(there.error());
-  if (there && *there == size_bytes) return {};
   const std::string from = incoming_key(lease);
+  if (there && *there == size_bytes) {
+    (void)client_.remove(from);  // of another replica with the same picture, if it came
+    return {};
+  }
   const auto object = for_readers(client_.head(from));
   if (!object) return std::unexpected(object.error());
   if (object->size_bytes != size_bytes) {

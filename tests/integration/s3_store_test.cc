@@ -176,7 +176,9 @@ TEST_F(S3Store, AnAgentsUploadBecomesABlobWhenItWasHashed) {
   EXPECT_EQ(as_text(store.read(name, 100).value()), bytes);
   EXPECT_EQ(incoming(), 0U);
   EXPECT_TRUE(store.admit(name, bytes.size(), "lease1")) << "again is no error";
+  EXPECT_EQ(put_to(store.grant_put(name, bytes.size(), "lease2", 60s).value(), bytes), 200U);
   EXPECT_TRUE(store.admit(name, bytes.size(), "lease2")) << "nor by another lease";
+  EXPECT_EQ(incoming(), 0U);
 }
 
 TEST_F(S3Store, BytesThatAreNotTheArtifactNeverBecomeABlob) {
@@ -192,6 +194,7 @@ TEST_F(S3Store, BytesThatAreNotTheArtifactNeverBecomeABlob) {
   ASSERT_TRUE(store.admit(name, 11, "lease2"));
   EXPECT_EQ(put_to(grant, "the pictuRe"), 200U) << "its URL is still good, for its own place";
   EXPECT_TRUE(store.admit(name, 11, "lease1"));
+  EXPECT_EQ(incoming(), 0U);
   const Store other = server_.settings(folder_.path() / "other").open().value();
   EXPECT_EQ(as_text(other.read(name, 100).value()), "the picture");
 }
