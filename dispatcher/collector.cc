@@ -75,7 +75,7 @@ Result<bool> Collector::look_on() {
                            names.begin() + static_cast<std::ptrdiff_t>(end)});
     if (!removed) return std::unexpected(removed.error());
   }
-  const bool last = listed->size() < kListed;
+  const bool last = listed->empty();
   after_ = last ? std::string() : listed->back().sha256;
   if (last) board_.add({.sweeps = 1});
   return last;

@@ -28,7 +28,7 @@ class Collector {
         board_(board) {}
 
   void run(std::stop_token stop);
-  /// Looks at the next blobs in the order of their names; true when that was the last of them.
+  /// Looks at the next blobs in the order of their names; true when there was none left.
   Result<bool> look_on();
 
  private:

@@ -182,9 +182,11 @@ std::string DirectoryBackend::trouble() const {
 }
 
 Result<> DirectoryBackend::admit(const std::string& sha256,
-                                 std::uint64_t,
+                                 std::uint64_t size_bytes,
                                  const std::string&) const {
-  if (const auto there = size(sha256); !there) return std::unexpected(there.error());
+  const auto there = size(sha256);
+  if (!there) return std::unexpected(there.error());
+  if (*there != size_bytes) return fail(Errc::kCorrupt, "the blob has another size");
   return {};
 }
 

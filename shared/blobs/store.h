@@ -66,7 +66,7 @@ class Store {
                                  std::uint64_t size_bytes,
                                  const std::string& lease,
                                  std::chrono::seconds lifetime) const;
-  /// Makes what a lease handed in a blob, if it is what it should be. Nothing to do where the
+  /// Makes what a lease handed in a blob, if it is what it should be. Only looked at where the
   /// gateway took it, or when the blob is there. kNotFound: nothing was handed in; kCorrupt: it
   /// was something else.
   Result<> admit(const std::string& sha256,

@@ -23,13 +23,11 @@ Result<std::string> wrong_with_upload(const wire::ArtifactT& artifact,
                                       const std::string& lease,
                                       const blobs::Store& store) {
   const auto admitted = store.admit(artifact.sha256, artifact.size_bytes, lease);
-  const auto size = admitted ? store.size(artifact.sha256) : std::unexpected(admitted.error());
-  if (size && *size == artifact.size_bytes) return "";
-  if (size) return "its artifact has another size than was committed to";
-  if (size.error().code == Errc::kNotFound) return "its artifact was not uploaded";
-  if (size.error().code == Errc::kCorrupt)
+  if (admitted) return "";
+  if (admitted.error().code == Errc::kNotFound) return "its artifact was not uploaded";
+  if (admitted.error().code == Errc::kCorrupt)
     return "what was uploaded is not the artifact that was committed to";
-  return fail(Errc::kUnavailable, size.error().message);
+  return fail(Errc::kUnavailable, admitted.error().message);
 }
 
 }  // namespace
