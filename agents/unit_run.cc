@@ -203,7 +203,7 @@ Result<> UnitRun::upload_once(const wire::UploadRequestT& request) {
   auto reply = services_.dispatcher.upload(request);
   if (!reply) return std::unexpected(reply.error());
   if (reply->present) return {};
-  auto response = http::put(reply->url, artifact_, web());
+  auto response = http::put(reply->url, artifact_, web(), messages::to_headers(reply->headers));
   if (!response && response.error().code == Errc::kDenied) {
     // Its certificate, which may be renewed: what was rendered waits.
     services_.trouble.note(response.error().message);

@@ -48,6 +48,15 @@ struct Figures {
   std::uint64_t epoch = 0;
 };
 
+/// What was removed of the blob store, by this process.
+struct Collected {
+  std::uint64_t blobs = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t leftovers = 0;  ///< of uploads that nobody finished
+  std::uint64_t sweeps = 0;     ///< times that all blobs were looked at
+  std::uint64_t failures = 0;
+};
+
 /// What the economy's thread and the gateway's threads tell each other. Thread-safe.
 class Board {
  public:
@@ -70,6 +79,19 @@ class Board {
   bool leads() const {
     const std::lock_guard lock(mutex_);
     return notice_.leader;
+  }
+
+  void add(const Collected& more) {
+    const std::lock_guard lock(mutex_);
+    collected_.blobs += more.blobs;
+    collected_.bytes += more.bytes;
+    collected_.leftovers += more.leftovers;
+    collected_.sweeps += more.sweeps;
+    collected_.failures += more.failures;
+  }
+  Collected collected() const {
+    const std::lock_guard lock(mutex_);
+    return collected_;
   }
 
   /// Why a job waits, as the economy said within the last second or says within `patience`; empty
@@ -116,6 +138,7 @@ class Board {
   mutable std::mutex mutex_;
   std::condition_variable answered_;
   Notice notice_;                          // guarded by mutex_
+  Collected collected_;                    // guarded by mutex_
   std::set<std::string> questions_;        // guarded by mutex_
   std::map<std::string, Answer> answers_;  // guarded by mutex_
   std::function<void()> ring_;             // guarded by mutex_

@@ -4,6 +4,11 @@
 #include "shared/tls/trust.h"
 
 namespace worldshare::dispatcher {
+namespace {
+
+constexpr std::chrono::hours kLongestGrant{7 * 24};  // of a pre-signed URL, Signature Version 4
+
+}  // namespace
 
 YamlFields Config::fields() {
   YamlFields fields;
@@ -23,10 +28,12 @@ YamlFields Config::fields() {
       .add("http.connections_per_address", connections_per_address)
       .add("http.url_secret_file", url_secret_file)
       .add("http.url_lifetime_seconds", url_lifetime)
-      .add("blobs.directory", blobs_directory)
       .add("blobs.scene_limit_bytes", scene_limit_bytes)
       .add("blobs.scene_limit_plain_bytes", scene_limit_plain_bytes)
       .add("blobs.artifact_limit_bytes", artifact_limit_bytes)
+      .add("blobs.grace_seconds", blob_grace)
+      .add("blobs.collect_seconds", collect_every)
+      .add("agents.open_upload_bytes", open_upload_bytes)
       .add("dashboard.directory", dashboard_directory)
       .add("dashboard.gpu_hour_price", gpu_hour_price)
       .add("dashboard.currency", currency)
@@ -58,6 +65,7 @@ YamlFields Config::fields() {
       .add("enrolment.attempts_per_minute", enrolment_attempts)
       .add("startup.wait_seconds", startup_wait)
       .add("log.level", log_level);
+  blobs.add_to(fields);
   return fields;
 }
 
@@ -70,6 +78,15 @@ Result<> Config::check() const {
                     " is reached by other machines; name http.certificate_file and http.key_file, "
                     "or set http.allow_plain: true where a proxy before it speaks TLS");
   }
+  if (auto ok = blobs.check(); !ok) return ok;
+  if (open_upload_bytes < artifact_limit_bytes) {
+    return fail(Errc::kInvalid,
+                "agents.open_upload_bytes: must be at least blobs.artifact_limit_bytes");
+  }
+  if (collect_every.count() == 0)
+    return fail(Errc::kInvalid, "blobs.collect_seconds: must be more than 0");
+  if (blobs.is_s3() && url_lifetime > kLongestGrant)
+    return fail(Errc::kInvalid, "http.url_lifetime_seconds: at most 604800 with an object store");
   return nats::check_address(nats_url, nats_allow_plain);
 }
 

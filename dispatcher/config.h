@@ -6,6 +6,7 @@
 #include <string>
 
 #include "dispatcher/economy/economy.h"
+#include "shared/blobs/store_settings.h"
 #include "shared/result.h"
 #include "shared/yaml_fields.h"
 
@@ -35,10 +36,14 @@ struct Config {
   double open_request_burst = 100;
   std::uint32_t connections_per_address = 512;  ///< 0: no limit
   std::filesystem::path url_secret_file;        ///< at least 32 bytes; signs blob URLs
-  std::filesystem::path blobs_directory = "blobs";
+  blobs::StoreSettings blobs;
   std::uint64_t scene_limit_bytes = 10ULL << 30;
   std::uint64_t scene_limit_plain_bytes = 64ULL << 30;  ///< uncompressed
   std::uint64_t artifact_limit_bytes = 512ULL << 20;
+  std::uint64_t open_upload_bytes = 4ULL << 30;  ///< that one agent may hand in for leases it holds
+  std::chrono::milliseconds blob_grace{7 * 24 *
+                                       3'600'000};  ///< what nothing refers to stays so long
+  std::chrono::milliseconds collect_every{60'000};
 
   std::filesystem::path dashboard_directory;  ///< the built pages; empty: no dashboard
   double gpu_hour_price = 0;  ///< what an hour costs elsewhere, for the cost saved; 0: not shown

@@ -76,8 +76,8 @@ void Outgoing::hint(const std::string& agent, const Job& job) {
 }
 
 std::string Outgoing::scene_url(const wire::SceneRefT& scene) const {
-  return parts_.signer.sign(blobs::Access::kGet, scene.sha256, scene.size_bytes,
-                            parts_.clock.now() + parts_.config.url_lifetime);
+  return blobs::url_to_get(parts_.store, parts_.signer, scene.sha256, scene.size_bytes,
+                           parts_.clock.now(), parts_.config.url_lifetime);
 }
 
 void Outgoing::event(wire::EventKind kind,

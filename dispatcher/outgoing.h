@@ -25,6 +25,7 @@ class Outgoing {
     const Config& config;
     const NKey& key;  ///< signs tickets
     nats::Connection& nats;
+    blobs::Store store;
     const blobs::UrlSigner& signer;
     const Clock& clock;
   };

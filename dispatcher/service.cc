@@ -5,6 +5,7 @@
 
 #include "dispatcher/access/gatekeeper.h"
 #include "dispatcher/access/token_rows.h"
+#include "dispatcher/collector.h"
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/gateway/api.h"
 #include "dispatcher/nodes/broker_roster.h"
@@ -83,9 +84,10 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!secret) return std::unexpected(secret.error());
   if (secret->size() < 32)
     return fail(Errc::kInvalid, "http.url_secret_file: must hold at least 32 bytes");
-  const auto store = blobs::Store::open(config.blobs_directory);
+  const auto store = retry_until<blobs::Store>("the blob store", config.startup_wait, stop,
+                                               [&] { return config.blobs.open(); });
   if (!store) return std::unexpected(store.error());
-  const auto uploads = blobs::PartialUploads::open(*store);
+  const auto uploads = blobs::PartialUploads::open(*store, config.blobs.directory / "resume");
   if (!uploads) return std::unexpected(uploads.error());
   auto ledger_pg = open_pg(config, stop, pg::Plans::kKept);
   if (!ledger_pg) return std::unexpected(ledger_pg.error());
@@ -93,6 +95,8 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!rpc_pg) return std::unexpected(rpc_pg.error());
   auto roster_pg = open_pg(config, stop);
   if (!roster_pg) return std::unexpected(roster_pg.error());
+  auto collector_pg = open_pg(config, stop);
+  if (!collector_pg) return std::unexpected(collector_pg.error());
   auto nats = open_nats(config, *key, stop);
   if (!nats) return std::unexpected(nats.error());
   const auto broker_ca = read_ca(config.broker_public_ca_file);
@@ -118,6 +122,8 @@ Result<> serve(const Config& config, std::stop_token stop) {
                                     .port = config.http_port,
                                     .certificate = config.http_certificate_file,
                                     .key = config.http_key_file,
+                                    // Whose upload ends in an object store waits for it.
+                                    .threads = config.blobs.is_s3() ? 16U : 4U,
                                     .connections_per_address = config.connections_per_address},
                                    api);
   if (!server) return std::unexpected(server.error());
@@ -125,10 +131,12 @@ Result<> serve(const Config& config, std::stop_token stop) {
   std::jthread events_thread([&events](std::stop_token ending) { events.run(ending); });
   RpcService rpc(config, **nats, std::move(*rpc_pg), *store, signer, clock);
   std::jthread rpc_thread([&rpc, stop] { rpc.run(stop); });
+  Collector collector(config, std::move(*collector_pg), *store, clock, board);
+  std::jthread collector_thread([&collector](std::stop_token ending) { collector.run(ending); });
   std::jthread roster_thread([&roster](std::stop_token ending) { roster.run(ending); });
   spdlog::info("dispatcher serves http={}:{} agents_key={}", config.http_address, (*server)->port(),
                key->public_key());
-  auto outgoing = Outgoing::open({config, *key, **nats, signer, clock});
+  auto outgoing = Outgoing::open({config, *key, **nats, *store, signer, clock});
   if (!outgoing) return std::unexpected(outgoing.error());
   Dispatcher dispatcher({config, **nats, clock, board}, Ledger(std::move(*ledger_pg)),
                         std::move(*outgoing));

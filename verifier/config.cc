@@ -13,7 +13,6 @@ YamlFields Config::fields() {
       .add("nats.allow_plain", nats_allow_plain)
       .add("nats.seed_file", nats_seed_file)
       .add("postgres.conninfo", postgres_conninfo)
-      .add("blobs.directory", blobs_directory)
       .add("blobs.artifact_limit_bytes", artifacts.file_bytes)
       .add("dispatcher.public_key", dispatcher_public_key)
       .add("http.address", http_address)
@@ -43,6 +42,7 @@ YamlFields Config::fields() {
       .add("workers", workers)
       .add("startup.wait_seconds", startup_wait)
       .add("log.level", log_level);
+  blobs.add_to(fields);
   return fields;
 }
 
@@ -56,6 +56,7 @@ Result<> Config::check() const {
   }
   if (tolerances.same_class.ssim > 1 || tolerances.other_class.ssim > 1)
     return fail(Errc::kInvalid, "tolerance.ssim, other_class.ssim: must be at most 1");
+  if (auto ok = blobs.check(); !ok) return ok;
   if (workers < 1 || workers > 64) return fail(Errc::kInvalid, "workers: must be 1 to 64");
   if (auto ok = rules(); !ok) return std::unexpected(ok.error());
   return {};

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "shared/blobs/store_settings.h"
 #include "shared/result.h"
 #include "shared/yaml_fields.h"
 #include "verifier/backends.h"
@@ -21,8 +22,8 @@ struct Config {
   bool nats_allow_plain = false;       ///< nats:// to another machine, unencrypted
   std::filesystem::path nats_seed_file;
   std::string postgres_conninfo = "dbname=worldshare";
-  std::filesystem::path blobs_directory = "blobs";  ///< the dispatcher's
-  std::string dispatcher_public_key;                ///< "U...": signs the tickets
+  blobs::StoreSettings blobs;         ///< the dispatcher's
+  std::string dispatcher_public_key;  ///< "U...": signs the tickets
 
   std::string http_address = "127.0.0.1";
   std::uint16_t http_port = 8081;  ///< GET /health

@@ -30,7 +30,7 @@ http::Reply ready_page(const HealthState& state) {
   wire::ReadinessT readiness;
   readiness.version = WORLDSHARE_VERSION;
   readiness.ready = true;
-  const auto add = [&](const char* name, bool ok, const char* trouble) {
+  const auto add = [&](const char* name, bool ok, const std::string& trouble) {
     auto line = std::make_unique<wire::DependencyT>();
     line->name = name;
     line->ok = ok;
@@ -41,7 +41,7 @@ http::Reply ready_page(const HealthState& state) {
   add("postgres", state.database, "a worker cannot reach it");
   add("broker", state.broker, "a worker cannot reach it, or the stream RESULTS");
   add("assembly", state.assembly, "the line that puts frames together has lost the database");
-  add("blobs", state.blobs, "the folder blobs.directory cannot be read");
+  add("blobs", state.blobs.empty(), state.blobs);
   return page(readiness.ready ? 200 : 503, readiness);
 }
 

@@ -11,7 +11,7 @@ struct HealthState {
   bool broker = false;
   bool database = false;
   bool assembly = false;  ///< frames are put together
-  bool blobs = false;     ///< pictures can be read
+  std::string blobs;      ///< why pictures cannot be read or written; empty when they can
   std::string metrics;    ///< Metrics::name()
   std::string lpips;      ///< LpipsOnDemand::status()
 };

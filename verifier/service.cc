@@ -1,7 +1,6 @@
 #include "verifier/service.h"
 
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -122,8 +121,8 @@ class Workers {
 }  // namespace
 
 Result<> serve(const Config& config, std::stop_token stop) {
-  auto store = blobs::Store::open(config.blobs_directory);
-  if (!store) return fail(Errc::kInvalid, "blobs.directory: " + store.error().message);
+  auto store = wait_for("blobs", config, stop, [&] { return config.blobs.open(); });
+  if (!store) return std::unexpected(store.error());
   const auto backends = open_backends(config.backends);
   if (!backends) return std::unexpected(backends.error());
   Artifacts artifacts(std::move(*store), config.artifacts, backends->memory.get());
@@ -139,11 +138,10 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!line) return std::unexpected(line.error());
   HealthPage page([&] {
     const auto [broker_up, database_up] = workers.services();
-    const bool blobs = ::access(config.blobs_directory.c_str(), R_OK | X_OK) == 0;
     return HealthState{broker_up,
                        database_up,
                        (*line)->healthy(),
-                       blobs,
+                       artifacts.store().trouble(),
                        std::string(backends->metrics->name()),
                        backends->lpips->status()};
   });

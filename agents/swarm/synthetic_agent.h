@@ -97,7 +97,7 @@ class SyntheticAgent {
   void act(const UnitPtr& unit);
   void commit(const UnitPtr& unit);
   void on_commit(const UnitPtr& unit, const Delivery& reply);
-  void upload(const UnitPtr& unit, const std::string& url);
+  void upload(const UnitPtr& unit, const wire::UploadReplyT& place);
   void report(const UnitPtr& unit);
   void on_stored(const UnitPtr& unit, const Delivery& reply);
   void send_result(const Unit& unit, const std::string& message_id, Reply reply);

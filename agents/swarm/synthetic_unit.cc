@@ -124,23 +124,24 @@ void SyntheticAgent::on_commit(const UnitPtr& unit, const Delivery& reply) {
   }
   services_.tally.commit.add(since(unit->asked));
   move_on(unit);
-  if (!answer->present) return upload(unit, answer->url);
+  if (!answer->present) return upload(unit, *answer);
   ++services_.tally.present;
   report(unit);
 }
 
-void SyntheticAgent::upload(const UnitPtr& unit, const std::string& url) {
+void SyntheticAgent::upload(const UnitPtr& unit, const wire::UploadReplyT& place) {
   const wire::OutputT& output = *unit->assignment.output;
   await(unit, 6 * kAnswerTime, &SyntheticAgent::again);
   const Bytes& bytes =
       services_.pictures.get(output.width, output.height, unit->plan.picture).bytes;
-  services_.uploader.put(url, bytes, [this, unit, stage = unit->stage](const Result<>& outcome) {
+  const auto done = [this, unit, stage = unit->stage](const Result<>& outcome) {
     if (unit->stage != stage || !is_working(unit)) return;
     if (!outcome) return again(unit);
     ++services_.tally.uploads;
     move_on(unit);
     report(unit);
-  });
+  };
+  services_.uploader.put(place.url, messages::to_headers(place.headers), bytes, done);
 }
 
 /// What is asked now is another thing than before.

@@ -17,10 +17,13 @@ Uploader::Uploader(boost::asio::io_context& context, unsigned threads) : context
   }
 }
 
-bool Uploader::put(const std::string& url, Bytes bytes, Done done) {
+bool Uploader::put(const std::string& url,
+                   std::map<std::string, std::string> headers,
+                   Bytes bytes,
+                   Done done) {
   if (waiting_ >= kMostWaiting) return false;
   ++waiting_;
-  return orders_.push({url, std::move(bytes), std::move(done)}, {});
+  return orders_.push({url, std::move(headers), std::move(bytes), std::move(done)}, {});
 }
 
 void Uploader::work(const std::stop_token& stop) {
@@ -28,7 +31,7 @@ void Uploader::work(const std::stop_token& stop) {
     auto order = orders_.pop(stop, std::chrono::seconds(1));
     if (!order) continue;
     --waiting_;
-    const auto response = http::expect_ok(http::put(order->url, order->bytes));
+    const auto response = http::expect_ok(http::put(order->url, order->bytes, {}, order->headers));
     const Result<> outcome = response ? Result<>{} : std::unexpected(response.error());
     boost::asio::post(context_, [done = std::move(order->done), outcome] { done(outcome); });
   }

@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,11 +22,15 @@ class Uploader {
   Uploader(boost::asio::io_context& context, unsigned threads);
 
   /// False: too much waits already; try again later.
-  bool put(const std::string& url, Bytes bytes, Done done);
+  bool put(const std::string& url,
+           std::map<std::string, std::string> headers,
+           Bytes bytes,
+           Done done);
 
  private:
   struct Order {
     std::string url;
+    std::map<std::string, std::string> headers;
     Bytes bytes;
     Done done;
   };

@@ -51,10 +51,12 @@ class TenantUpload final : public http::BodySink {
   TenantUpload(Gateway& gateway,
                std::string tenant,
                std::string sha256,
+               std::uint64_t size_bytes,
                blobs::Store::Upload upload)
       : gateway_(gateway),
         tenant_(std::move(tenant)),
         sha256_(std::move(sha256)),
+        size_bytes_(size_bytes),
         sink_(std::move(upload)) {}
   void set_record(std::int64_t record) { record_ = record; }
 
@@ -62,7 +64,8 @@ class TenantUpload final : public http::BodySink {
   http::Reply finish() override {
     http::Reply reply = sink_.finish();
     if (reply.status == 201) {
-      if (auto ok = note_upload(gateway_, tenant_, sha256_); !ok) reply = problem(ok.error());
+      if (auto refused = note_upload(gateway_, tenant_, sha256_, size_bytes_))
+        reply = std::move(*refused);
     }
     end_record(gateway_, record_, reply);
     return reply;
@@ -77,6 +80,7 @@ class TenantUpload final : public http::BodySink {
   Gateway& gateway_;
   const std::string tenant_;
   const std::string sha256_;
+  const std::uint64_t size_bytes_;
   BlobSink sink_;
   std::int64_t record_ = 0;
 };
@@ -97,18 +101,39 @@ std::optional<http::Reply> refusal(Gateway& gateway, const Call& call, const std
   return std::nullopt;
 }
 
+/// To the store itself, for a program that asks for it ("Prefer: redirect", RFC 7240) and where
+/// there is such a way. Browsers get their bytes from here.
+std::optional<http::Reply> redirection(Gateway& gateway,
+                                       const Call& call,
+                                       const std::string& sha256) {
+  const auto prefer = call.request.headers.find("prefer");
+  if (prefer == call.request.headers.end() || prefer->second != "redirect") return std::nullopt;
+  const auto lifetime =
+      std::chrono::duration_cast<std::chrono::seconds>(gateway.parts.config.url_lifetime);
+  auto direct = gateway.parts.store.grant_get(sha256, lifetime);
+  if (!direct) return std::nullopt;
+  http::Reply reply{307, "application/json", {}, {}, {}};
+  reply.headers["Location"] = std::move(direct->url);
+  reply.headers["Preference-Applied"] = "redirect";
+  reply.headers["Cache-Control"] = "no-store";
+  return reply;
+}
+
 http::HeadDecision put_by_token(Gateway& gateway, const Call& call) {
   const http::Request& head = call.request;
   const auto length = content_length(head);
   if (!length) return problem(411, "send Content-Length");
   const auto limit = gateway.parts.config.scene_limit_bytes;
   if (*length > limit) return problem(413, "at most " + std::to_string(limit) + " bytes");
-  auto upload = gateway.parts.store.begin(call.path[0], *length);
+  const std::string& sha256 = call.path[0];
+  if (auto refused = quota_refusal(gateway, call.caller.tenant, sha256, *length))
+    return std::move(*refused);
+  auto upload = gateway.parts.store.begin(sha256, *length);
   if (!upload) return problem(upload.error());
   const auto record = begin_record(gateway, call.caller, head, std::to_string(*length) + " bytes");
   if (!record) return problem(record.error());
-  auto sink =
-      std::make_unique<TenantUpload>(gateway, call.caller.tenant, call.path[0], std::move(*upload));
+  auto sink = std::make_unique<TenantUpload>(gateway, call.caller.tenant, sha256, *length,
+                                             std::move(*upload));
   sink->set_record(*record);
   return sink;
 }
@@ -141,11 +166,16 @@ http::Reply get_blob(Gateway& gateway, const Call& call) {
   const std::string& sha256 = call.path[0];
   if (!is_sha256_hex(sha256)) return problem(400, "sha256: 64 lower-case hex digits");
   if (auto refused = refusal(gateway, call, sha256)) return std::move(*refused);
-  const auto size = gateway.parts.store.size(sha256);
-  if (!size) return problem(404, "there is no such blob");
-  const std::string file = gateway.parts.store.path(sha256).string();
+  if (auto direct = redirection(gateway, call, sha256)) return std::move(*direct);
+  const auto blob = gateway.parts.store.file(sha256);
+  if (!blob && blob.error().code == Errc::kNotFound) return problem(404, "there is no such blob");
+  if (!blob) return problem(blob.error());
+  std::error_code error;
+  const auto size = std::filesystem::file_size(*blob, error);
+  if (error) return problem(404, "there is no such blob");
+  const std::string file = blob->string();
   http::Reply reply =
-      http::file_reply(call.request, file, *size, content_type(file), "\"" + sha256 + "\"");
+      http::file_reply(call.request, file, size, content_type(file), "\"" + sha256 + "\"");
   make_safe(reply);
   return reply;
 }

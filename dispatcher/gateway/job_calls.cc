@@ -6,6 +6,7 @@
 #include "dispatcher/gateway/handlers.h"
 #include "dispatcher/gateway/list_reply.h"
 #include "dispatcher/gateway/lists.h"
+#include "dispatcher/gateway/quota.h"
 #include "dispatcher/gateway/replies.h"
 #include "dispatcher/gateway/status.h"
 #include "shared/http/conditional.h"
@@ -76,6 +77,7 @@ http::Reply list_owners(Gateway& gateway, const Call& call) {
 http::Reply submit_job(Gateway& gateway, const Call& call) {
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
+  if (auto refused = over_quota(**pg, call.caller.tenant, "", 0)) return std::move(*refused);
   const auto key = call.request.headers.find("idempotency-key");
   const std::string chosen = key == call.request.headers.end() ? "" : key->second;
   const auto accepted = gateway.intake.submit(**pg, call.caller.tenant, call.request.body, chosen);

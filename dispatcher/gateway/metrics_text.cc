@@ -106,9 +106,21 @@ void add_counters(Text& text, const Figures& figures) {
   text.sample("assignments_total", figures.mailboxes.unanswered, "answer=\"none\"");
 }
 
+void add_collected(Text& text, const Collected& collected) {
+  text.single("blobs_collected_total", "counter", "Blobs removed because nothing referred to them",
+              collected.blobs);
+  text.single("blobs_collected_bytes_total", "counter", "Their bytes", collected.bytes);
+  text.single("uploads_dropped_total", "counter", "Unfinished uploads removed",
+              collected.leftovers);
+  text.single("blob_sweeps_total", "counter", "Times that all blobs were looked at",
+              collected.sweeps);
+  text.single("blob_collection_failures_total", "counter",
+              "Times that blobs could not be looked at", collected.failures);
+}
+
 }  // namespace
 
-std::string metrics_text(const Board::Notice& notice) {
+std::string metrics_text(const Board::Notice& notice, const Collected& collected) {
   Text text;
   text.single("leader", "gauge", "Whether this dispatcher leads", notice.leader ? 1 : 0);
   if (!notice.leader) return text.take();
@@ -125,6 +137,7 @@ std::string metrics_text(const Board::Notice& notice) {
   add_queue(text, figures.depths);
   add_latency(text, figures.dispatch_seconds);
   add_counters(text, figures);
+  add_collected(text, collected);
   return text.take();
 }
 

@@ -1,7 +1,5 @@
 #include "dispatcher/gateway/readiness.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 
 #include "shared/nats/stream_reader.h"
@@ -11,7 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kSpaceNeeded = 1ULL << 30;
 constexpr const char* kMigrations = "select count(*) from schema_migrations";
 
 /// Each of these: what is wrong, or "".
@@ -42,14 +39,7 @@ std::string streams_trouble(Gateway& gateway) {
   return "the stream EVENTS does not answer; run --provision if it was never made";
 }
 
-std::string blobs_trouble(Gateway& gateway) {
-  const fs::path& folder = gateway.parts.config.blobs_directory;
-  if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return "the folder cannot be written";
-  std::error_code error;
-  const auto space = fs::space(folder, error);
-  if (error || space.available < kSpaceNeeded) return "less than 1 GiB is left";
-  return "";
-}
+std::string blobs_trouble(Gateway& gateway) { return gateway.parts.store.trouble(); }
 
 }  // namespace
 

@@ -21,6 +21,18 @@ http::Reply problem(unsigned status, const std::string& detail) {
   return {status, "application/problem+json", messages::to_json(table), {}, {}};
 }
 
+http::Reply problem_of(const std::string& kind,
+                       const std::string& title,
+                       unsigned status,
+                       const std::string& detail) {
+  wire::ProblemT table;
+  table.type = "urn:worldshare:problem:" + kind;
+  table.status = static_cast<std::uint16_t>(status);
+  table.title = title;
+  table.detail = messages::clean_text(detail, 1000);
+  return {status, "application/problem+json", messages::to_json(table), {}, {}};
+}
+
 http::Reply problem(const Error& error) {
   switch (error.code) {
     case Errc::kInvalid:
@@ -31,7 +43,7 @@ http::Reply problem(const Error& error) {
     default: break;
   }
   spdlog::warn("request failed error=\"{}\"", error.message);
-  http::Reply reply = problem(503, "the database cannot be reached; try again");
+  http::Reply reply = problem(503, "the database or the blob store cannot be reached; try again");
   reply.headers.emplace("Retry-After", "1");
   return reply;
 }

@@ -14,6 +14,12 @@ http::Reply problem(unsigned status, const std::string& detail);
 /// The same for an error, with the status that fits it.
 http::Reply problem(const Error& error);
 
+/// The same of a kind of its own: type "urn:worldshare:problem:<kind>".
+http::Reply problem_of(const std::string& kind,
+                       const std::string& title,
+                       unsigned status,
+                       const std::string& detail);
+
 /// 401, or 503 when it could not be found out who asks.
 http::Reply not_known(const Error& error);
 

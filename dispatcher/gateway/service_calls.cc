@@ -38,7 +38,11 @@ http::Reply get_ready(Gateway& gateway, const Call&) {
 }
 
 http::Reply get_metrics_text(Gateway& gateway, const Call&) {
-  return {200, "text/plain; version=0.0.4", metrics_text(gateway.parts.board.read()), {}, {}};
+  return {200,
+          "text/plain; version=0.0.4",
+          metrics_text(gateway.parts.board.read(), gateway.parts.board.collected()),
+          {},
+          {}};
 }
 
 http::Reply get_queue(Gateway& gateway, const Call& call) {

@@ -2,9 +2,11 @@
 
 #include "dispatcher/gateway/audited.h"
 #include "dispatcher/gateway/handlers.h"
+#include "dispatcher/gateway/quota.h"
 #include "dispatcher/gateway/replies.h"
 #include "dispatcher/gateway/status.h"
 #include "dispatcher/gateway/uploads.h"
+#include "shared/blobs/reference_lock.h"
 #include "shared/crypto.h"
 
 // The tus protocol 1.0.0 (https://tus.io/protocols/resumable-upload), core with the extensions
@@ -17,6 +19,13 @@ namespace {
 constexpr const char* kVersion = "1.0.0";
 constexpr const char* kAppendType = "application/offset+octet-stream";
 constexpr std::chrono::hours kKept{7 * 24};
+
+constexpr const char* kAddTenant = "insert into tenants (id) values ($1) on conflict do nothing";
+// Two uploads do not both take the last of a quota.
+constexpr const char* kLockTenant = "select 1 from tenants where id = $1 for no key update";
+constexpr const char* kAddUpload = R"(
+  insert into uploads (tenant, sha256, size_bytes) values ($1, $2, $3)
+  on conflict (tenant, sha256) do update set uploaded_at = clock_timestamp(), size_bytes = $3)";
 
 std::string text_of(const http::Request& request, const char* name) {
   const auto field = request.headers.find(name);
@@ -95,9 +104,9 @@ class AppendSink final : public http::BodySink {
   http::Reply answer() {
     const auto state = append_.state();
     if (state.offset_bytes == state.size_bytes) {
-      auto done = append_.finish();
-      if (done) done = note_upload(gateway_, tenant_, sha256_);
-      if (!done) return tus(problem(done.error()));
+      if (auto done = append_.finish(); !done) return tus(problem(done.error()));
+      if (auto refused = note_upload(gateway_, tenant_, sha256_, state.size_bytes))
+        return tus(std::move(*refused));
     }
     return with_state({204, "application/json", {}, {}, {}}, state);
   }
@@ -116,7 +125,7 @@ Result<blobs::PartialUploads::State> state_of(Gateway& gateway,
   auto state = gateway.parts.uploads.state(call.caller.tenant, sha256);
   if (state) return state;
   const auto size = gateway.parts.store.size(sha256);
-  if (!size) return state;
+  if (!size) return size.error().code == Errc::kNotFound ? state : std::unexpected(size.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return std::unexpected(pg.error());
   const auto readable = is_readable(**pg, call.caller.tenant, sha256);
@@ -127,17 +136,35 @@ Result<blobs::PartialUploads::State> state_of(Gateway& gateway,
 
 }  // namespace
 
-Result<> note_upload(Gateway& gateway, const std::string& tenant, const std::string& sha256) {
+std::optional<http::Reply> quota_refusal(Gateway& gateway,
+                                         const std::string& tenant,
+                                         const std::string& sha256,
+                                         std::uint64_t size_bytes) {
   auto pg = gateway.pool.borrow();
-  if (!pg) return std::unexpected(pg.error());
-  auto rows = (**pg).exec("insert into tenants (id) values ($1) on conflict do nothing", {tenant});
-  if (rows) {
-    rows =
-        (**pg).exec("insert into uploads (tenant, sha256) values ($1, $2) on conflict do nothing",
-                    {tenant, sha256});
-  }
-  if (!rows) return std::unexpected(rows.error());
-  return {};
+  if (!pg) return problem(pg.error());
+  return over_quota(**pg, tenant, sha256, size_bytes);
+}
+
+std::optional<http::Reply> note_upload(Gateway& gateway,
+                                       const std::string& tenant,
+                                       const std::string& sha256,
+                                       std::uint64_t size_bytes) {
+  auto pg = gateway.pool.borrow();
+  if (!pg) return problem(pg.error());
+  auto transaction = pg::Transaction::begin(**pg);
+  if (!transaction) return problem(transaction.error());
+  auto rows = transaction->exec(blobs::kLockToRefer, {pg::array(std::vector{sha256})});
+  if (rows) rows = transaction->exec(kAddTenant, {tenant});
+  if (rows) rows = transaction->exec(kLockTenant, {tenant});
+  if (!rows) return problem(rows.error());
+  if (auto refused = over_quota(*transaction, tenant, sha256, size_bytes)) return refused;
+  rows = transaction->exec(kAddUpload, {tenant, sha256, size_bytes});
+  if (!rows) return problem(rows.error());
+  // One that was there before may have been collected in this moment.
+  if (const auto there = gateway.parts.store.size(sha256); !there)
+    return problem({Errc::kUnavailable, there.error().message});
+  if (auto ok = transaction->commit(); !ok) return problem(ok.error());
+  return std::nullopt;
 }
 
 http::Reply describe_uploads(Gateway& gateway, const Call&) {
@@ -161,6 +188,8 @@ http::Reply make_upload(Gateway& gateway, const Call& call) {
   if (!length || *length == 0) return tus(problem(400, "Upload-Length: must be given, in bytes"));
   const auto limit = gateway.parts.config.scene_limit_bytes;
   if (*length > limit) return tus(problem(413, "at most " + std::to_string(limit) + " bytes"));
+  if (auto refused = quota_refusal(gateway, call.caller.tenant, sha256, *length))
+    return tus(std::move(*refused));
   gateway.parts.uploads.drop_older_than(kKept);
   const auto state = gateway.parts.uploads.create(call.caller.tenant, sha256, *length);
   if (!state) return tus(problem(state.error()));

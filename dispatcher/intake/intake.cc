@@ -1,5 +1,6 @@
 #include "dispatcher/intake/intake.h"
 
+#include "shared/blobs/reference_lock.h"
 #include "shared/ids.h"
 #include "shared/log.h"
 #include "shared/messages/manifest.h"
@@ -38,6 +39,11 @@ pg::Param time_param(std::uint64_t unix_ms) {
   return unix_ms == 0 ? pg::Param(std::nullopt) : pg::Param(unix_ms);
 }
 
+Error scene_error(const std::string& sha256, const Error& error) {
+  if (error.code != Errc::kNotFound) return error;
+  return {Errc::kNotFound, "scene: not uploaded yet; PUT it to /v1/blobs/" + sha256 + " first"};
+}
+
 /// A job that was just accepted cannot be named by an older one, so dependencies never run in a
 /// circle as long as a job names only jobs that are there.
 Result<> check_schedule(pg::Transaction& transaction,
@@ -61,7 +67,8 @@ Result<> check_schedule(pg::Transaction& transaction,
 Result<Accepted> insert(pg::Connection& pg,
                         const std::string& tenant,
                         const wire::ManifestT& manifest,
-                        const std::string& key) {
+                        const std::string& key,
+                        const blobs::Store& store) {
   auto transaction = pg::Transaction::begin(pg);
   if (!transaction) return std::unexpected(transaction.error());
   const wire::ScheduleT& schedule = *manifest.schedule;
@@ -69,21 +76,24 @@ Result<Accepted> insert(pg::Connection& pg,
   const auto frames = messages::frame_count(manifest);
   Accepted accepted{new_id(), frames, true};
   const pg::Param key_param = key.empty() ? pg::Param(std::nullopt) : pg::Param(key);
-  auto rows =
-      transaction->exec("insert into tenants (id) values ($1) on conflict do nothing", {tenant});
+  const std::string& scene = manifest.scene->sha256;
+  auto rows = transaction->exec(blobs::kLockToRefer, {pg::array(std::vector{scene})});
+  if (rows) {
+    rows =
+        transaction->exec("insert into tenants (id) values ($1) on conflict do nothing", {tenant});
+  }
   if (rows) {
     rows = transaction->exec(
         "insert into scenes (sha256, size_bytes, name, blender) values ($1, $2, $3, $4) on "
         "conflict do nothing",
-        {manifest.scene->sha256, manifest.scene->size_bytes, manifest.scene->name,
-         manifest.requirements->blender});
+        {scene, manifest.scene->size_bytes, manifest.scene->name, manifest.requirements->blender});
   }
   if (rows) {
-    rows = transaction->exec(
-        kInsertJob, {accepted.job, tenant, key_param, manifest.title, json, manifest.scene->sha256,
-                     frames, int{manifest.policy->replicas}, int{manifest.policy->max_replicas},
-                     int{schedule.priority}, time_param(schedule.deadline_ms),
-                     time_param(schedule.not_before_ms), pg::array(schedule.after)});
+    rows = transaction->exec(kInsertJob,
+                             {accepted.job, tenant, key_param, manifest.title, json, scene, frames,
+                              int{manifest.policy->replicas}, int{manifest.policy->max_replicas},
+                              int{schedule.priority}, time_param(schedule.deadline_ms),
+                              time_param(schedule.not_before_ms), pg::array(schedule.after)});
   }
   if (!rows) return std::unexpected(rows.error());
   if (rows->affected() == 0) {
@@ -97,6 +107,9 @@ Result<Accepted> insert(pg::Connection& pg,
   }
   if (auto ok = check_schedule(*transaction, tenant, schedule); !ok)
     return std::unexpected(ok.error());
+  // From here on it stays; it may have been collected since it was looked into.
+  if (const auto there = store.size(scene); !there)
+    return std::unexpected(scene_error(scene, there.error()));
   if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
   return accepted;
 }
@@ -111,16 +124,18 @@ Result<std::string> Intake::check_scene(pg::Connection& pg,
                                         const wire::SceneRefT& scene) const {
   auto known = pg.exec(kHasScene, {tenant, scene.sha256});
   if (!known) return std::unexpected(known.error());
-  const auto size = store_.size(scene.sha256);
   // Whoever knows a hash only shall not learn whether somebody else has such a scene.
-  if (!size || !known->boolean(0, 0))
-    return fail(Errc::kNotFound,
-                "scene: not uploaded yet; PUT it to /v1/blobs/" + scene.sha256 + " first");
+  if (!known->boolean(0, 0))
+    return std::unexpected(scene_error(scene.sha256, {Errc::kNotFound, ""}));
+  const auto size = store_.size(scene.sha256);
+  if (!size) return std::unexpected(scene_error(scene.sha256, size.error()));
   if (*size != scene.size_bytes) {
     return fail(Errc::kInvalid,
                 "scene.size_bytes: the uploaded file has " + std::to_string(*size) + " bytes");
   }
-  auto file = scene::check_blend_file(store_.path(scene.sha256), config_.scene_limit_plain_bytes);
+  const auto blob = store_.file(scene.sha256);
+  if (!blob) return std::unexpected(scene_error(scene.sha256, blob.error()));
+  auto file = scene::check_blend_file(*blob, config_.scene_limit_plain_bytes);
   if (!file) return fail(Errc::kInvalid, "scene: " + file.error().message);
   return file->version;
 }
@@ -141,7 +156,7 @@ Result<Accepted> Intake::submit(pg::Connection& pg,
   if (!version) return std::unexpected(version.error());
   auto& needs = manifest->requirements->blender;
   if (needs.empty() || !version_at_least(needs, *version)) needs = *version;
-  auto accepted = insert(pg, tenant, *manifest, idempotency_key);
+  auto accepted = insert(pg, tenant, *manifest, idempotency_key, store_);
   if (!accepted || !accepted->is_new) return accepted;
   spdlog::info("job accepted job={} frames={} scene={}", accepted->job, accepted->frames,
                manifest->scene->sha256);

@@ -1,7 +1,11 @@
 #include "dispatcher/nodes/rpc.h"
 
+#include <atomic>
+#include <map>
 #include <set>
+#include <thread>
 
+#include "shared/blobs/reference_lock.h"
 #include "shared/log.h"
 #include "shared/messages/messages.h"
 #include "shared/signals.h"
@@ -12,11 +16,34 @@ namespace {
 using namespace std::chrono_literals;
 
 // A late agent may still commit: whether its result counts is the trust engine's business.
+// What it was given URLs for stays counted, so that committing anew gets it no more room.
 constexpr const char* kCommit = R"(
-  update replicas p set committed_sha256 = x.sha256, committed_bytes = x.bytes
-    from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) x(lease, agent, sha256, bytes)
-   where p.lease = x.lease and p.agent = x.agent and p.state in ('leased', 'expired')
-     and not exists (select 1 from results r where r.lease = p.lease) returning p.lease)";
+  with wish as (
+    select x.ord, x.lease, x.agent, x.sha256, x.bytes,
+           case when p.committed_sha256 is distinct from x.sha256 then x.bytes else 0 end as more
+      from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+             with ordinality x(lease, agent, sha256, bytes, ord)
+      join replicas p on p.lease = x.lease and p.agent = x.agent
+     where p.state in ('leased', 'expired') and p.leased_at > now() - interval '30 days'
+       and not exists (select 1 from results r where r.lease = p.lease)
+  ), open as (
+    select agent, sum(asked_bytes) as bytes from replicas
+     where agent = any($2) and state = 'leased' group by agent
+  ), decided as (
+    select w.*, w.more = 0 or coalesce(o.bytes, 0) +
+             sum(w.more) over (partition by w.agent order by w.ord) <= $5 as fits
+      from wish w left join open o using (agent)
+  ), done as (
+    update replicas p set committed_sha256 = d.sha256, committed_bytes = d.bytes,
+                          asked_bytes = p.asked_bytes + d.more
+      from decided d where p.lease = d.lease and d.fits
+  )
+  select lease, fits from decided)";
+
+constexpr const char* kTooMuch =
+    "agents.open_upload_bytes: this agent was given as much room for its unfinished leases as it "
+    "may have; report them first";
+constexpr std::size_t kAskedAtOnce = 16;
 
 /// Calls that are answered together.
 constexpr std::size_t kMostCalls = 256;
@@ -160,27 +187,77 @@ void RpcService::answer_uploads(std::span<const Upload> uploads) {
     hashes.push_back(request.sha256);
     sizes.push_back(static_cast<std::int64_t>(request.size_bytes));
   }
-  const auto rows = pg_.exec(
-      kCommit, {pg::array(leases), pg::array(agents), pg::array(hashes), pg::array(sizes)});
-  if (!rows) {
-    const Bytes refusal = refuse<wire::UploadReplyT>(rows.error());
+  const auto refuse_all = [&](const Error& error) {
+    const Bytes refusal = refuse<wire::UploadReplyT>(error);
     for (const auto& upload : uploads) reply(*upload.call, refusal);
-    return;
+  };
+  auto transaction = pg::Transaction::begin(pg_);
+  if (!transaction) return refuse_all(transaction.error());
+  auto rows = transaction->exec(blobs::kLockToRefer, {pg::array(hashes)});
+  if (rows) {
+    rows = transaction->exec(kCommit, {pg::array(leases), pg::array(agents), pg::array(hashes),
+                                       pg::array(sizes), config_.open_upload_bytes});
   }
-  std::set<std::string> committed;
-  for (int i = 0; i < rows->size(); ++i) committed.insert(rows->str(i, 0));
-  for (const auto& [call, request] : uploads) {
-    reply(*call, committed.contains(request.lease)
-                     ? upload_reply(request)
-                     : refuse<wire::UploadReplyT>("not_found", "this agent holds no such lease"));
+  if (!rows) return refuse_all(rows.error());
+  std::map<std::string, bool> fits;
+  for (int i = 0; i < rows->size(); ++i) fits[rows->str(i, 0)] = rows->boolean(i, 1);
+  // What is there now stays there: nothing is collected before this is committed.
+  const auto there = sizes_of(hashes);
+  if (auto ok = transaction->commit(); !ok) return refuse_all(ok.error());
+  for (std::size_t i = 0; i < uploads.size(); ++i) {
+    const auto& [call, request] = uploads[i];
+    const auto known = fits.find(request.lease);
+    if (known == fits.end()) {
+      reply(*call, refuse<wire::UploadReplyT>("not_found", "this agent holds no such lease"));
+    } else if (!known->second) {
+      spdlog::warn("an agent asks for too much room agent={} lease={} size_bytes={}", call->agent,
+                   request.lease, request.size_bytes);
+      reply(*call, refuse<wire::UploadReplyT>("denied", kTooMuch));
+    } else {
+      reply(*call, upload_reply(request, there[i]));
+    }
   }
 }
 
-Bytes RpcService::upload_reply(const wire::UploadRequestT& request) {
+std::vector<Result<std::uint64_t>> RpcService::sizes_of(
+    const std::vector<std::string>& hashes) const {
+  std::vector<Result<std::uint64_t>> out(hashes.size());
+  std::atomic<std::size_t> next = 0;
+  const auto look = [&] {
+    for (std::size_t i = next++; i < hashes.size(); i = next++) out[i] = store_.size(hashes[i]);
+  };
+  // An object store answers after milliseconds: several are asked for at once.
+  std::vector<std::jthread> helpers;
+  const std::size_t most = config_.blobs.is_s3() ? kAskedAtOnce : 1;
+  while (helpers.size() + 1 < std::min(most, hashes.size())) helpers.emplace_back(look);
+  look();
+  helpers.clear();
+  return out;
+}
+
+Bytes RpcService::upload_reply(const wire::UploadRequestT& request,
+                               const Result<std::uint64_t>& size) const {
   wire::UploadReplyT reply;
-  reply.present = store_.size(request.sha256) == request.size_bytes;
-  reply.url = signer_.sign(blobs::Access::kPut, request.sha256, request.size_bytes,
-                           clock_.now() + config_.url_lifetime);
+  if (!size && size.error().code != Errc::kNotFound) {
+    spdlog::warn("rpc failed error=\"{}\"", size.error().message);
+    return refuse<wire::UploadReplyT>("unavailable", "the blob store does not answer; try again");
+  }
+  reply.present = size && *size == request.size_bytes;
+  const auto lifetime = config_.url_lifetime;
+  auto direct = store_.grant_put(request.sha256, request.size_bytes, request.lease,
+                                 std::chrono::duration_cast<std::chrono::seconds>(lifetime));
+  if (!direct) {
+    reply.url = signer_.sign(blobs::Access::kPut, request.sha256, request.size_bytes,
+                             clock_.now() + lifetime);
+    return messages::encode(reply);
+  }
+  reply.url = std::move(direct->url);
+  for (const auto& [name, value] : direct->headers) {
+    auto header = std::make_unique<wire::HeaderT>();
+    header->name = name;
+    header->value = value;
+    reply.headers.push_back(std::move(header));
+  }
   return messages::encode(reply);
 }
 
@@ -192,9 +269,9 @@ Bytes RpcService::scene(const std::string& agent, ByteView bytes) {
   if (!rows) return refuse<Reply>(rows.error());
   if (rows->empty()) return refuse<Reply>("not_found", "this agent holds no such lease");
   Reply reply;
-  reply.url = signer_.sign(blobs::Access::kGet, rows->str(0, 0),
-                           static_cast<std::uint64_t>(rows->integer(0, 1)),
-                           clock_.now() + config_.url_lifetime);
+  reply.url = blobs::url_to_get(store_, signer_, rows->str(0, 0),
+                                static_cast<std::uint64_t>(rows->integer(0, 1)), clock_.now(),
+                                config_.url_lifetime);
   return messages::encode(reply);
 }
 

@@ -48,7 +48,9 @@ class RpcService {
   Result<wire::UploadRequestT> check_upload(ByteView request) const;
   /// Of different leases.
   void answer_uploads(std::span<const Upload> uploads);
-  Bytes upload_reply(const wire::UploadRequestT& request);
+  /// In the order of `hashes`.
+  std::vector<Result<std::uint64_t>> sizes_of(const std::vector<std::string>& hashes) const;
+  Bytes upload_reply(const wire::UploadRequestT& request, const Result<std::uint64_t>& size) const;
 
   const Config& config_;
   nats::Connection& nats_;

@@ -45,9 +45,7 @@ void remove_both(const fs::path& bytes, const fs::path& size) {
 
 }  // namespace
 
-Result<PartialUploads> PartialUploads::open(const Store& store) {
-  // A blob's folder lies beside this one: the same file system.
-  const fs::path folder = store.path(std::string(64, '0')).parent_path().parent_path() / "resume";
+Result<PartialUploads> PartialUploads::open(const Store& store, const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)
@@ -110,10 +108,9 @@ Result<PartialUploads::Append> PartialUploads::append(const std::string& account
   const Files files = this->files(account, sha256);
   const auto size = announced_size(files.size);
   if (!size) return fail(Errc::kNotFound, "there is no such upload of yours");
-  Append append;
+  Append append(store_);
   append.bytes_ = files.bytes;
   append.size_file_ = files.size;
-  append.target_ = store_.path(sha256);
   append.sha256_ = sha256;
   append.fd_ = ::open(files.bytes.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (append.fd_ < 0) return storage_error("cannot store an upload");
@@ -132,9 +129,9 @@ Result<PartialUploads::Append> PartialUploads::append(const std::string& account
 PartialUploads::Append::Append(Append&& other) noexcept
     : bytes_(std::move(other.bytes_)),
       size_file_(std::move(other.size_file_)),
-      target_(std::move(other.target_)),
       sha256_(std::move(other.sha256_)),
       state_(other.state_),
+      store_(std::move(other.store_)),
       fd_(std::exchange(other.fd_, -1)) {}
 
 PartialUploads::Append::~Append() {
@@ -158,18 +155,11 @@ Result<> PartialUploads::Append::write(ByteView bytes) {
 
 Result<> PartialUploads::Append::finish() {
   WS_CHECK(state_.offset_bytes == state_.size_bytes, "an upload is finished when all has come");
-  const auto digest = sha256_file(bytes_);
-  if (!digest) return std::unexpected(digest.error());
-  if (to_hex(*digest) != sha256_) {
-    remove_both(bytes_, size_file_);
-    return fail(Errc::kCorrupt, "the bytes do not match the SHA-256 " + sha256_);
-  }
-  std::error_code error;
-  fs::create_directories(target_.parent_path(), error);
-  const bool ok = !error && ::fchmod(fd_, 0644) == 0 && ::fsync(fd_) == 0 &&
-                  ::rename(bytes_.c_str(), target_.c_str()) == 0;
-  if (!ok) return storage_error("cannot store an upload");
-  fs::remove(size_file_, error);
+  auto stored = store_.adopt(sha256_, bytes_);
+  if (!stored && stored.error().code == Errc::kCorrupt) remove_both(bytes_, size_file_);
+  if (!stored) return stored;
+  std::error_code ignored;
+  fs::remove(size_file_, ignored);
   return {};
 }
 

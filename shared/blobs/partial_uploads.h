@@ -17,8 +17,9 @@ namespace worldshare::blobs {
 /// resumes them too. Thread-safe, and safe between processes.
 class PartialUploads {
  public:
-  /// Below the store's folder, so that a finished upload is renamed into place.
-  static Result<PartialUploads> open(const Store& store);
+  /// `folder`: best on the file system of a store in a directory, where a finished upload is only
+  /// renamed.
+  static Result<PartialUploads> open(const Store& store, const std::filesystem::path& folder);
 
   struct State {
     std::uint64_t offset_bytes = 0;  ///< so many have come
@@ -50,12 +51,12 @@ class PartialUploads {
 
    private:
     friend class PartialUploads;
-    Append() = default;
+    explicit Append(Store store) : store_(std::move(store)) {}
     std::filesystem::path bytes_;
     std::filesystem::path size_file_;
-    std::filesystem::path target_;
     std::string sha256_;
     State state_;
+    Store store_;
     int fd_ = -1;  ///< locked
   };
   /// kConflict: `offset_bytes` is not where it stands, or another connection is adding just now.

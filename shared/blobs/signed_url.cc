@@ -76,4 +76,15 @@ Result<UrlSigner::Grant> UrlSigner::check(Access access,
   return Grant{size_bytes};
 }
 
+std::string url_to_get(const Store& store,
+                       const UrlSigner& signer,
+                       const std::string& sha256,
+                       std::uint64_t size_bytes,
+                       Clock::TimePoint now,
+                       std::chrono::milliseconds lifetime) {
+  const auto direct =
+      store.grant_get(sha256, std::chrono::duration_cast<std::chrono::seconds>(lifetime));
+  return direct ? direct->url : signer.sign(Access::kGet, sha256, size_bytes, now + lifetime);
+}
+
 }  // namespace worldshare::blobs

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/blobs/store.h"
 #include "shared/clock.h"
 #include "shared/result.h"
 
@@ -40,5 +41,14 @@ class UrlSigner {
   std::string secret_;
   std::string base_;
 };
+
+/// A URL to read a blob for `lifetime` from `now` on: at the store itself where it hands out bytes,
+/// else at the gateway, by `signer`.
+std::string url_to_get(const Store& store,
+                       const UrlSigner& signer,
+                       const std::string& sha256,
+                       std::uint64_t size_bytes,
+                       Clock::TimePoint now,
+                       std::chrono::milliseconds lifetime);
 
 }  // namespace worldshare::blobs

@@ -1,125 +1,58 @@
 #include "shared/blobs/store.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <utility>
-
-#include "shared/files.h"
-#include "shared/ids.h"
+#include "shared/blobs/directory_backend.h"
 
 namespace worldshare::blobs {
 namespace {
 
-class OpenFile {
- public:
-  explicit OpenFile(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  std::optional<std::size_t> size() const {
-    struct stat about = {};
-    if (fd_ < 0 || ::fstat(fd_, &about) != 0) return std::nullopt;
-    return static_cast<std::size_t>(about.st_size);
-  }
-  /// False: an error, or the file is shorter.
-  bool read(std::span<std::uint8_t> out) const {
-    while (!out.empty()) {
-      const ssize_t n = ::read(fd_, out.data(), out.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      out = out.subspan(static_cast<std::size_t>(n));
-    }
-    return true;
-  }
-
- private:
-  const int fd_;
-};
+void check_name(const std::string& sha256) {
+  WS_CHECK(is_sha256_hex(sha256), "a blob's name is its SHA-256");
+}
 
 }  // namespace
 
 Result<Store> Store::open(const std::filesystem::path& root) {
-  std::error_code error;
-  std::filesystem::create_directories(root / "part", error);
-  if (error)
-    return fail(Errc::kUnavailable,
-                "cannot create blob folder " + root.string() + ": " + error.message());
-  return Store(root);
+  auto backend = DirectoryBackend::open(root);
+  if (!backend) return std::unexpected(backend.error());
+  return Store(std::move(*backend));
 }
 
-std::filesystem::path Store::path(const std::string& sha256) const {
-  WS_CHECK(is_sha256_hex(sha256), "a blob's name is its SHA-256");
-  return root_ / sha256.substr(0, 2) / sha256;
-}
-
-std::optional<std::uint64_t> Store::size(const std::string& sha256) const {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path(sha256), error);
-  if (error) return std::nullopt;
-  return size;
+Result<std::uint64_t> Store::size(const std::string& sha256) const {
+  check_name(sha256);
+  return backend_->size(sha256);
 }
 
 Result<Bytes> Store::read(const std::string& sha256, std::uint64_t limit_bytes) const {
-  auto text = read_file(path(sha256), limit_bytes);
-  if (!text) return std::unexpected(text.error());
-  const ByteView bytes = as_bytes(*text);
-  if (to_hex(worldshare::sha256(bytes)) != sha256)
+  Bytes storage;
+  const auto bytes = load(sha256, limit_bytes, storage);
+  if (!bytes) return std::unexpected(bytes.error());
+  if (to_hex(worldshare::sha256(*bytes)) != sha256)
     return fail(Errc::kCorrupt, "blob " + sha256 + " is damaged");
-  return Bytes(bytes.begin(), bytes.end());
+  storage.resize(bytes->size());
+  return storage;
 }
 
 Result<ByteView> Store::load(const std::string& sha256,
                              std::uint64_t limit_bytes,
                              Bytes& storage) const {
-  const OpenFile file(path(sha256));
-  const auto size = file.size();
-  if (!size) {
-    return fail(errno == ENOENT ? Errc::kNotFound : Errc::kUnavailable,
-                "cannot open blob " + sha256 + ": " + std::strerror(errno));
-  }
-  if (*size > limit_bytes) return fail(Errc::kInvalid, "blob " + sha256 + " is too large");
-  if (storage.size() < *size) {
-    storage.clear();  // nothing in it is worth copying
-    storage.resize(*size);
-  }
-  if (!file.read(std::span(storage).first(*size))) {
-    return fail(Errc::kUnavailable, "cannot read blob " + sha256);
-  }
-  return ByteView(storage).first(*size);
+  check_name(sha256);
+  return backend_->load(sha256, limit_bytes, storage);
+}
+
+Result<std::filesystem::path> Store::file(const std::string& sha256) const {
+  check_name(sha256);
+  return backend_->file(sha256);
 }
 
 Result<Store::Upload> Store::begin(const std::string& sha256, std::uint64_t size_bytes) const {
+  check_name(sha256);
+  auto sink = backend_->begin(sha256, size_bytes);
+  if (!sink) return std::unexpected(sink.error());
   Upload upload;
-  upload.target_ = path(sha256);
-  upload.part_ = root_ / "part" / (sha256 + "." + new_id());
   upload.sha256_ = sha256;
   upload.expected_bytes_ = size_bytes;
-  upload.fd_ = ::open(upload.part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (upload.fd_ < 0)
-    return fail(Errc::kUnavailable, std::string("cannot store blob: ") + std::strerror(errno));
+  upload.sink_ = std::move(*sink);
   return upload;
-}
-
-Store::Upload::Upload(Upload&& other) noexcept
-    : part_(std::move(other.part_)),
-      target_(std::move(other.target_)),
-      sha256_(std::move(other.sha256_)),
-      expected_bytes_(other.expected_bytes_),
-      written_bytes_(other.written_bytes_),
-      hash_(std::move(other.hash_)),
-      fd_(std::exchange(other.fd_, -1)) {}
-
-Store::Upload::~Upload() {
-  if (fd_ < 0) return;
-  ::close(fd_);
-  ::unlink(part_.c_str());
 }
 
 Result<> Store::Upload::write(ByteView bytes) {
@@ -129,14 +62,7 @@ Result<> Store::Upload::write(ByteView bytes) {
                 "more than the announced " + std::to_string(expected_bytes_) + " bytes");
   }
   hash_.update(bytes);
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0)
-      return fail(Errc::kUnavailable, std::string("cannot store blob: ") + std::strerror(errno));
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
-  return {};
+  return sink_->write(bytes);
 }
 
 Result<> Store::Upload::commit() {
@@ -146,13 +72,56 @@ Result<> Store::Upload::commit() {
   }
   if (to_hex(hash_.finish()) != sha256_)
     return fail(Errc::kCorrupt, "the bytes do not match the SHA-256 " + sha256_);
-  std::error_code error;
-  std::filesystem::create_directories(target_.parent_path(), error);
-  const bool ok = !error && ::fsync(fd_) == 0 && ::rename(part_.c_str(), target_.c_str()) == 0;
-  if (!ok)
-    return fail(Errc::kUnavailable, std::string("cannot store blob: ") + std::strerror(errno));
-  ::close(std::exchange(fd_, -1));
-  return {};
+  return sink_->commit();
+}
+
+Result<> Store::adopt(const std::string& sha256, const std::filesystem::path& file) const {
+  check_name(sha256);
+  const auto digest = sha256_file(file);
+  if (!digest) return std::unexpected(digest.error());
+  if (to_hex(*digest) != sha256)
+    return fail(Errc::kCorrupt, "the bytes do not match the SHA-256 " + sha256);
+  return backend_->adopt(sha256, file);
+}
+
+std::optional<Grant> Store::grant_get(const std::string& sha256,
+                                      std::chrono::seconds lifetime) const {
+  check_name(sha256);
+  return backend_->grant_get(sha256, lifetime);
+}
+
+std::optional<Grant> Store::grant_put(const std::string& sha256,
+                                      std::uint64_t size_bytes,
+                                      const std::string& lease,
+                                      std::chrono::seconds lifetime) const {
+  check_name(sha256);
+  return backend_->grant_put(sha256, size_bytes, lease, lifetime);
+}
+
+Result<> Store::admit(const std::string& sha256,
+                      std::uint64_t size_bytes,
+                      const std::string& lease) const {
+  check_name(sha256);
+  return backend_->admit(sha256, size_bytes, lease);
+}
+
+Result<std::vector<Backend::Listed>> Store::list(const std::string& after,
+                                                 std::size_t limit) const {
+  return backend_->list(after, limit);
+}
+
+Result<Backend::Listed> Store::stat(const std::string& sha256) const {
+  check_name(sha256);
+  return backend_->stat(sha256);
+}
+
+Result<> Store::remove(const std::string& sha256) const {
+  check_name(sha256);
+  return backend_->remove(sha256);
+}
+
+Result<std::uint64_t> Store::drop_leftovers(Clock::TimePoint before) const {
+  return backend_->drop_leftovers(before);
 }
 
 }  // namespace worldshare::blobs

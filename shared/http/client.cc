@@ -29,6 +29,9 @@ struct Target {
   std::string host;
   std::string port;
   std::string path;
+
+  /// As in "Host" (RFC 9110, 7.2): without the port that goes without saying.
+  std::string authority() const { return port == (tls ? "443" : "80") ? host : host + ":" + port; }
 };
 
 Result<Target> parse_url(const std::string& url, const ClientOptions& options) {
@@ -79,7 +82,7 @@ void fill(const Call& call, bhttp::request<Body>& request) {
   request.method(call.verb);
   request.target(call.target.path);
   request.version(11);
-  request.set(bhttp::field::host, call.target.host + ":" + call.target.port);
+  request.set(bhttp::field::host, call.target.authority());
   request.set(bhttp::field::user_agent, "worldshare/" WORLDSHARE_VERSION);
   request.set(bhttp::field::connection, "close");
   if (!call.options.bearer_token.empty()) {
@@ -146,6 +149,8 @@ asio::awaitable<Result<Response>> receive(ByteStream& stream, const Call& call) 
   beast::flat_buffer buffer;
   bhttp::response_parser<bhttp::empty_body> head;
   head.body_limit(boost::none);
+  const bool no_body = call.verb == bhttp::verb::head;
+  head.skip(no_body);
   error_code error;
   stream.expires_after(call.options.timeout);
   co_await bhttp::async_read_header(stream, buffer, head,
@@ -153,6 +158,7 @@ asio::awaitable<Result<Response>> receive(ByteStream& stream, const Call& call) 
   if (error) co_return broken(call, "no answer from", error);
   Response response;
   take_head(head, response);
+  if (no_body) co_return response;
   const bool save = call.save_to && response.status / 100 == 2;
   const std::uint64_t limit = save ? call.limit_bytes : call.options.limit_bytes;
   // Beast holds chunked bodies to the limit, not those with a length.
@@ -263,6 +269,10 @@ Result<Call> prepare(const std::string& url, const ClientOptions& options, bhttp
   return call;
 }
 
+bool is_redirect(const Response& response) {
+  return response.status == 302 || response.status == 303 || response.status == 307;
+}
+
 /// The "detail" of a problem document (RFC 9457), else the start of the body.
 std::string problem_text(const Response& response) {
   const auto type = response.headers.find("content-type");
@@ -301,9 +311,13 @@ Result<Response> post(const std::string& url,
   return run(std::move(*call));
 }
 
-Result<Response> put(const std::string& url, ByteView body, const ClientOptions& options) {
+Result<Response> put(const std::string& url,
+                     ByteView body,
+                     const ClientOptions& options,
+                     const std::map<std::string, std::string>& headers) {
   auto call = prepare(url, options, bhttp::verb::put);
   if (!call) return std::unexpected(call.error());
+  call->headers = headers;
   call->content_type = "application/octet-stream";
   call->body = std::string(as_text(body));
   return run(std::move(*call));
@@ -338,15 +352,43 @@ Result<Response> patch(const std::string& url,
   return run(std::move(*call));
 }
 
+Result<Response> send(const std::string& method,
+                      const std::string& url,
+                      const std::map<std::string, std::string>& headers,
+                      ByteView body,
+                      const ClientOptions& options) {
+  auto call = prepare(url, options, bhttp::string_to_verb(method));
+  if (!call) return std::unexpected(call.error());
+  call->headers = headers;
+  call->body = std::string(as_text(body));
+  return run(std::move(*call));
+}
+
 Result<Response> get_file(const std::string& url,
                           const std::filesystem::path& file,
                           std::uint64_t limit_bytes,
-                          const ClientOptions& options) {
+                          const ClientOptions& options,
+                          const std::map<std::string, std::string>& headers) {
   auto call = prepare(url, options, bhttp::verb::get);
   if (!call) return std::unexpected(call.error());
+  call->headers = headers;
   call->save_to = file;
   call->limit_bytes = limit_bytes;
-  return run(std::move(*call));
+  const std::string first = call->target.authority();
+  auto response = run(std::move(*call));
+  if (!response || !is_redirect(*response)) return response;
+  const auto location = response->headers.find("location");
+  if (location == response->headers.end()) return response;
+  auto onward = prepare(location->second, options, bhttp::verb::get);
+  if (!onward) return std::unexpected(onward.error());
+  if (onward->target.authority() == first) {
+    onward->headers = headers;
+  } else {
+    onward->options.bearer_token.clear();
+  }
+  onward->save_to = file;
+  onward->limit_bytes = limit_bytes;
+  return run(std::move(*onward));
 }
 
 Result<Response> expect_ok(Result<Response> response) {

@@ -41,7 +41,10 @@ Result<Response> post(const std::string& url,
                       const std::string& body,
                       const ClientOptions& options = {},
                       const std::map<std::string, std::string>& headers = {});
-Result<Response> put(const std::string& url, ByteView body, const ClientOptions& options = {});
+Result<Response> put(const std::string& url,
+                     ByteView body,
+                     const ClientOptions& options = {},
+                     const std::map<std::string, std::string>& headers = {});
 /// DELETE.
 Result<Response> remove(const std::string& url, const ClientOptions& options = {});
 /// Streams a file as the body.
@@ -54,13 +57,21 @@ Result<Response> patch(const std::string& url,
                        std::string body,
                        const ClientOptions& options,
                        const std::map<std::string, std::string>& headers);
+/// Any method, with the headers and the body as they are given; of HEAD the answer has no body.
+Result<Response> send(const std::string& method,
+                      const std::string& url,
+                      const std::map<std::string, std::string>& headers,
+                      ByteView body,
+                      const ClientOptions& options);
 /// Streams the body into `file` (created or truncated); more than `limit_bytes` is kInvalid. The
 /// response's body is then empty, but for an error status it holds the problem text and no file is
-/// made.
+/// made. One redirect (302, 303, 307) is followed; token and headers do not go
+/// with it to another server.
 Result<Response> get_file(const std::string& url,
                           const std::filesystem::path& file,
                           std::uint64_t limit_bytes,
-                          const ClientOptions& options = {});
+                          const ClientOptions& options = {},
+                          const std::map<std::string, std::string>& headers = {});
 
 /// 2xx passes; 404 → kNotFound, 401/403 → kDenied, 409 → kConflict, 408/429/5xx → kUnavailable,
 /// other → kInvalid, with the problem's detail as message.

@@ -111,4 +111,11 @@ Result<Bytes> from_json(std::string_view json, const char* root) {
   return out;
 }
 
+std::map<std::string, std::string> to_headers(
+    const std::vector<std::unique_ptr<wire::HeaderT>>& headers) {
+  std::map<std::string, std::string> out;
+  for (const auto& header : headers) out[header->name] = header->value;
+  return out;
+}
+
 }  // namespace worldshare::messages

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent_generated.h"
 #include "api_generated.h"
@@ -80,6 +83,10 @@ Bytes encode(const NativeTable& object) {
 /// For free text from strangers before it reaches PostgreSQL or a terminal; control characters
 /// other than newline and tab go too.
 std::string clean_text(std::string_view text, std::size_t limit_bytes);
+
+/// What a grant wants to be sent with the bytes.
+std::map<std::string, std::string> to_headers(
+    const std::vector<std::unique_ptr<wire::HeaderT>>& headers);
 
 /// A table as JSON, through the schema that describes it (embedded in the program). `root`:
 /// "worldshare.wire.JobStatus".

@@ -207,12 +207,17 @@ class Farm:
         path.write_text(json.dumps(content, indent=1))  # JSON is YAML
         return path
 
+    def blobs(self, name):
+        """One folder for all; with an object store (settings) one for each service."""
+        store = self.settings.get("s3")
+        return {"directory": str(self.folder / "blobs" / name), "s3": store} if store else {"directory": str(self.folder / "blobs")}
+
     def dispatcher_config(self, name):
         certificate = {"certificate_file": f"{self.tls}/server.pem", "key_file": f"{self.tls}/server.key"} if self.tls else {}
         return self.config(name, {
             "http": {"address": self.address(name), "port": self.port(name), "allow_plain": True, "api_token_from_anywhere": True, "api_token_file": str(self.folder / "keys/api-token"),
                      "url_secret_file": str(self.folder / "keys/url-secret"), **certificate},
-            "blobs": {"directory": str(self.folder / "blobs")},
+            "blobs": self.blobs(name),
             "nats": {"url": self.broker_url(), "allow_plain": True, "seed_file": str(self.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml"),
                      "agents_conf_file": str(self.folder / "nats/agents.conf"), "broker_pid_file": str(self.folder / "nats/nats.pid"),
                      "broker_monitor_url": f"http://{self.address('nats')}:{self.port('nats-monitor')}"},
@@ -224,7 +229,7 @@ class Farm:
 
     def verifier_config(self, name):
         return self.config(name, {
-            "http": {"address": self.address(name), "port": self.port(name)}, "blobs": {"directory": str(self.folder / "blobs")},
+            "http": {"address": self.address(name), "port": self.port(name)}, "blobs": self.blobs(name),
             "nats": {"url": self.broker_url(), "allow_plain": True, "seed_file": str(self.key("verifier")[0])},
             "dispatcher": {"public_key": self.key("dispatcher")[1]}, "postgres": {"conninfo": self.conninfo()},
             "assembly": {"agent_program": str(self.binaries / "worldshare-agent"), "folder": str(self.folder / f"assembly-{name}")},

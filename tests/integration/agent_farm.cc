@@ -228,7 +228,7 @@ http::HeadDecision AgentFarm::on_head(const http::Request& head) {
   }
   http::Reply reply;
   reply.content_type = "application/octet-stream";
-  reply.file = store_.path(sha256);
+  reply.file = must(store_.file(sha256), "a blob");
   return reply;
 }
 

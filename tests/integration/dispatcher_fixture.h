@@ -87,7 +87,7 @@ class DispatcherTest : public ::testing::Test {
     config_.http_port = free_port();
     config_.api_token_file = folder_.path() / "token";
     config_.url_secret_file = folder_.path() / "secret";
-    config_.blobs_directory = folder_.path() / "blobs";
+    config_.blobs.directory = folder_.path() / "blobs";
     config_.nats_url = broker_->url();
     config_.nats_seed_file = folder_.path() / "dispatcher.seed";
     config_.postgres_conninfo = postgres_->fresh_database();
@@ -147,7 +147,7 @@ class DispatcherTest : public ::testing::Test {
 
   /// A blob that is in the store by other ways than the API: an agent's artifact.
   std::string stored(const std::string& bytes) {
-    const auto store = blobs::Store::open(config_.blobs_directory);
+    const auto store = blobs::Store::open(config_.blobs.directory);
     const std::string sha = to_hex(sha256(as_bytes(bytes)));
     auto artifact = store->begin(sha, bytes.size());
     EXPECT_TRUE(artifact->write(as_bytes(bytes)) && artifact->commit());

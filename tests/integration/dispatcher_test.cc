@@ -263,7 +263,7 @@ TEST(DispatcherStart, NamesTheServiceThatItCannotReach) {
   ASSERT_TRUE(write_file_atomically(folder.path() / "secret", std::string(40, 's'), 0600));
   config.nats_seed_file = folder.path() / "seed";
   config.url_secret_file = folder.path() / "secret";
-  config.blobs_directory = folder.path() / "blobs";
+  config.blobs.directory = folder.path() / "blobs";
   config.postgres_conninfo = "host=" + folder.path().string();
   config.startup_wait = 300ms;
   const auto served = dispatcher::serve(config, {});

@@ -168,7 +168,7 @@ TEST_F(UploadTest, SurvivesThreeCutsAndAKilledGateway) {
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   EXPECT_TRUE(std::ranges::is_sorted(offsets)) << "nothing is sent from the start again";
   EXPECT_LT(network.bytes(), size + (5U * 17U << 20U)) << "at most a piece is lost each time";
-  const auto stored = config_.blobs_directory / sha.substr(0, 2) / sha;
+  const auto stored = config_.blobs.directory / sha.substr(0, 2) / sha;
   EXPECT_EQ(to_hex(*sha256_file(stored)), sha);
   EXPECT_EQ(http::get(url_ + "/v1/uploads/" + sha, options_)->headers.at("upload-offset"),
             std::to_string(size));

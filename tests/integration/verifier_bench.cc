@@ -88,7 +88,7 @@ verifier::Config VerifierBench::config() const {
   out.nats_url = broker_.url();
   out.nats_seed_file = folder_.path() / "verifier.seed";
   out.postgres_conninfo = conninfo_;
-  out.blobs_directory = folder_.path() / "blobs";
+  out.blobs.directory = folder_.path() / "blobs";
   out.dispatcher_public_key = broker_.dispatcher().public_key();
   out.http_port = 0;
   out.trust_policy = policy_;

@@ -622,7 +622,7 @@ class VerifierProgram : public VerifierTest {
     const auto config = bench_->config();
     return "nats: {url: \"" + config.nats_url + "\", seed_file: " + config.nats_seed_file.string() +
            "}\npostgres: {conninfo: \"" + config.postgres_conninfo +
-           "\"}\nblobs: {directory: " + config.blobs_directory.string() +
+           "\"}\nblobs: {directory: " + config.blobs.directory.string() +
            "}\ndispatcher: {public_key: " + config.dispatcher_public_key +
            "}\nhttp: {port: " + std::to_string(port) + "}\ntrust: {policy: " + config.trust_policy +
            ", policies_file: " + config.policies_file.string() +

@@ -98,7 +98,7 @@ TEST(Artifacts, ABlobThatTheDiskDamagedIsSeenByItsChecksums) {
   const auto names = upload(store, 2);
   Bytes file = store.read(names[0], 1 << 20).value();
   file[file.size() / 2] ^= 1;
-  ASSERT_TRUE(write_file_atomically(store.path(names[0]), as_text(file)));
+  ASSERT_TRUE(write_file_atomically(*store.file(names[0]), as_text(file)));
   Artifacts artifacts(store, {});
   const ImageLimits limits{Format::kPng, 10, 10};
   EXPECT_EQ(artifacts.examine(names[0], limits).error().code, Errc::kCorrupt);

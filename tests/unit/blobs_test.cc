@@ -61,7 +61,7 @@ TEST_F(StoreTest, RefusesOtherBytesAndLeavesNothing) {
 TEST_F(StoreTest, NoticesADamagedBlob) {
   auto upload = store_.begin(sha_, 6);
   ASSERT_TRUE(upload->write(as_bytes("pixels")) && upload->commit());
-  std::filesystem::resize_file(store_.path(sha_), 5);
+  std::filesystem::resize_file(*store_.file(sha_), 5);
   EXPECT_EQ(store_.read(sha_, 100).error().code, Errc::kCorrupt);
 }
 

@@ -25,14 +25,14 @@ class PartialUploadsTest : public testing::Test {
   }
   std::filesystem::path root_ = std::filesystem::temp_directory_path() / ("ws-partial-" + new_id());
   Store store_ = *Store::open(root_);
-  PartialUploads uploads_ = *PartialUploads::open(store_);
+  PartialUploads uploads_ = *PartialUploads::open(store_, root_ / "resume");
   std::string sha_ = to_hex(sha256(as_bytes("pixels")));
 };
 
 TEST_F(PartialUploadsTest, GoesOnWhereItWasCutOffAlsoInAnotherProcess) {
   ASSERT_TRUE(uploads_.create("anna", sha_, 6));
   ASSERT_TRUE(add(0, "pix"));
-  const auto others = PartialUploads::open(store_);  // nothing is in memory
+  const auto others = PartialUploads::open(store_, root_ / "resume");  // nothing is in memory
   EXPECT_EQ(others->state("anna", sha_)->offset_bytes, 3U);
   EXPECT_EQ(others->create("anna", sha_, 6)->offset_bytes, 3U) << "it is found, not begun anew";
   EXPECT_FALSE(store_.size(sha_));

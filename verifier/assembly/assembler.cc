@@ -47,7 +47,9 @@ Result<std::filesystem::path> named_scene(const std::filesystem::path& blob,
 Result<StoredImage> Assembler::make_frame(const FrameParts& frame, const std::stop_token& stop) {
   const auto place = Workplace::make(std::filesystem::absolute(options_.scratch));
   if (!place) return std::unexpected(place.error());
-  const auto scene = named_scene(artifacts_.store().path(frame.scene), place->path());
+  const auto blob = artifacts_.store().file(frame.scene);
+  if (!blob) return std::unexpected(blob.error());
+  const auto scene = named_scene(*blob, place->path());
   if (!scene) return std::unexpected(scene.error());
   FinishOrder order;
   order.scene = *scene;
@@ -79,9 +81,14 @@ Result<Picture> Assembler::assemble_parts(const FrameParts& frame) {
   });
 }
 
+bool Assembler::holds(const StoredImage& image) const {
+  const auto size = artifacts_.store().size(image.sha256);
+  return size && *size == image.size_bytes;
+}
+
 Result<StoredImage> Assembler::store(ByteView image) {
   StoredImage out{to_hex(sha256(image)), image.size()};
-  if (artifacts_.store().size(out.sha256)) return out;
+  if (holds(out)) return out;
   auto upload = artifacts_.store().begin(out.sha256, out.size_bytes);
   if (!upload) return std::unexpected(upload.error());
   if (auto ok = upload->write(image); !ok) return std::unexpected(ok.error());

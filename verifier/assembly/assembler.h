@@ -46,6 +46,8 @@ class Assembler {
   /// Idempotent. kInvalid: the parts are not one frame, or the scene cannot be finished; kDenied:
   /// it needs more memory than it may; otherwise what stood in the way now.
   Result<StoredImage> make_frame(const FrameParts& frame, const std::stop_token& stop = {});
+  /// Whether the blob store has it.
+  bool holds(const StoredImage& image) const;
 
  private:
   Result<Picture> assemble_parts(const FrameParts& frame);

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "shared/blobs/reference_lock.h"
 #include "shared/messages/messages.h"
 #include "shared/signals.h"
 
@@ -98,6 +99,14 @@ Result<> AssemblyLine::record(pg::Transaction& transaction,
                               const Order& order,
                               const Result<StoredImage>& image) {
   if (image) {
+    // One that was there before this try may have been collected meanwhile.
+    auto locked =
+        run_one(transaction, blobs::kLockToRefer, {pg::array(std::vector{image->sha256})});
+    if (!locked) return locked;
+    if (!assembler_.holds(*image)) {
+      return run_one(transaction, kLater,
+                     {order.job, order.frame, "the blob store does not have the image any more"});
+    }
     auto added = run_one(transaction, kAddOutput,
                          {order.unit, order.job, order.frame, image->sha256, image->size_bytes});
     return added ? run_one(transaction, kMade, {order.job, order.frame}) : added;

@@ -37,9 +37,9 @@ class AssemblyLine {
   };
   static Result<std::optional<Order>> take(pg::Transaction& transaction);
   static Result<> load_parts(pg::Transaction& transaction, Order& order);
-  static Result<> record(pg::Transaction& transaction,
-                         const Order& order,
-                         const Result<StoredImage>& image);
+  Result<> record(pg::Transaction& transaction,
+                  const Order& order,
+                  const Result<StoredImage>& image);
 
   pg::Connection database_;
   Assembler& assembler_;
