@@ -32,7 +32,6 @@ class Collector {
   Result<bool> look_on();
 
  private:
-  Result<std::vector<std::string>> unreferenced(const std::vector<std::string>& names);
   Result<> remove(const std::vector<std::string>& names);
   Result<> drop_leftovers();
 
