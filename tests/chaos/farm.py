@@ -319,7 +319,8 @@ class Farm:
     # -- end
     def stop(self):
         """Everything, in the order in which it would be stopped by hand."""
-        for name in [*self.agents, *self.verifiers, *self.dispatchers, "nats", "postgres"]:
+        in_order = [*self.agents, *self.verifiers, *self.dispatchers, "nats", "postgres"]
+        for name in [*in_order, *(set(self.services) - set(in_order))]:
             if name in self.services:
                 self.services[name].signal(signal.SIGCONT)
                 self.services[name].stop()
