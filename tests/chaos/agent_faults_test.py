@@ -24,6 +24,7 @@ SCENE = pathlib.Path(sys.argv.pop(1)).resolve()
 LONG_SCENE = pathlib.Path(sys.argv.pop(1)).resolve()  # a frame of it takes seconds: time for a fault
 VICTIM = "agent-1"
 FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+with_faketime = unittest.skipUnless(FAKETIME.exists() and shutil.which("faketime"), "libfaketime is not installed")
 
 # A row says at the latest when a lease ends that nobody works on; the dispatcher looks every moment.
 OUTLIVED = """select lease || ' of ' || agent || ' ' || state || ' ' || coalesce(ended_at, now()) - expires_at from replicas
@@ -147,6 +148,7 @@ class Broker(FaultTest):
         self.ends_well(job)
         self.assertGreaterEqual(self.log().count("broker is back"), 1)
 
+    @with_faketime
     def test_whose_certificate_expires_is_named_with_the_remedy_until_it_is_renewed(self):
         issue = self.authority()
         farm = self.start(tls=self.folder / "tls")
@@ -170,6 +172,7 @@ class Broker(FaultTest):
         subprocess.run(issue, check=True, capture_output=True)
         return issue
 
+    @with_faketime
     def test_is_well_and_the_gateways_certificate_expires_then_nothing_is_lost_or_failed(self):
         self.authority()
         shutil.copytree(self.folder / "tls", self.folder / "gateway")  # the same authority; the broker reads its own files now and then
@@ -242,9 +245,8 @@ class Machine(FaultTest):
         self.ends_well(job)
         self.assertEqual(self.failures(), [], "a frame is not to blame for a full disk")
 
+    @with_faketime
     def test_whose_clock_jumps_goes_on_and_doctor_says_it(self):
-        if not FAKETIME.exists():
-            self.skipTest("libfaketime is not installed")
         clock = self.folder / "clock"
         clock.write_text("+0d")
         farm = self.start(start=False, wrap={VICTIM: ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
