@@ -138,7 +138,7 @@ TEST_F(AssemblyLineTest, WhatCannotBeMadeNowIsTriedLater) {
   const std::int64_t right = unit(kRight);
   accept(left, picture);
   accept(right, artifact(kRight));
-  std::filesystem::remove(blobs_.path(picture));
+  std::filesystem::remove(must(blobs_.file(picture)));
   EXPECT_TRUE(must(make_next()));
   EXPECT_EQ(query("select state || ' ' || tries || ' ' || (due_at > now()) from assemblies"),
             "waiting 1 true");
