@@ -179,7 +179,7 @@ class Configuration(unittest.TestCase):
 
 def metrics_of_the_dispatcher():
     text = (ROOT / "dispatcher/gateway/metrics_text.cc").read_text()
-    names = set(re.findall(r'(?:family|single)\("([a-z_]+)"', text))
+    names = set(re.findall(r'(?:family|single|of_tenants|of_needs)\("([a-z_]+)"', text))
     return {f"worldshare_{name}{suffix}" for name in names for suffix in ("", "_bucket", "_sum", "_count")}
 
 
