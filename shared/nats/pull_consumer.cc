@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "shared/ids.h"
+#include "shared/log.h"
 #include "shared/nats/connection_impl.h"
 #include "shared/nats/pub_ack.h"
 
@@ -22,6 +23,7 @@ constexpr Milliseconds kGrace = 100ms;
 /// already.
 constexpr Milliseconds kRestTime = 50ms;
 constexpr Milliseconds kInfoTime = 2000ms;
+constexpr Milliseconds kExamineEvery = 10'000ms;
 /// max_request_batch of broker-config/nats-server.conf: a pull for more is refused as a whole.
 constexpr int kMostInPull = 256;
 constexpr Milliseconds kHeartbeat = 2000ms;
@@ -76,6 +78,15 @@ int pending_after(std::string_view ack_subject) {
   return pending;
 }
 
+/// A number somewhere in an answer; 0 when it is not there.
+std::uint64_t number_at(const boost::json::object& answer, const char* part, const char* name) {
+  const auto* inner = answer.if_contains(part);
+  const auto* value =
+      inner != nullptr && inner->is_object() ? inner->get_object().if_contains(name) : nullptr;
+  boost::system::error_code ignored;
+  return value == nullptr ? 0 : value->to_number<std::uint64_t>(ignored);
+}
+
 Error explain_status(const std::string& code, const std::string& description) {
   const std::string text = "pull refused: " + code + " " + description;
   if (code == "503") return {Errc::kUnavailable, "no such consumer, or JetStream is not ready"};
@@ -94,8 +105,12 @@ struct PullConsumer::Impl {
   std::string inbox;
   std::uint64_t pulls = 0;
   std::optional<LinkSubscription> subscription;
+  SteadyClock::time_point examine_at{};
 
-  Result<> check_exists() const;
+  std::optional<boost::json::object> ask(const std::string& call,
+                                         const boost::json::object& body = {}) const;
+  Result<> examine();
+  Result<> make_anew(const boost::json::object& info) const;
   Result<> bind(std::shared_ptr<Link> link);
   void take_queued(std::vector<Message>& messages, std::size_t limit);
   void give_back_queued();
@@ -108,15 +123,48 @@ struct PullConsumer::Impl {
   Result<> settle_with(const Message& message, const std::string& verb) const;
 };
 
-/// The server does not answer pulls from a consumer that it does not have.
-Result<> PullConsumer::Impl::check_exists() const {
-  auto answer = connection->request("$JS.API.CONSUMER.INFO." + name, {}, kInfoTime);
-  if (!answer) return {};  // a broker that is away is no reason to give up
+/// JetStream's answer; nothing when none comes.
+std::optional<boost::json::object> PullConsumer::Impl::ask(const std::string& call,
+                                                           const boost::json::object& body) const {
+  const std::string text = body.empty() ? std::string() : boost::json::serialize(body);
+  const auto answer = connection->request("$JS.API." + call, as_bytes(text), kInfoTime);
+  if (!answer) return std::nullopt;
   auto object = parse_answer(as_text(answer->data()));
-  if (!object) return std::unexpected(object.error());
-  const auto error = api_error(*object);
-  if (!error || error->code != Errc::kNotFound) return {};
-  return fail(Errc::kNotFound, "there is no consumer " + name + ": " + error->message);
+  return object ? std::optional(std::move(*object)) : std::nullopt;
+}
+
+/// The server does not answer pulls from a consumer that it does not have. And nats-server 2.9.10,
+/// killed while a stream is empty, counts the stream's messages from 1 again and leaves the
+/// consumer where it was, ahead of all that comes: it would hand out nothing for as long. A broker
+/// that is away is no reason to give up.
+Result<> PullConsumer::Impl::examine() {
+  const auto info = ask("CONSUMER.INFO." + name);
+  if (!info) return {};
+  const auto error = api_error(*info);
+  if (error && error->code == Errc::kNotFound)
+    return fail(Errc::kNotFound, "there is no consumer " + name + ": " + error->message);
+  if (error) return {};
+  const auto stream = ask("STREAM.INFO." + name.substr(0, name.find('.')));
+  if (!stream || api_error(*stream)) return {};
+  examine_at = SteadyClock::now() + kExamineEvery;
+  const auto delivered = number_at(*info, "delivered", "stream_seq");
+  const auto last = number_at(*stream, "state", "last_seq");
+  if (delivered <= last) return {};
+  spdlog::warn("consumer is ahead of its stream and is made anew consumer={} at={} last={}", name,
+               delivered, last);
+  return make_anew(*info);
+}
+
+/// It hands out all that the stream holds; who takes it knows what was there before.
+Result<> PullConsumer::Impl::make_anew(const boost::json::object& info) const {
+  const auto* config = info.if_contains("config");
+  if (config == nullptr) return {};
+  ask("CONSUMER.DELETE." + name);
+  const auto made = ask("CONSUMER.DURABLE.CREATE." + name,
+                        {{"stream_name", name.substr(0, name.find('.'))}, {"config", *config}});
+  const auto error = made ? api_error(*made) : Error{Errc::kUnavailable, "no answer"};
+  if (!error) return {};
+  return fail(error->code, "the consumer " + name + " cannot be made anew: " + error->message);
 }
 
 Result<> PullConsumer::Impl::bind(std::shared_ptr<Link> link) {
@@ -124,6 +172,7 @@ Result<> PullConsumer::Impl::bind(std::shared_ptr<Link> link) {
   auto opened = LinkSubscription::open(std::move(link), inbox + ".*", {});
   if (!opened) return std::unexpected(opened.error());
   subscription = std::move(*opened);
+  examine_at = {};  // another server, or another life of it
   return {};
 }
 
@@ -215,7 +264,7 @@ Result<PullConsumer> PullConsumer::open(Connection& connection,
   impl.inbox = connection.inbox_prefix() + ".pull-" + new_id();
   if (auto bound = impl.bind(connection.impl_->current()); !bound)
     return std::unexpected(bound.error());
-  if (auto exists = impl.check_exists(); !exists) return std::unexpected(exists.error());
+  if (auto exists = impl.examine(); !exists) return std::unexpected(exists.error());
   return consumer;
 }
 
@@ -228,11 +277,14 @@ Result<std::vector<Message>> PullConsumer::fetch(int batch, Milliseconds timeout
     auto link = impl_->connection->impl_->wait_ready(until(deadline));
     if (!link) return std::unexpected(link.error());
     if (auto bound = impl_->bind(*link); !bound) return std::unexpected(bound.error());
+    if (SteadyClock::now() >= impl_->examine_at) {
+      if (auto ok = impl_->examine(); !ok) return std::unexpected(ok.error());
+    }
     auto end = impl_->run(waiting_pull(until(deadline)), messages);
     if (!end) return std::unexpected(end.error());
     if (*end == PullEnd::kDone && messages.empty()) return messages;
     if (*end == PullEnd::kSilent) {
-      if (auto exists = impl_->check_exists(); !exists) return std::unexpected(exists.error());
+      if (auto exists = impl_->examine(); !exists) return std::unexpected(exists.error());
       if (SteadyClock::now() >= deadline) return messages;
     }
   }

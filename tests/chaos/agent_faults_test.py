@@ -249,7 +249,7 @@ class Machine(FaultTest):
     def test_whose_clock_jumps_goes_on_and_doctor_says_it(self):
         clock = self.folder / "clock"
         clock.write_text("+0d")
-        farm = self.start(start=False, wrap={VICTIM: ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
+        farm = self.start(start=False, wrap={VICTIM: ["env", "ASAN_OPTIONS=verify_asan_link_order=0", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
                                                       "FAKETIME_DONT_FAKE_MONOTONIC=1"]})
         farm.settings["agent"] = {"farm": {"server": farm.web_url(farm.dispatchers[0])}}
         farm.start()

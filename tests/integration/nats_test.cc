@@ -269,6 +269,26 @@ TEST_F(Nats, EverythingSurvivesKillAndRestart) {
   EXPECT_EQ(as_text((*message)->data()), "fresh");
 }
 
+/// nats-server 2.9.10 forgets the sequence of a stream that is empty when it is killed.
+TEST_F(Nats, AConsumerThatIsAheadOfItsStreamAfterAKillHandsOutWhatComes) {
+  auto connection = connect();
+  auto pull = consumer(*connection, "VERDICTS", "dispatcher");
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 10; ++i) publish(*connection, "verdicts.j6", new_id());
+    for (std::size_t count = 0; count < 10;) {
+      auto messages = pull.fetch(10, 10s);
+      ASSERT_TRUE(messages.has_value()) << messages.error().message;
+      ASSERT_FALSE(messages->empty()) << "round " << round;
+      for (const auto& message : *messages) EXPECT_TRUE(pull.ack(message));
+      count += messages->size();
+    }
+    ASSERT_TRUE(connection->flush(2s));
+    server->kill();
+    server->restart();
+    while (!connection->connected()) std::this_thread::sleep_for(5ms);
+  }
+}
+
 TEST_F(Nats, ManyRestartsUnderLoadLoseNothing) {
   auto sender = connect();
   auto connection = connect();
