@@ -26,13 +26,11 @@ constexpr const char* kCommit = R"(
       join replicas p on p.lease = x.lease and p.agent = x.agent
      where p.state in ('leased', 'expired') and p.leased_at > now() - interval '30 days'
        and not exists (select 1 from results r where r.lease = p.lease)
-  ), open as (
-    select agent, sum(asked_bytes) as bytes from replicas
-     where agent = any($2) and state = 'leased' group by agent
   ), decided as (
-    select w.*, w.more = 0 or coalesce(o.bytes, 0) +
+    select w.*, w.more = 0 or
+             coalesce((select sum(o.asked_bytes) from replicas o where o.agent = w.agent and o.state = 'leased'), 0) +
              sum(w.more) over (partition by w.agent order by w.ord) <= $5 as fits
-      from wish w left join open o using (agent)
+      from wish w
   ), done as (
     update replicas p set committed_sha256 = d.sha256, committed_bytes = d.bytes,
                           asked_bytes = p.asked_bytes + d.more
