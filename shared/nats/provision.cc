@@ -11,21 +11,10 @@ namespace {
 
 constexpr std::chrono::seconds kApiTimeout{5};
 
-Result<boost::json::object> call(Connection& connection,
-                                 const std::string& subject,
-                                 const std::string& body) {
-  auto answer = connection.request("$JS.API." + subject, as_bytes(body), kApiTimeout);
-  if (!answer) return std::unexpected(answer.error());
-  auto object = parse_answer(as_text(answer->data()));
-  if (!object) return std::unexpected(object.error());
-  if (auto error = api_error(*object)) return std::unexpected(std::move(*error));
-  return object;
-}
-
 /// The "config" of an info answer; nothing when there is no such stream or consumer.
 Result<std::optional<boost::json::object>> find_config(Connection& connection,
                                                        const std::string& info_subject) {
-  auto info = call(connection, info_subject, "");
+  auto info = ask_api(connection, info_subject, "", kApiTimeout);
   if (!info && info.error().code == Errc::kNotFound) return std::nullopt;
   if (!info) return std::unexpected(info.error());
   const auto* config = info->if_contains("config");
@@ -66,8 +55,8 @@ Result<> provision_stream(Connection& connection, const StreamConfig& stream) {
   if (*actual && !differs(**actual, stream.config)) return {};
   const std::string verb = *actual ? "UPDATE" : "CREATE";
   const auto config = *actual ? merged(**actual, stream.config) : stream.config;
-  auto done =
-      call(connection, "STREAM." + verb + "." + stream.name, boost::json::serialize(config));
+  auto done = ask_api(connection, "STREAM." + verb + "." + stream.name,
+                      boost::json::serialize(config), kApiTimeout);
   if (!done) return std::unexpected(done.error());
   spdlog::info("stream provisioned stream={} verb={}", stream.name, verb);
   return {};
@@ -91,8 +80,8 @@ Result<> provision_consumer(Connection& connection,
   const boost::json::object request{
       {"stream_name", stream},
       {"config", *actual ? merged(**actual, consumer.config) : consumer.config}};
-  auto done = call(connection, "CONSUMER.DURABLE.CREATE." + stream + "." + consumer.name,
-                   boost::json::serialize(request));
+  auto done = ask_api(connection, "CONSUMER.DURABLE.CREATE." + stream + "." + consumer.name,
+                      boost::json::serialize(request), kApiTimeout);
   if (!done) return std::unexpected(done.error());
   spdlog::info("consumer provisioned stream={} consumer={}", stream, consumer.name);
   return {};

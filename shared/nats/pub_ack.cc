@@ -37,6 +37,18 @@ Result<boost::json::object> parse_answer(std::string_view text) {
   return std::move(value.get_object());
 }
 
+Result<boost::json::object> ask_api(Connection& connection,
+                                    const std::string& call,
+                                    const std::string& body,
+                                    std::chrono::milliseconds timeout) {
+  auto answer = connection.request("$JS.API." + call, as_bytes(body), timeout);
+  if (!answer) return std::unexpected(answer.error());
+  auto object = parse_answer(as_text(answer->data()));
+  if (!object) return std::unexpected(object.error());
+  if (auto error = api_error(*object)) return std::unexpected(std::move(*error));
+  return object;
+}
+
 std::optional<Error> api_error(const boost::json::object& answer) {
   const auto* error = answer.if_contains("error");
   if (error == nullptr || !error->is_object()) return std::nullopt;

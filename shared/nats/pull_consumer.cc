@@ -24,6 +24,8 @@ constexpr Milliseconds kGrace = 100ms;
 constexpr Milliseconds kRestTime = 50ms;
 constexpr Milliseconds kInfoTime = 2000ms;
 constexpr Milliseconds kExamineEvery = 10'000ms;
+/// Between deleting a consumer and making it anew an answer may be lost.
+constexpr int kMakeTries = 3;
 /// max_request_batch of broker-config/nats-server.conf: a pull for more is refused as a whole.
 constexpr int kMostInPull = 256;
 constexpr Milliseconds kHeartbeat = 2000ms;
@@ -107,8 +109,7 @@ struct PullConsumer::Impl {
   std::optional<LinkSubscription> subscription;
   SteadyClock::time_point examine_at{};
 
-  std::optional<boost::json::object> ask(const std::string& call,
-                                         const boost::json::object& body = {}) const;
+  std::string stream_name() const { return name.substr(0, name.find('.')); }
   Result<> examine();
   Result<> make_anew(const boost::json::object& info) const;
   Result<> bind(std::shared_ptr<Link> link);
@@ -123,29 +124,17 @@ struct PullConsumer::Impl {
   Result<> settle_with(const Message& message, const std::string& verb) const;
 };
 
-/// JetStream's answer; nothing when none comes.
-std::optional<boost::json::object> PullConsumer::Impl::ask(const std::string& call,
-                                                           const boost::json::object& body) const {
-  const std::string text = body.empty() ? std::string() : boost::json::serialize(body);
-  const auto answer = connection->request("$JS.API." + call, as_bytes(text), kInfoTime);
-  if (!answer) return std::nullopt;
-  auto object = parse_answer(as_text(answer->data()));
-  return object ? std::optional(std::move(*object)) : std::nullopt;
-}
-
 /// The server does not answer pulls from a consumer that it does not have. And nats-server 2.9.10,
 /// killed while a stream is empty, counts the stream's messages from 1 again and leaves the
 /// consumer where it was, ahead of all that comes: it would hand out nothing for as long. A broker
 /// that is away is no reason to give up.
 Result<> PullConsumer::Impl::examine() {
-  const auto info = ask("CONSUMER.INFO." + name);
+  const auto info = ask_api(*connection, "CONSUMER.INFO." + name, "", kInfoTime);
+  if (!info && info.error().code == Errc::kNotFound)
+    return fail(Errc::kNotFound, "there is no consumer " + name + ": " + info.error().message);
   if (!info) return {};
-  const auto error = api_error(*info);
-  if (error && error->code == Errc::kNotFound)
-    return fail(Errc::kNotFound, "there is no consumer " + name + ": " + error->message);
-  if (error) return {};
-  const auto stream = ask("STREAM.INFO." + name.substr(0, name.find('.')));
-  if (!stream || api_error(*stream)) return {};
+  const auto stream = ask_api(*connection, "STREAM.INFO." + stream_name(), "", kInfoTime);
+  if (!stream) return {};
   examine_at = SteadyClock::now() + kExamineEvery;
   const auto delivered = number_at(*info, "delivered", "stream_seq");
   const auto last = number_at(*stream, "state", "last_seq");
@@ -159,12 +148,16 @@ Result<> PullConsumer::Impl::examine() {
 Result<> PullConsumer::Impl::make_anew(const boost::json::object& info) const {
   const auto* config = info.if_contains("config");
   if (config == nullptr) return {};
-  ask("CONSUMER.DELETE." + name);
-  const auto made = ask("CONSUMER.DURABLE.CREATE." + name,
-                        {{"stream_name", name.substr(0, name.find('.'))}, {"config", *config}});
-  const auto error = made ? api_error(*made) : Error{Errc::kUnavailable, "no answer"};
-  if (!error) return {};
-  return fail(error->code, "the consumer " + name + " cannot be made anew: " + error->message);
+  const std::string request = boost::json::serialize(
+      boost::json::object{{"stream_name", stream_name()}, {"config", *config}});
+  std::ignore = ask_api(*connection, "CONSUMER.DELETE." + name, "", kInfoTime);
+  Error error;
+  for (int tries = 0; tries < kMakeTries; ++tries) {
+    const auto made = ask_api(*connection, "CONSUMER.DURABLE.CREATE." + name, request, kInfoTime);
+    if (made) return {};
+    error = made.error();
+  }
+  return fail(error.code, "the consumer " + name + " cannot be made anew: " + error.message);
 }
 
 Result<> PullConsumer::Impl::bind(std::shared_ptr<Link> link) {

@@ -17,17 +17,6 @@ constexpr auto kReaderTimeout = 2000ms;
 constexpr auto kReaderHeartbeat = 5s;
 constexpr auto kReaderSilence = 3 * kReaderHeartbeat;
 
-Result<boost::json::object> ask(Connection& connection,
-                                const std::string& subject,
-                                const std::string& body) {
-  auto answer = connection.request("$JS.API." + subject, as_bytes(body), kReaderTimeout);
-  if (!answer) return std::unexpected(answer.error());
-  auto object = parse_answer(as_text(answer->data()));
-  if (!object) return std::unexpected(object.error());
-  if (auto error = api_error(*object)) return std::unexpected(std::move(*error));
-  return object;
-}
-
 std::uint64_t number(const boost::json::object& object, const char* key) {
   const auto* value = object.if_contains(key);
   if (value == nullptr || !value->is_number()) return 0;
@@ -77,7 +66,8 @@ Result<StreamReader> StreamReader::open(Connection& connection,
       {"mem_storage", true},
       {"num_replicas", 1}};
   const boost::json::object request = {{"stream_name", stream}, {"config", config}};
-  auto made = ask(connection, "CONSUMER.CREATE." + stream, boost::json::serialize(request));
+  auto made = ask_api(connection, "CONSUMER.CREATE." + stream, boost::json::serialize(request),
+                      kReaderTimeout);
   if (!made) return std::unexpected(made.error());
   return StreamReader(std::move(*subscription));
 }
@@ -99,7 +89,7 @@ Result<std::optional<StreamReader::Item>> StreamReader::next(std::chrono::millis
 }
 
 Result<StreamRange> stream_range(Connection& connection, const std::string& stream) {
-  auto info = ask(connection, "STREAM.INFO." + stream, "");
+  auto info = ask_api(connection, "STREAM.INFO." + stream, "", kReaderTimeout);
   if (!info) return std::unexpected(info.error());
   const auto* state = info->if_contains("state");
   if (state == nullptr || !state->is_object())
