@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "shared/log.h"
+#include "shared/messages/news.h"
 #include "shared/signals.h"
 
 // The loop. What news does to the economy: digest.cc; the threads that bring it: feeds.cc.
@@ -233,11 +234,8 @@ void Dispatcher::send(const Grants& grants, const std::set<std::string>& refused
     const Job* job = economy_.job(lease.job);
     if (unit == nullptr || job == nullptr) continue;
     outgoing_.assign(lease, unit->shard, *job);
-    wire::EventT& event = given.emplace_back();
-    event.job = lease.job;
-    event.kind = wire::EventKind::frame_leased;
-    event.frame = unit->shard.frame;
-    event.owner = lease.owner;
+    given.push_back(messages::event_of(wire::EventKind::frame_leased, lease.job, unit->shard.frame,
+                                       lease.owner));
     const auto time = std::chrono::steady_clock::now() - oldest_news_;
     dispatch_seconds_.add(std::chrono::duration<double>(time).count());
   }

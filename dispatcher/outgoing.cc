@@ -85,13 +85,7 @@ void Outgoing::event(wire::EventKind kind,
                      std::int32_t frame,
                      const std::string& owner,
                      const std::string& message) {
-  wire::EventT event;
-  event.job = job;
-  event.kind = kind;
-  event.frame = frame;
-  event.owner = owner;
-  event.message = message;
-  events({std::move(event)});
+  events({messages::event_of(kind, job, frame, owner, message)});
 }
 
 void Outgoing::events(std::vector<wire::EventT> all) {

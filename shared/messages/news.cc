@@ -21,6 +21,20 @@ struct Crowd {
 
 }  // namespace
 
+wire::EventT event_of(wire::EventKind kind,
+                      const std::string& job,
+                      std::int32_t frame,
+                      const std::string& owner,
+                      const std::string& message) {
+  wire::EventT event;
+  event.job = job;
+  event.kind = kind;
+  event.frame = frame;
+  event.owner = owner;
+  event.message = message;
+  return event;
+}
+
 std::vector<wire::EventT> few_of_many(std::vector<wire::EventT> events) {
   std::vector<wire::EventT> out;
   std::map<std::pair<std::string, wire::EventKind>, Crowd> crowds;

@@ -1,10 +1,18 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "shared/messages/messages.h"
 
 namespace worldshare::messages {
+
+/// An event of now; who publishes it says when that is.
+wire::EventT event_of(wire::EventKind kind,
+                      const std::string& job,
+                      std::int32_t frame,
+                      const std::string& owner,
+                      const std::string& message = {});
 
 /// So many events of one kind and job are told of one moment.
 inline constexpr std::size_t kToldAtOnce = 4;

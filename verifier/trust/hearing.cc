@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/messages/news.h"
+
 // Units that are open. Those that have ended: reexamination.cc.
 
 namespace worldshare::verifier {
@@ -297,13 +299,8 @@ void Hearing::give_verdict(Ruled ruled) {
 }
 
 void Hearing::tell(wire::EventKind kind, const std::string& owner, const std::string& message) {
-  wire::EventT event;
-  event.job = now_->lease.job;
-  event.kind = kind;
+  auto event = messages::event_of(kind, now_->lease.job, now_->lease.frame, owner, message);
   event.time_ms = court_.now_ms;
-  event.frame = now_->lease.frame;
-  event.owner = owner;
-  event.message = message;
   minutes().events.push_back(std::move(event));
 }
 
