@@ -240,35 +240,34 @@ Result<std::vector<S3Client::OpenUpload>> S3Client::open_uploads(const std::stri
   return out;
 }
 
+const std::string& S3Client::public_base() const {
+  return options_.public_endpoint.empty() ? options_.endpoint : options_.public_endpoint;
+}
+
 AwsRequest S3Client::public_request(const std::string& method, const std::string& key) const {
   AwsRequest request;
   request.method = method;
   request.path = path(key);
-  request.headers["host"] =
-      host_of(options_.public_endpoint.empty() ? options_.endpoint : options_.public_endpoint);
+  request.headers["host"] = host_of(public_base());
   request.payload_sha256 = kUnsignedPayload;
   return request;
 }
 
 Grant S3Client::grant_get(const std::string& key, std::chrono::seconds lifetime) const {
-  const auto& base =
-      options_.public_endpoint.empty() ? options_.endpoint : options_.public_endpoint;
-  return {
-      base + presign(options_.identity, public_request("GET", key), SystemClock().now(), lifetime),
-      {}};
+  return {public_base() +
+              presign(options_.identity, public_request("GET", key), SystemClock().now(), lifetime),
+          {}};
 }
 
 Grant S3Client::grant_put(const std::string& key,
                           std::uint64_t size_bytes,
                           const std::string& sha256,
                           std::chrono::seconds lifetime) const {
-  const auto& base =
-      options_.public_endpoint.empty() ? options_.endpoint : options_.public_endpoint;
   AwsRequest request = public_request("PUT", key);
   request.headers["content-length"] = std::to_string(size_bytes);
   request.headers["x-amz-content-sha256"] = sha256;
   request.payload_sha256 = sha256;
-  return {base + presign(options_.identity, request, SystemClock().now(), lifetime),
+  return {public_base() + presign(options_.identity, request, SystemClock().now(), lifetime),
           {{"x-amz-content-sha256", sha256}}};
 }
 

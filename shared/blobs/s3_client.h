@@ -95,6 +95,7 @@ class S3Client {
   Result<http::Response> call(const Call& call) const;
   Result<http::Response> call_once(const Call& call) const;
   Error to_error(const Call& call, const http::Response& response) const;
+  const std::string& public_base() const;
   AwsRequest public_request(const std::string& method, const std::string& key) const;
 
   const S3Options options_;

@@ -74,11 +74,8 @@ class BlobRows : public DispatcherTest {
 TEST_F(BlobRows, WhatNoRowRefersToIsCollectedAndNothingElse) {
   FakeAgent one = agent("anna");
   submit();
-  one.beat({0});
-  const auto work = one.next();
-  ASSERT_TRUE(work);
   wire::UploadRequestT request;
-  request.lease = work->body.AsAssignment()->lease;
+  request.lease = assigned(one).lease;
   request.sha256 = stored("committed");
   request.size_bytes = 9;
   ASSERT_TRUE(one.nats->request("rpc." + one.key.public_key() + ".upload",

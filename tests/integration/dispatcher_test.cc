@@ -203,11 +203,8 @@ TEST_F(DispatcherTest, AnUploadUrlTakesExactlyTheCommittedBytes) {
   FakeAgent one = agent("anna");
   FakeAgent thief = agent("bert");
   submit();
-  one.beat({0});
-  const auto work = one.next();
-  ASSERT_TRUE(work);
   wire::UploadRequestT request;
-  request.lease = work->body.AsAssignment()->lease;
+  request.lease = assigned(one).lease;
   request.sha256 = to_hex(sha256(as_bytes("image")));
   request.size_bytes = 5;
   const auto ask = [&](FakeAgent& agent) {
