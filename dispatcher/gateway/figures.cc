@@ -9,7 +9,6 @@ namespace {
 
 constexpr int kSteps = 48;
 constexpr double kLeastSeconds = 600;
-constexpr std::chrono::seconds kFresh{5};
 
 // What is begun counts from the first job on, so that a farm of ten minutes has rates too.
 constexpr const char* kWindow = R"(
@@ -102,15 +101,14 @@ Result<wire::FiguresT> figures_of(pg::Connection& pg, int hours) {
 }
 
 Result<wire::FiguresT> RecentFigures::get(ConnectionPool& pool, int hours) {
-  const std::lock_guard lock(mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  std::erase_if(counted_, [&](const auto& one) { return now - one.second.at > kFresh; });
-  if (const auto known = counted_.find(hours); known != counted_.end())
-    return known->second.figures;
+  const std::lock_guard lock(counting_);
+  const std::string name = std::to_string(hours);
+  if (auto known = recent_.find(name)) return std::move(*known);
+  const auto began = std::chrono::steady_clock::now();
   auto pg = pool.borrow();
   if (!pg) return std::unexpected(pg.error());
   auto figures = figures_of(**pg, hours);
-  if (figures) counted_[hours] = {*figures, std::chrono::steady_clock::now()};
+  if (figures) recent_.keep(name, *figures, began);
   return figures;
 }
 

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <mutex>
 
 #include "dispatcher/gateway/connection_pool.h"
+#include "dispatcher/gateway/recent.h"
 #include "shared/messages/messages.h"
 
 namespace worldshare::dispatcher {
@@ -13,18 +13,15 @@ namespace worldshare::dispatcher {
 /// job. Prices are the caller's.
 Result<wire::FiguresT> figures_of(pg::Connection& pg, int hours);
 
-/// The same, counted anew every five seconds at most, and once however many ask. Thread-safe.
+/// The same, at most five seconds old, or older by 20 times what counting takes, and
+/// counted once however many ask. Thread-safe.
 class RecentFigures {
  public:
   Result<wire::FiguresT> get(ConnectionPool& pool, int hours);
 
  private:
-  struct Counted {
-    wire::FiguresT figures;
-    std::chrono::steady_clock::time_point at;
-  };
-  std::mutex mutex_;
-  std::map<int, Counted> counted_;  ///< by hours; guarded by mutex_
+  std::mutex counting_;
+  Recent<wire::FiguresT> recent_{std::chrono::seconds(5)};  ///< by hours
 };
 
 }  // namespace worldshare::dispatcher

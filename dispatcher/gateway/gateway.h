@@ -8,6 +8,8 @@
 #include "dispatcher/gateway/connection_pool.h"
 #include "dispatcher/gateway/event_hub.h"
 #include "dispatcher/gateway/figures.h"
+#include "dispatcher/gateway/job_shares.h"
+#include "dispatcher/gateway/node_history.h"
 #include "dispatcher/intake/intake.h"
 #include "dispatcher/nodes/enrolment_desk.h"
 #include "shared/blobs/partial_uploads.h"
@@ -42,6 +44,8 @@ struct Gateway {
   ConnectionPool& pool;
   Intake intake;
   RecentFigures figures;
+  Recent<JobShares> shares{std::chrono::seconds(1)};
+  Recent<NodeHistory> histories{std::chrono::seconds(5), 100'000};
 };
 
 }  // namespace worldshare::dispatcher

@@ -65,8 +65,9 @@ http::Reply list_nodes(Gateway& gateway, const Call& call) {
       return problem(404, "there is no such owner of yours");
     owner = caller.owner;
   }
-  return list(gateway, call, kNodeOrder,
-              [&](pg::Connection& pg, const Page& page) { return node_list(pg, owner, page); });
+  return list(gateway, call, kNodeOrder, [&](pg::Connection& pg, const Page& page) {
+    return node_list(pg, gateway.histories, owner, page);
+  });
 }
 
 http::Reply list_owners(Gateway& gateway, const Call& call) {
@@ -95,7 +96,7 @@ http::Reply submit_job(Gateway& gateway, const Call& call) {
 static Result<wire::JobStatusT> read_status(Gateway& gateway, const Call& call) {
   auto pg = gateway.pool.borrow();
   if (!pg) return std::unexpected(pg.error());
-  return job_status(**pg, call.caller.tenant_seen(), call.path[0]);
+  return job_status(**pg, gateway.shares, call.caller.tenant_seen(), call.path[0]);
 }
 
 http::Reply get_job(Gateway& gateway, const Call& call) {

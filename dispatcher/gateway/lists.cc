@@ -52,25 +52,15 @@ constexpr const char* kFrames = R"(
      group by u.frame, o.unit, o.artifact, o.size_bytes) f
    where $2 = '' or f.shown = $2 order by f.frame limit $4)";
 
-// The page first: what an agent did is counted for those that are shown.
 constexpr const char* kNodes = R"(
-  select a.id, a.owner, case when a.revoked_at is null then a.standing else 'revoked' end, a.standing_reason,
+  select a.id, a.owner, case when c.revoked_at is null then a.standing else 'revoked' end, a.standing_reason,
          array_to_string(a.labels, E'\n'), a.online, (extract(epoch from a.last_seen_at) * 1000)::bigint, a.version,
          coalesce(a.render_class, ''), a.blender, array_to_string(a.engines, E'\n'),
          array_to_string(a.features, E'\n'), a.memory_bytes, a.threads, a.slots,
-         (select count(*) from replicas p where p.agent = a.id and p.state = 'leased'),
-         h.agreed, h.rejected, h.failed, h.expired, h.seconds
-    from (select a.*, c.revoked_at from agents a join credentials c on c.agent = a.id
-            where ($1 = '' or a.owner = $1) and ($2::int is null or ((not a.online)::int, a.owner, a.id) > ($2::int, $3, $4))
-            order by a.online desc, a.owner, a.id limit $5) a
-    left join lateral (
-      select count(*) filter (where r.judged = 'agreed') agreed,
-             count(*) filter (where r.judged in ('rejected', 'void')) rejected,
-             count(*) filter (where r.judged = 'failed') failed,
-             count(*) filter (where p.state = 'expired' and r.lease is null) expired,
-             coalesce(sum(r.render_seconds) filter (where r.judged = 'agreed'), 0) seconds
-        from replicas p left join results r on r.lease = p.lease where p.agent = a.id) h on true
-   order by a.online desc, a.owner, a.id)";
+         (select count(*) from replicas p where p.agent = a.id and p.state = 'leased')
+    from agents a join credentials c on c.agent = a.id
+   where ($1 = '' or a.owner = $1) and ($2::int is null or ((not a.online)::int, a.owner, a.id) > ($2::int, $3, $4))
+   order by a.online desc, a.owner, a.id limit $5)";
 
 constexpr const char* kOwners = R"(
   select o.id, (select count(*) from agents a where a.owner = o.id),
@@ -148,12 +138,23 @@ std::vector<std::string> read_node(RowReader& row, wire::NodeLineT& line) {
   line.threads = row.count();
   line.slots = row.count();
   line.leased = row.count();
-  line.agreed = row.count();
-  line.rejected = row.count();
-  line.failed = row.count();
-  line.expired = row.count();
-  line.render_seconds = row.real();
   return {line.online ? "0" : "1", line.owner, line.agent};
+}
+
+Result<> add_histories(pg::Connection& pg, Recent<NodeHistory>& recent, wire::NodeListT& list) {
+  std::vector<std::string> agents;
+  for (const auto& line : list.nodes) agents.push_back(line->agent);
+  const auto histories = node_histories(pg, recent, agents);
+  if (!histories) return std::unexpected(histories.error());
+  for (auto& line : list.nodes) {
+    const NodeHistory& history = histories->at(line->agent);
+    line->agreed = history.agreed;
+    line->rejected = history.rejected;
+    line->failed = history.failed;
+    line->expired = history.expired;
+    line->render_seconds = history.render_seconds;
+  }
+  return {};
 }
 
 std::vector<std::string> read_owner(RowReader& row, wire::OwnerLineT& line) {
@@ -215,11 +216,15 @@ Result<wire::FrameListT> frame_list(pg::Connection& pg,
   return list;
 }
 
-Result<wire::NodeListT> node_list(pg::Connection& pg, const std::string& owner, const Page& page) {
+Result<wire::NodeListT> node_list(pg::Connection& pg,
+                                  Recent<NodeHistory>& recent,
+                                  const std::string& owner,
+                                  const Page& page) {
   auto rows = pg.exec(kNodes, {owner, page.key(0), page.key(1), page.key(2), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   wire::NodeListT list;
   fill_lines<wire::NodeLineT>(*rows, page, list.nodes, list.next, read_node);
+  if (auto ok = add_histories(pg, recent, list); !ok) return std::unexpected(ok.error());
   return list;
 }
 

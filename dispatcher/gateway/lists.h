@@ -4,6 +4,7 @@
 #include <string>
 
 #include "dispatcher/board.h"
+#include "dispatcher/gateway/node_history.h"
 #include "dispatcher/gateway/page.h"
 #include "shared/messages/messages.h"
 #include "shared/pg/connection.h"
@@ -47,7 +48,10 @@ Result<wire::FrameListT> frame_list(pg::Connection& pg,
                                     const Page& page,
                                     const UrlFor& url_for);
 /// Agents with what they told, their work and their history; of one owner, unless it is empty.
-Result<wire::NodeListT> node_list(pg::Connection& pg, const std::string& owner, const Page& page);
+Result<wire::NodeListT> node_list(pg::Connection& pg,
+                                  Recent<NodeHistory>& recent,
+                                  const std::string& owner,
+                                  const Page& page);
 /// Volunteers with their record and credit, by name.
 Result<wire::OwnerListT> owner_list(pg::Connection& pg, const Page& page);
 /// What waits; of the tenants only this one is told of, unless it is empty.

@@ -9,20 +9,13 @@ namespace {
 constexpr const char* kJob = R"(
   select j.title, case when j.paused and j.state in ('queued', 'active') then 'paused' else j.state end, j.frames_total, j.frames_accepted, j.frames_failed, j.replicas,
          coalesce(extract(epoch from coalesce(j.finished_at, now()) - coalesce(j.started_at, j.created_at)), 0),
-         (select count(*) from units u join replicas p on p.unit = u.id join results r on r.lease = p.lease
-           where )" WS_UNITS_OF_JOB R"(),
-         (select u.reason from units u where u.job = j.id and u.state = 'failed' order by u.frame limit 1),
+         (select count(*) from units u join replicas p on p.unit = u.id
+           where u.job = $1 and u.state = 'open' and p.state = 'leased'),
+         case when j.frames_failed > 0 then
+           (select u.reason from units u where u.job = j.id and u.state = 'failed' order by u.frame limit 1) end,
          (extract(epoch from j.created_at) * 1000)::bigint, (extract(epoch from j.finished_at) * 1000)::bigint,
          (extract(epoch from j.deadline) * 1000)::bigint, j.priority, j.manifest::text
     from jobs j where j.id = $1 and ($2 = '' or j.tenant = $2))";
-
-constexpr const char* kOwnerShares = R"(
-  select p.owner, count(*) filter (where p.state = 'leased'), count(*) filter (where r.judged = 'agreed'),
-         count(*) filter (where r.judged in ('rejected', 'void')), count(*) filter (where r.judged = 'failed'),
-         coalesce(sum(c.amount), 0)
-    from replicas p join units u on u.id = p.unit
-    left join results r on r.lease = p.lease left join credit c on c.lease = p.lease
-   where )" WS_UNITS_OF_JOB " group by p.owner order by p.owner";
 
 constexpr const char* kFrame = R"(
   select case when o.unit is not null then 'accepted'
@@ -78,29 +71,6 @@ Result<> describe(const std::string& json, wire::JobStatusT& status) {
   status.engine = wire::EnumNameEngine(manifest->requirements->engine);
   status.scene = manifest->scene->name;
   status.scene_sha256 = manifest->scene->sha256;
-  return {};
-}
-
-Result<> add_owners(pg::Connection& pg, wire::JobStatusT& status) {
-  auto owners = pg.exec(kOwnerShares, {status.id});
-  if (!owners) return std::unexpected(owners.error());
-  double agreed = 0;
-  double judged = 0;
-  for (int i = 0; i < owners->size(); ++i) {
-    RowReader row(*owners, i);
-    auto share = std::make_unique<wire::OwnerShareT>();
-    share->owner = row.text();
-    share->leased = row.count();
-    share->agreed = row.count();
-    share->rejected = row.count();
-    share->failed = row.count();
-    share->credit = row.real();
-    status.replicas_in_work += share->leased;
-    agreed += share->agreed;
-    judged += share->agreed + share->rejected + share->failed;
-    status.owners.push_back(std::move(share));
-  }
-  status.consensus_rate = judged > 0 ? agreed / judged : 0;
   return {};
 }
 
@@ -178,6 +148,7 @@ Result<> check_job(pg::Connection& pg, const std::string& tenant, const std::str
 }
 
 Result<wire::JobStatusT> job_status(pg::Connection& pg,
+                                    Recent<JobShares>& recent,
                                     const std::string& tenant,
                                     const std::string& job) {
   auto rows = pg.exec(kJob, {job, tenant});
@@ -193,14 +164,19 @@ Result<wire::JobStatusT> job_status(pg::Connection& pg,
   status.frames_failed = row.count();
   status.replicas_wanted = status.frames * row.count();
   status.elapsed_seconds = row.real();
-  status.replicas_reported = row.count();
+  status.replicas_in_work = row.count();
   status.error = row.text();
   status.submitted_ms = row.number();
   status.finished_ms = row.number();
   status.deadline_ms = row.number();
   status.priority = static_cast<std::uint8_t>(row.number());
   if (auto ok = describe(row.text(), status); !ok) return std::unexpected(ok.error());
-  if (auto ok = add_owners(pg, status); !ok) return std::unexpected(ok.error());
+  const auto shares = job_shares(pg, recent, job, status.state);
+  if (!shares) return std::unexpected(shares.error());
+  status.replicas_reported = shares->reported;
+  status.consensus_rate = shares->consensus_rate;
+  for (const auto& share : shares->owners)
+    status.owners.push_back(std::make_unique<wire::OwnerShareT>(share));
   return status;
 }
 

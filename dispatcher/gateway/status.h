@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "dispatcher/gateway/job_shares.h"
 #include "dispatcher/gateway/lists.h"
 #include "dispatcher/gateway/row_reader.h"
 #include "shared/messages/messages.h"
@@ -20,6 +21,7 @@ Result<> check_job(pg::Connection& pg, const std::string& tenant, const std::str
 
 /// How a job stands. kNotFound for an unknown id or another tenant's job.
 Result<wire::JobStatusT> job_status(pg::Connection& pg,
+                                    Recent<JobShares>& recent,
                                     const std::string& tenant,
                                     const std::string& job);
 
