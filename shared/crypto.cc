@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <sodium/crypto_auth_hmacsha256.h>
 #include <sodium/crypto_sign_ed25519.h>
 #include <unistd.h>
 
@@ -86,6 +86,13 @@ bool checked(std::string_view text, std::size_t expected_bytes, Bytes& out) {
   return ok;
 }
 
+// Looking it up takes longer than hashing a short text.
+const EVP_MD* sha256_method() {
+  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  WS_CHECK(method != nullptr, "SHA-256");
+  return method;
+}
+
 }  // namespace
 
 struct Sha256::State {
@@ -93,7 +100,7 @@ struct Sha256::State {
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  WS_CHECK(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
+  WS_CHECK(EVP_DigestInit_ex(state_->context.get(), sha256_method(), nullptr) == 1, "SHA-256");
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
@@ -130,11 +137,11 @@ Result<Digest> sha256_file(const std::filesystem::path& path) {
 }
 
 Digest hmac_sha256(ByteView key, ByteView message) {
+  crypto_auth_hmacsha256_state state;
   Digest out{};
-  unsigned size = 0;
-  WS_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(),
-                message.size(), out.data(), &size) != nullptr,
-           "HMAC");
+  crypto_auth_hmacsha256_init(&state, key.data(), key.size());
+  crypto_auth_hmacsha256_update(&state, message.data(), message.size());
+  crypto_auth_hmacsha256_final(&state, out.data());
   return out;
 }
 
