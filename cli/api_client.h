@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <stop_token>
 #include <string>
 
@@ -39,10 +40,12 @@ class ApiClient {
   }
   /// What the API answers to a POST, as a table.
   template <class Table>
-  Result<typename Table::NativeTableType> post(const std::string& path,
-                                               const std::string& json) const {
+  Result<typename Table::NativeTableType> post(
+      const std::string& path,
+      const std::string& json,
+      const std::map<std::string, std::string>& headers = {}) const {
     auto response =
-        call([&] { return http::post(base_ + path, "application/json", json, options_); });
+        call([&] { return http::post(base_ + path, "application/json", json, options_, headers); });
     if (!response) return std::unexpected(response.error());
     return messages::parse_json<Table>(response->body);
   }

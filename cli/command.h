@@ -12,7 +12,7 @@
 namespace worldshare::cli {
 
 // Exit codes: 0 done; 1 not every frame could be verified; 2 the input or the options are wrong;
-// 3 a service or a program is missing or does not answer; 130 interrupted. `compare` has its own.
+// 3 a service or a program is missing or does not answer; 130 interrupted. `compare` and `verify` have their own.
 inline constexpr int kDone = 0;
 inline constexpr int kNotVerified = 1;
 inline constexpr int kBadInput = 2;
@@ -41,6 +41,7 @@ Run add_owners(CLI::App& app);
 Run add_queue(CLI::App& app);
 Run add_trust(CLI::App& app);
 Run add_verdict(CLI::App& app);
+Run add_verify(CLI::App& app);
 Run add_token(CLI::App& app);
 Run add_audit(CLI::App& app);
 Run add_login(CLI::App& app);

@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
       {"queue", cli::add_queue(app)},
       {"trust", cli::add_trust(app)},
       {"verdict", cli::add_verdict(app)},
+      {"verify", cli::add_verify(app)},
       {"token", cli::add_token(app)},
       {"audit", cli::add_audit(app)},
       {"login", cli::add_login(app)},

@@ -1,5 +1,6 @@
 #include "dispatcher/collector.h"
 
+#include "dispatcher/gateway/verifications.h"
 #include "shared/blobs/reference_lock.h"
 #include "shared/log.h"
 #include "shared/signals.h"
@@ -22,6 +23,8 @@ constexpr const char* kNotReferred = R"(
    where not exists (select from scenes where sha256 = x)
      and not exists (select from results where artifact = x)
      and not exists (select from outputs where artifact = x)
+     and not exists (select from verification_pictures where sha256 = x)
+     and not exists (select from verification_pairs where heat_map = x)
      and not exists (select from uploads where sha256 = x and uploaded_at > now() - $2 * interval '1 second'))";
 
 // Commitments have no index, since their rows are hot: one look through the last 30 days for all.
@@ -119,6 +122,7 @@ Result<> Collector::remove(const std::vector<std::string>& names) {
 Result<> Collector::drop_leftovers() {
   const auto now = clock_.now();
   if (now < leftovers_due_) return {};
+  if (auto ok = forget_old_verifications(pg_); !ok) return ok;
   const auto dropped = store_.drop_leftovers(now - kLeftoversKept);
   if (!dropped) return std::unexpected(dropped.error());
   leftovers_due_ = now + kLeftoversEvery;

@@ -7,8 +7,7 @@
 #include <cmath>
 
 #include "shared/files.h"
-#include "shared/image/canonical.h"
-#include "verifier/image/decode.h"
+#include "verifier/image/foreign_picture.h"
 #include "verifier/image/png_file.h"
 #include "verifier/metrics/heat_map.h"
 
@@ -27,12 +26,7 @@ std::unexpected<Error> of_file(const fs::path& file, const Error& error) {
 Result<Picture> load(const fs::path& file) {
   const auto text = read_file(file, kFileLimitBytes);
   if (!text) return std::unexpected(text.error());
-  const auto bytes = image::canonical(as_bytes(*text));
-  if (!bytes) return of_file(file, bytes.error());
-  const auto header = image::read_header(*bytes);
-  if (!header) return of_file(file, header.error());
-  auto picture =
-      decode(*bytes, {header->format, header->width, header->height, kPictureLimitBytes});
+  auto picture = foreign_picture(as_bytes(*text), kPictureLimitBytes);
   if (!picture) return of_file(file, picture.error());
   return picture;
 }

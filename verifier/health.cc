@@ -17,7 +17,7 @@ http::Reply page(unsigned status, const Table& table) {
 
 http::Reply health_page(const HealthState& state) {
   wire::HealthT health;
-  health.status = state.broker && state.database && state.assembly ? "ok" : "degraded";
+  health.status = state.broker && state.database && state.assembly && state.desk ? "ok" : "degraded";
   health.version = WORLDSHARE_VERSION;
   health.nats = state.broker ? "ok" : "unavailable";
   health.postgres = state.database ? "ok" : "unavailable";
@@ -41,6 +41,7 @@ http::Reply ready_page(const HealthState& state) {
   add("postgres", state.database, "a worker cannot reach it");
   add("broker", state.broker, "a worker cannot reach it, or the stream RESULTS");
   add("assembly", state.assembly, "the line that puts frames together has lost the database");
+  add("desk", state.desk, "the desk that compares pictures on request has lost the database");
   add("blobs", state.blobs.empty(), state.blobs);
   return page(readiness.ready ? 200 : 503, readiness);
 }

@@ -11,6 +11,7 @@ struct HealthState {
   bool broker = false;
   bool database = false;
   bool assembly = false;  ///< frames are put together
+  bool desk = false;      ///< pictures of strangers are compared
   std::string blobs;      ///< why pictures cannot be read or written; empty when they can
   std::string metrics;    ///< Metrics::name()
   std::string lpips;      ///< LpipsOnDemand::status()

@@ -9,6 +9,7 @@
 #include "shared/crypto.h"
 #include "shared/signals.h"
 #include "verifier/assembly/assembly_line.h"
+#include "verifier/desk/verification_desk.h"
 #include "verifier/health.h"
 #include "verifier/verifier.h"
 
@@ -66,6 +67,18 @@ Result<std::unique_ptr<AssemblyLine>> open_assembly_line(const Config& config,
                            [&] { return pg::Connection::open(config.postgres_conninfo); });
   if (!database) return std::unexpected(database.error());
   return std::make_unique<AssemblyLine>(std::move(*database), assembler);
+}
+
+Result<std::unique_ptr<VerificationDesk>> open_desk(const Config& config,
+                                                    const Artifacts& artifacts,
+                                                    const Backends& backends,
+                                                    std::stop_token stop) {
+  auto database = wait_for("PostgreSQL", config, stop,
+                           [&] { return pg::Connection::open(config.postgres_conninfo); });
+  if (!database) return std::unexpected(database.error());
+  const ComparisonLimits limits{config.artifacts.file_bytes, config.image_limit_bytes};
+  const ComparisonTools tools{artifacts.store(), *backends.metrics, backends.lpips.get()};
+  return std::make_unique<VerificationDesk>(std::move(*database), config.tolerances, limits, tools);
 }
 
 class Workers {
@@ -136,11 +149,14 @@ Result<> serve(const Config& config, std::stop_token stop) {
   Assembler assembler(artifacts, assembler_options(config));
   auto line = open_assembly_line(config, assembler, stop);
   if (!line) return std::unexpected(line.error());
+  auto desk = open_desk(config, artifacts, *backends, stop);
+  if (!desk) return std::unexpected(desk.error());
   HealthPage page([&] {
     const auto [broker_up, database_up] = workers.services();
     return HealthState{broker_up,
                        database_up,
                        (*line)->healthy(),
+                       (*desk)->healthy(),
                        artifacts.store().trouble(),
                        std::string(backends->metrics->name()),
                        backends->lpips->status()};
@@ -157,6 +173,7 @@ Result<> serve(const Config& config, std::stop_token stop) {
                backends->lpips->status());
   {
     const std::jthread assembling([&line, stop] { (*line)->run(stop); });
+    const std::jthread comparing([&desk, stop] { (*desk)->run(stop); });
     workers.run(stop);
   }
   spdlog::info("verifier has stopped");

@@ -37,6 +37,11 @@ http::Reply challenge_agent(Gateway& gateway, const Call& call);
 http::Reply enrol_agent_now(Gateway& gateway, const Call& call);
 http::Reply revoke_owner_now(Gateway& gateway, const Call& call);
 
+// verification_calls.cc
+http::Reply submit_verification(Gateway& gateway, const Call& call);
+http::Reply get_verification(Gateway& gateway, const Call& call);
+http::Reply list_verifications(Gateway& gateway, const Call& call);
+
 // trust_views.cc
 http::Reply get_owner_trust(Gateway& gateway, const Call& call);
 http::Reply overrule_owner(Gateway& gateway, const Call& call);

@@ -29,6 +29,10 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/jobs/{id}/frames/{frame}", "", artists, get_frame},
     Route{"GET", "/v1/units/{unit}/verdicts", "", artists, get_unit_verdicts},
 
+    Route{"GET", "/v1/verifications", "limit cursor", artists, list_verifications},
+    Route{"POST", "/v1/verifications", "", artists, submit_verification},
+    Route{"GET", "/v1/verifications/{id}", "", artists, get_verification},
+
     Route{"GET", "/v1/nodes", "limit cursor owner", any_role, list_nodes},
     Route{"POST", "/v1/nodes/{agent}/control", "", operators, control_node_now},
     Route{"GET", "/v1/owners", "limit cursor", any_role, list_owners},

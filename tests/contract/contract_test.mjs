@@ -10,6 +10,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import Ajv from "ajv";
 import * as tus from "tus-js-client";
 import { parse } from "yaml";
@@ -204,6 +205,15 @@ try {
   const units = (await artist.ask("listUnits", 200, { names: { id } })).data.units;
   await artist.ask("getUnitVerdicts", 200, { names: { unit: units[0].id } });
   await artist.ask("getQueue", 200);
+
+  // Two pictures that somebody rendered: here the frame, twice.
+  const pictureName = sha256(picture);
+  await new Asker(gateway, made.secret).ask("putBlob", 201, { names: { sha256: pictureName }, headers: binary, body: picture });
+  await artist.ask("submitVerification", 404, { body: { artifacts: [pictureName, "0".repeat(64)] } });
+  let verdict = (await artist.ask("submitVerification", 202, { body: { artifacts: [pictureName, pictureName], title: "twice" } })).data;
+  for (; verdict.state === "waiting"; await setTimeout(200)) verdict = (await artist.ask("getVerification", 200, { names: { id: verdict.id } })).data;
+  assert.deepEqual([verdict.state, verdict.agreed], ["done", true], JSON.stringify(verdict));
+  await artist.ask("listVerifications", 200, { query: "?limit=1" });
   await artist.ask("getFigures", 200, { query: "?hours=1" });
   await artist.ask("listOwners", 200);
   const nodes = (await artist.ask("listNodes", 200)).data.nodes;

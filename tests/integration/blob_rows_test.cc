@@ -90,6 +90,17 @@ TEST_F(BlobRows, WhatNoRowRefersToIsCollectedAndNothingElse) {
       pg_->exec("insert into outputs (unit, job, frame, artifact, size_bytes) "
                 "select id, job, frame, $1, 6 from units limit 1",
                 {output}));
+  const std::string compared = stored("compared");
+  const std::string map = stored("map");
+  ASSERT_TRUE(
+      pg_->exec("with v as (insert into verifications (id, tenant, title, same_class) select 'v', "
+                "id, '', false from "
+                "tenants limit 1 returning id), p as (insert into verification_pictures select id, "
+                "1, $1 from v) "
+                "insert into verification_pairs (verification, a, b, method, agree, heat_map) "
+                "select id, 1, 2, "
+                "'metrics', true, $2 from v",
+                {compared, map}));
   const std::string orphan = stored("orphan");
   const std::string unused = upload(scene_number(7));
 
@@ -104,6 +115,7 @@ TEST_F(BlobRows, WhatNoRowRefersToIsCollectedAndNothingElse) {
   EXPECT_TRUE(holds(request.sha256)) << "a lease committed to it";
   EXPECT_TRUE(holds(reported));
   EXPECT_TRUE(holds(output));
+  EXPECT_TRUE(holds(compared) && holds(map)) << "a verification is of them";
   EXPECT_EQ(board_.collected().blobs, 2U);
   EXPECT_EQ(board_.collected().bytes, 6U + tiny_blend().size());
   EXPECT_EQ(post(manifest(unused)).status, 404U) << "it has to be sent again";
