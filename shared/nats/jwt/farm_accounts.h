@@ -16,6 +16,7 @@ struct AgentStanding {
   std::string agent;       ///< its public nkey
   std::int64_t since = 0;  ///< when it came to stand so
   bool revoked = false;
+  bool operator==(const AgentStanding&) const = default;
 };
 
 /// The farm's operator: `signer` may sign accounts in its stead.

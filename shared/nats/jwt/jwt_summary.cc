@@ -1,4 +1,4 @@
-#include "shared/nats/jwt/jwt_times.h"
+#include "shared/nats/jwt/jwt_summary.h"
 
 #include <boost/json.hpp>
 
@@ -16,6 +16,11 @@ std::optional<std::string> from_base64url(std::string_view text) {
   return from_base64(padded);
 }
 
+std::string text_of(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
 std::int64_t integer(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   return value != nullptr && value->is_int64() ? value->as_int64() : 0;
@@ -23,7 +28,7 @@ std::int64_t integer(const json::object& object, std::string_view key) {
 
 }  // namespace
 
-std::optional<JwtTimes> read_jwt(std::string_view text) {
+std::optional<JwtSummary> read_jwt(std::string_view text) {
   const auto begin = text.find('.');
   const auto end = text.rfind('.');
   if (begin == std::string_view::npos || end <= begin) return std::nullopt;
@@ -33,10 +38,10 @@ std::optional<JwtTimes> read_jwt(std::string_view text) {
   const json::value value = json::parse(*body, error);
   if (error || !value.is_object()) return std::nullopt;
   const auto& object = value.as_object();
-  const auto* subject = object.if_contains("sub");
-  if (subject == nullptr || !subject->is_string()) return std::nullopt;
-  return JwtTimes{std::string(subject->as_string()), integer(object, "iat"),
-                  integer(object, "exp")};
+  JwtSummary out{text_of(object, "sub"), text_of(object, "iss"), integer(object, "iat"),
+                 integer(object, "exp")};
+  if (out.subject.empty() || out.issuer.empty()) return std::nullopt;
+  return out;
 }
 
 }  // namespace worldshare::nats
