@@ -16,6 +16,24 @@ inline unsigned mode_of(const std::filesystem::path& file) {
 /// A dispatcher that agents enrol at, and what they and its operator say.
 class EnrolmentFixture : public DispatcherTest {
  protected:
+  /// From the next start() on the dispatcher keeps the broker's agents.conf.
+  void keep_agents_file() {
+    config_.agents_conf_file = broker_->agents_file();
+    config_.broker_pid_file = folder_.path() / "nats.pid";
+    config_.broker_monitor_url = broker_->monitor_url();
+    config_.broker_reload = 500ms;
+    EXPECT_TRUE(write_file_atomically(config_.broker_pid_file, std::to_string(broker_->pid())));
+  }
+
+  /// From the next start() on there is another broker, which trusts JWTs.
+  void trust_jwts() {
+    broker_ = NatsServer::start(NatsServer::Accounts::kJwts);
+    broker_->provision();
+    config_.accounts_folder = broker_->accounts().folder;
+    config_.nats_url = broker_->url();
+    config_.nats_seed_file = broker_->accounts().seed("dispatcher");
+  }
+
   http::Response call(const std::string& path, const std::string& body) {
     auto response = http::post(url_ + path, "application/json", body, options_);
     EXPECT_TRUE(response) << response.error().message;

@@ -12,11 +12,7 @@ class EnrolmentTest : public EnrolmentFixture {
   void SetUp() override {
     DispatcherTest::SetUp();
     stop();
-    config_.agents_conf_file = broker_->agents_file();
-    config_.broker_pid_file = folder_.path() / "nats.pid";
-    config_.broker_monitor_url = broker_->monitor_url();
-    config_.broker_reload = 500ms;
-    ASSERT_TRUE(write_file_atomically(config_.broker_pid_file, std::to_string(broker_->pid())));
+    keep_agents_file();
     start();
   }
 

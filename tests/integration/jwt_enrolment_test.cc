@@ -12,11 +12,7 @@ class JwtEnrolmentTest : public EnrolmentFixture {
   void SetUp() override {
     DispatcherTest::SetUp();
     stop();
-    broker_ = NatsServer::start(NatsServer::Accounts::kJwts);
-    config_.accounts_folder = broker_->accounts().folder;
-    config_.nats_url = broker_->url();
-    config_.nats_seed_file = broker_->accounts().seed("dispatcher");
-    broker_->provision();
+    trust_jwts();
     start();
   }
 
