@@ -7,7 +7,7 @@ namespace {
 constexpr const char* kChanges = R"(
   select agent, floor(extract(epoch from changed))::bigint, revoked_at is not null
     from (select *, greatest(issued_at, revoked_at) changed from credentials) c
-   where changed >= to_timestamp($1::bigint) - interval '5 minutes' order by changed)";
+   where changed >= to_timestamp($1::bigint) - interval '5 minutes' order by changed desc)";
 
 /// Accounts between two looks at the broker's answers.
 constexpr std::size_t kBatch = 256;
@@ -52,9 +52,9 @@ Result<std::string> AccountList::publish(pg::Connection& pg) {
     for (const auto& standing : batch) accounts.push_back(authority_.account_jwt(standing));
     if (auto ok = resolver_->put(accounts); !ok) return std::unexpected(ok.error());
     for (const auto& standing : batch) known_[standing.agent] = standing;
-    seen_ = batch.back().since;
   }
   if (changed->empty()) return std::string();
+  seen_ = changed->front().since;
   return "accounts=" + std::to_string(changed->size());
 }
 

@@ -22,7 +22,7 @@ class AccountList final : public BrokerList {
 
  private:
   Result<> connect();
-  /// In the order of their changes; those that the broker has are left out.
+  /// The last change first: who waits, waits for that. Those that the broker has are left out.
   Result<std::vector<nats::AgentStanding>> news(pg::Connection& pg) const;
 
   nats::AgentAuthority authority_;
