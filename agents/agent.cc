@@ -12,6 +12,7 @@
 #include "agents/backoff.h"
 #include "agents/blender/probe.h"
 #include "agents/control_socket.h"
+#include "agents/credential.h"
 #include "agents/disk.h"
 #include "agents/dispatcher_client.h"
 #include "agents/lease_book.h"
@@ -141,6 +142,8 @@ Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
 
 void Agent::run(std::stop_token stop) {
   Impl& self = *impl_;
+  const std::jthread credential(
+      [&](const std::stop_token& end) { keep_credential(self.config, self.key, end); });
   self.page->set_stage(StatusPage::Stage::connecting);
   self.connection = self.connect(stop);
   if (!self.connection) return;

@@ -33,6 +33,7 @@ YamlFields Config::fields() {
   YamlFields fields;
   fields.add("nats.url", nats_url)
       .add("nats.ca_file", nats_ca_file)
+      .add("nats.jwt_file", nats_jwt_file)
       .add("nats.allow_plain", nats_allow_plain)
       .add("http.ca_file", http_ca_file)
       .add("http.allow_plain", http_allow_plain)
@@ -106,6 +107,7 @@ nats::ConnectOptions Config::broker(const NKey& key) const {
   out.ca_file = nats_ca_file;
   out.name = "worldshare-agent";
   out.seed = key.seed();
+  out.jwt_file = nats_jwt_file;
   return out;
 }
 

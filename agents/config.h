@@ -19,12 +19,13 @@ namespace worldshare::agent {
 /// The agent's settings. Order: these defaults < YAML < flags.
 struct Config {
   std::string nats_url = "nats://127.0.0.1:4222";  ///< tls://host:port beyond this machine
-  std::filesystem::path nats_ca_file;  ///< whom to trust for the broker; empty: the system's
-  bool nats_allow_plain = false;       ///< nats:// to another machine, unencrypted
-  std::filesystem::path http_ca_file;  ///< whom to trust for scenes and uploads
-  bool http_allow_plain = false;       ///< http:// to another machine, unencrypted
-  std::string farm_server;             ///< where this agent was enrolled; for people
-  std::string farm_owner;              ///< as whose; for people
+  std::filesystem::path nats_ca_file;   ///< whom to trust for the broker; empty: the system's
+  std::filesystem::path nats_jwt_file;  ///< where the broker trusts JWTs; empty: it knows the key
+  bool nats_allow_plain = false;        ///< nats:// to another machine, unencrypted
+  std::filesystem::path http_ca_file;   ///< whom to trust for scenes and uploads
+  bool http_allow_plain = false;        ///< http:// to another machine, unencrypted
+  std::string farm_server;              ///< where this agent was enrolled; for people
+  std::string farm_owner;               ///< as whose; for people
   std::filesystem::path seed_file = "agent.seed";  ///< who this agent is; made by --init-key
   std::filesystem::path state_folder =
       "agent-state";  ///< scene cache, scratch, what Blender can do

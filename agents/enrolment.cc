@@ -1,13 +1,9 @@
 #include "agents/enrolment.h"
 
-#include <spdlog/spdlog.h>
-
+#include "agents/farm_server.h"
 #include "shared/crypto.h"
 #include "shared/files.h"
-#include "shared/http/client.h"
 #include "shared/messages/enrolment_proof.h"
-#include "shared/messages/messages.h"
-#include "shared/retry.h"
 
 namespace worldshare::agent {
 namespace {
@@ -43,31 +39,13 @@ Result<NKey> own_key(const Home& home) {
   return key;
 }
 
-/// POSTs a table and reads the answer; a server that restarts is waited for.
-template <class Answer, class Question>
-Result<typename Answer::NativeTableType> ask(const std::string& url,
-                                             const Question& question,
-                                             const http::ClientOptions& options) {
-  const std::string body = messages::to_json(question);
-  const auto response = retry_until<http::Response>("the server", kPatience, {}, [&] {
-    return http::expect_ok(http::post(url, "application/json", body, options));
-  });
-  if (!response) return std::unexpected(response.error());
-  auto answer = messages::parse_json<Answer>(response->body);
-  if (!answer) {
-    return fail(Errc::kCorrupt,
-                url + " does not answer as a WorldShare server: " + answer.error().message);
-  }
-  return answer;
-}
-
 Result<wire::EnrolmentT> prove(const EnrolmentOrder& order,
                                const NKey& key,
                                const http::ClientOptions& options) {
   wire::ChallengeRequestT question;
   question.agent = key.public_key();
-  const auto challenge =
-      ask<wire::Challenge>(order.server + "/v1/enrolment/challenge", question, options);
+  const auto challenge = ask_server<wire::Challenge>(order.server + "/v1/enrolment/challenge",
+                                                     question, options, kPatience);
   if (!challenge) return std::unexpected(challenge.error());
   wire::EnrolmentRequestT request;
   request.agent = key.public_key();
@@ -76,7 +54,7 @@ Result<wire::EnrolmentT> prove(const EnrolmentOrder& order,
   request.render_class = order.render_class;
   request.signature = to_hex(
       key.sign(as_bytes(messages::enrolment_proof(request.nonce, request.agent, request.token))));
-  return ask<wire::Enrolment>(order.server + "/v1/enrolment", request, options);
+  return ask_server<wire::Enrolment>(order.server + "/v1/enrolment", request, options, kPatience);
 }
 
 std::string config_text(const EnrolmentOrder& order,
@@ -89,6 +67,7 @@ std::string config_text(const EnrolmentOrder& order,
       "# Written by `worldshare-agent enroll`; wishes of your own go into agent.yaml.\n";
   text += "nats:\n" + line("url", enrolment.broker_url);
   if (!enrolment.broker_ca.empty()) text += line("ca_file", home.broker_ca());
+  if (!enrolment.broker_jwt.empty()) text += line("jwt_file", home.broker_jwt());
   if (order.allow_plain) text += "  allow_plain: true\n";
   text += "http:\n  allow_plain: " + std::string(order.allow_plain ? "true\n" : "false\n");
   if (!order.ca_file.empty()) text += line("ca_file", home.server_ca());
@@ -100,6 +79,10 @@ std::string config_text(const EnrolmentOrder& order,
 Result<> write_all(const EnrolmentOrder& order, const Home& home, const wire::EnrolmentT& answer) {
   if (!answer.broker_ca.empty()) {
     if (auto ok = write_file_atomically(home.broker_ca(), answer.broker_ca, 0600); !ok) return ok;
+  }
+  if (!answer.broker_jwt.empty()) {
+    if (auto ok = write_file_atomically(home.broker_jwt(), answer.broker_jwt + "\n", 0600); !ok)
+      return ok;
   }
   if (!order.ca_file.empty()) {
     const auto text = read_file(order.ca_file, 1 << 20);

@@ -10,9 +10,11 @@
 
 #include "agents/probe_machine.h"
 #include "shared/clock.h"
+#include "shared/files.h"
 #include "shared/http/client.h"
 #include "shared/nats/connection.h"
 #include "shared/nats/examine_broker.h"
+#include "shared/nats/jwt/jwt_summary.h"
 
 namespace worldshare::agent {
 namespace {
@@ -23,6 +25,7 @@ using Findings = std::vector<Finding>;
 constexpr std::uint64_t kLeastFree = 2ULL << 30;
 constexpr double kClockWarning = 30;  // seconds off
 constexpr double kClockBad = 600;
+constexpr double kDay = 24 * 3600;
 constexpr double kGiB = 1024.0 * 1024 * 1024;
 
 Finding good(const char* what, std::string seen) {
@@ -144,6 +147,31 @@ Finding broker_finding(const Config& config) {
              "farm's operator");
 }
 
+/// What the broker asks for beside the key.
+void add_credential(const Config& config, Findings& findings) {
+  if (config.nats_jwt_file.empty()) return;
+  const std::string file = config.nats_jwt_file.string();
+  const auto text = read_file(config.nats_jwt_file, 64 * 1024);
+  const auto jwt = text ? nats::read_jwt(*text) : std::nullopt;
+  const char* remedy =
+      "start the agent, which renews it as soon as the server answers; if that is "
+      "denied, ask the farm's operator for a token, then worldshare-agent enroll";
+  if (!jwt) {
+    findings.push_back(bad("credential", file + " holds no JWT", remedy));
+    return;
+  }
+  const double left =
+      static_cast<double>(jwt->expires) - static_cast<double>(unix_ms(SystemClock().now())) / 1000;
+  if (jwt->expires == 0) {
+    findings.push_back(good("credential", "does not expire"));
+  } else if (left > 0) {
+    findings.push_back(good("credential", fmt::format("expires in {:.1f} days", left / kDay)));
+  } else {
+    findings.push_back(
+        bad("credential", fmt::format("{} expired {:.1f} days ago", file, -left / kDay), remedy));
+  }
+}
+
 void add_broker(const Config& config, Findings& findings) {
   if (config.nats_url.starts_with("tls://")) {
     const auto seen =
@@ -179,6 +207,7 @@ Findings examine(const Config& config) {
   out.push_back(disk_finding(config));
   if (const auto caps = config.bandwidth(); !caps.empty()) out.push_back(good("limits", caps));
   add_server(config, out);
+  add_credential(config, out);
   add_broker(config, out);
   return out;
 }

@@ -14,6 +14,7 @@ struct Home {
   std::filesystem::path seed() const { return folder / "agent.seed"; }
   std::filesystem::path enrolment() const { return folder / "enrolment.yaml"; }
   std::filesystem::path broker_ca() const { return folder / "broker-ca.pem"; }
+  std::filesystem::path broker_jwt() const { return folder / "broker.jwt"; }
   std::filesystem::path server_ca() const { return folder / "server-ca.pem"; }
   std::filesystem::path state() const { return folder / "state"; }
 

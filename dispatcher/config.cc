@@ -7,6 +7,7 @@ namespace worldshare::dispatcher {
 namespace {
 
 constexpr std::chrono::hours kLongestGrant{7 * 24};  // of a pre-signed URL, Signature Version 4
+constexpr std::chrono::minutes kShortestCredential{1};
 
 }  // namespace
 
@@ -43,6 +44,8 @@ YamlFields Config::fields() {
       .add("nats.seed_file", nats_seed_file)
       .add("nats.streams_file", streams_file)
       .add("nats.stream_replicas", stream_replicas)
+      .add("nats.accounts_folder", accounts_folder)
+      .add("nats.credential_seconds", credential_life)
       .add("nats.agents_conf_file", agents_conf_file)
       .add("nats.broker_pid_file", broker_pid_file)
       .add("nats.broker_monitor_url", broker_monitor_url)
@@ -87,7 +90,24 @@ Result<> Config::check() const {
     return fail(Errc::kInvalid, "blobs.collect_seconds: must be more than 0");
   if (blobs.is_s3() && url_lifetime > kLongestGrant)
     return fail(Errc::kInvalid, "http.url_lifetime_seconds: at most 604800 with an object store");
+  if (trusts_jwts() && !agents_conf_file.empty()) {
+    return fail(Errc::kInvalid,
+                "nats.agents_conf_file: a broker has agents.conf or JWTs (nats.accounts_folder), "
+                "not both; leave one out");
+  }
+  if (credential_life < kShortestCredential)
+    return fail(Errc::kInvalid, "nats.credential_seconds: must be at least 60");
   return nats::check_address(nats_url, nats_allow_plain);
+}
+
+nats::ConnectOptions Config::broker(const NKey& key) const {
+  nats::ConnectOptions out;
+  out.url = nats_url;
+  out.ca_file = nats_ca_file;
+  out.name = "worldshare-dispatcher";
+  out.seed = key.seed();
+  if (trusts_jwts()) out.jwt_file = accounts().jwt("dispatcher");
+  return out;
 }
 
 std::string Config::public_url() const {

@@ -7,6 +7,9 @@
 
 #include "dispatcher/economy/economy.h"
 #include "shared/blobs/store_settings.h"
+#include "shared/crypto.h"
+#include "shared/nats/connection.h"
+#include "shared/nats/jwt/accounts_folder.h"
 #include "shared/result.h"
 #include "shared/yaml_fields.h"
 
@@ -58,6 +61,10 @@ struct Config {
   std::filesystem::path streams_file = "broker-config/streams.yaml";
   std::uint32_t stream_replicas = 0;  ///< of every stream; 0: as the file says
   std::filesystem::path sql_directory = "schemas/sql";
+  /// Of --make-accounts: the broker trusts JWTs, and agents get theirs here; empty: it has
+  /// agents_conf_file.
+  std::filesystem::path accounts_folder;
+  std::chrono::milliseconds credential_life{30 * 24 * 3'600'000LL};  ///< of an agent's JWT
   std::filesystem::path agents_conf_file;       ///< the broker's list; empty: another keeps it
   std::filesystem::path broker_pid_file;        ///< who gets SIGHUP afterwards; empty: nobody
   std::string broker_monitor_url;               ///< http://host:port, tells when it has followed
@@ -76,6 +83,10 @@ struct Config {
   YamlFields fields();
   /// Values that fit together; the error names the key.
   Result<> check() const;
+  bool trusts_jwts() const { return !accounts_folder.empty(); }
+  nats::AccountsFolder accounts() const { return {accounts_folder}; }
+  /// How the dispatcher connects to the broker.
+  nats::ConnectOptions broker(const NKey& key) const;
   /// The base of signed URLs.
   std::string public_url() const;
 };

@@ -6,6 +6,16 @@
 #include "shared/log.h"
 #include "shared/signals.h"
 
+namespace {
+
+/// Prints what there is to print.
+int told(const worldshare::Result<std::string>& text) {
+  if (text && !text->empty()) std::printf("%s\n", text->c_str());
+  return worldshare::exit_code(text ? worldshare::Result<>() : std::unexpected(text.error()));
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   namespace dispatcher = worldshare::dispatcher;
   worldshare::StopOnSignal stop;
@@ -15,6 +25,7 @@ int main(int argc, char** argv) {
   std::string agent;
   std::string revoked;
   std::string owner;
+  std::filesystem::path accounts;
   bool provision = false;
   bool follow = false;
   CLI::App app("WorldShare dispatcher: takes jobs, decides who renders what next");
@@ -23,6 +34,9 @@ int main(int argc, char** argv) {
   app.add_option("--log-level", level, "trace, debug, info, warn, err");
   app.add_flag("--provision", provision,
                "bring the database and the streams up to date, then exit");
+  app.add_option(
+      "--make-accounts", accounts,
+      "make the keys and accounts of a broker that trusts JWTs in this folder, then exit");
   auto* enrol =
       app.add_option("--enrol", agent, "let the agent with this public key in, then exit");
   app.add_option("--owner", owner, "whose agent it is")->needs(enrol);
@@ -45,15 +59,13 @@ int main(int argc, char** argv) {
   worldshare::init_log("dispatcher", config.log_level);
   if (!loaded) return worldshare::exit_code(loaded);
   if (provision) return worldshare::exit_code(dispatcher::provision(config, stop.token()));
-  if (!agent.empty())
-    return worldshare::exit_code(dispatcher::enrol_agent(config, agent, owner, stop.token()));
+  if (!accounts.empty()) return worldshare::exit_code(dispatcher::make_accounts(accounts));
+  if (!agent.empty()) return told(dispatcher::enrol_agent(config, agent, owner, stop.token()));
   if (!revoked.empty())
     return worldshare::exit_code(dispatcher::revoke_agent(config, revoked, stop.token()));
   if (follow) return worldshare::exit_code(dispatcher::follow_enrolments(config, stop.token()));
   if (!token.name.empty()) {
-    const auto made = dispatcher::make_token(config, token, stop.token());
-    if (made) std::printf("%s\n", made->c_str());
-    return worldshare::exit_code(made ? worldshare::Result<>() : std::unexpected(made.error()));
+    return told(dispatcher::make_token(config, token, stop.token()));
   }
   std::fprintf(stderr, "%s", fields.describe().c_str());
   return worldshare::exit_code(dispatcher::serve(config, stop.token()));

@@ -1,6 +1,7 @@
 #include "dispatcher/service.h"
 
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "dispatcher/access/gatekeeper.h"
@@ -9,6 +10,7 @@
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/gateway/api.h"
 #include "dispatcher/nodes/broker_roster.h"
+#include "dispatcher/nodes/credential.h"
 #include "dispatcher/nodes/enrolment.h"
 #include "dispatcher/nodes/rpc.h"
 #include "shared/crypto.h"
@@ -32,14 +34,9 @@ Result<pg::Connection> open_pg(const Config& config,
 Result<std::unique_ptr<nats::Connection>> open_nats(const Config& config,
                                                     const NKey& key,
                                                     std::stop_token stop) {
-  nats::ConnectOptions options;
-  options.url = config.nats_url;
-  options.ca_file = config.nats_ca_file;
-  options.name = "worldshare-dispatcher";
-  options.seed = key.seed();
   return retry_until<std::unique_ptr<nats::Connection>>(
       "the NATS server", config.startup_wait, stop,
-      [&] { return nats::Connection::open(options); });
+      [&] { return nats::Connection::open(config.broker(key)); });
 }
 
 /// A secret's or token's text without the line end; "" for no path. kDenied: others may read it.
@@ -66,10 +63,20 @@ Result<std::string> read_ca(const std::filesystem::path& path) {
 
 /// Tells the broker who may come in, for a command that ends then.
 Result<> publish_agents_once(pg::Connection& pg, const Config& config) {
-  std::string known;
-  const auto told = publish_agents(pg, config, known);
+  const auto list = open_broker_list(config);
+  if (!list) return std::unexpected(list.error());
+  if (!*list) return {};
+  const auto told = (*list)->publish(pg);
   if (!told) return std::unexpected(told.error());
   return {};
+}
+
+/// Who signs agents in; nothing where the broker knows their keys.
+Result<std::optional<nats::AgentAuthority>> open_authority(const Config& config) {
+  if (!config.trusts_jwts()) return std::nullopt;
+  auto opened = nats::AgentAuthority::open(config.accounts());
+  if (!opened) return std::unexpected(opened.error());
+  return std::move(*opened);
 }
 
 }  // namespace
@@ -99,6 +106,10 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!collector_pg) return std::unexpected(collector_pg.error());
   auto nats = open_nats(config, *key, stop);
   if (!nats) return std::unexpected(nats.error());
+  auto broker_list = open_broker_list(config);
+  if (!broker_list) return std::unexpected(broker_list.error());
+  auto authority = open_authority(config);
+  if (!authority) return std::unexpected(authority.error());
   const auto broker_ca = read_ca(config.broker_public_ca_file);
   if (!broker_ca) return std::unexpected(broker_ca.error());
 
@@ -113,8 +124,9 @@ Result<> serve(const Config& config, std::stop_token stop) {
   const std::string cookie = "worldshare_" + to_hex(sha256(as_bytes(base))).substr(0, 8);
   Gatekeeper gatekeeper({*token, config.api_token_from_anywhere, cookie, base}, pool, clock);
   EventHub events(**nats, pool, clock);
-  BrokerRoster roster(config, std::move(*roster_pg));
-  EnrolmentDesk enrolment({config, EnrolmentNonce(*secret), *broker_ca, clock, roster});
+  BrokerRoster roster(config, std::move(*roster_pg), std::move(*broker_list));
+  EnrolmentDesk enrolment(
+      {config, EnrolmentNonce(*secret), *broker_ca, clock, roster, std::move(*authority)});
   Api api({config, *store, *uploads, signer, **nats, clock, board, events, enrolment, pool,
            gatekeeper, base},
           std::move(*dashboard));
@@ -159,14 +171,22 @@ Result<> provision(const Config& config, std::stop_token stop) {
   return {};
 }
 
-Result<> enrol_agent(const Config& config,
-                     const std::string& agent,
-                     const std::string& owner,
-                     std::stop_token stop) {
+Result<std::string> enrol_agent(const Config& config,
+                                const std::string& agent,
+                                const std::string& owner,
+                                std::stop_token stop) {
   auto pg = open_pg(config, stop);
   if (!pg) return std::unexpected(pg.error());
-  if (auto ok = enrol(*pg, agent, owner); !ok) return ok;
-  return publish_agents_once(*pg, config);
+  if (auto ok = enrol(*pg, agent, owner); !ok) return std::unexpected(ok.error());
+  if (auto ok = publish_agents_once(*pg, config); !ok) return std::unexpected(ok.error());
+  const auto authority = open_authority(config);
+  if (!authority) return std::unexpected(authority.error());
+  return *authority ? credential_of(**authority, agent, config, SystemClock().now())
+                    : std::string();
+}
+
+Result<> make_accounts(const std::filesystem::path& folder) {
+  return nats::make_accounts({folder}, unix_seconds(SystemClock().now()));
 }
 
 Result<std::string> make_token(const Config& config,
@@ -189,10 +209,14 @@ Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_
 Result<> follow_enrolments(const Config& config, std::stop_token stop) {
   if (config.agents_conf_file.empty())
     return fail(Errc::kInvalid, "nats.agents_conf_file: is needed to follow the enrolments");
+  if (config.trusts_jwts())
+    return fail(Errc::kInvalid, "nats.accounts_folder: a broker with JWTs needs no follower");
+  auto list = open_broker_list(config);
+  if (!list) return std::unexpected(list.error());
   while (!stop.stop_requested()) {
     auto pg = pg::Connection::open(config.postgres_conninfo);
     if (pg) {
-      BrokerRoster(config, std::move(*pg)).run(stop);
+      BrokerRoster(config, std::move(*pg), std::move(*list)).run(stop);
       break;
     }
     spdlog::warn("cannot see who is enrolled reason=\"{}\"", pg.error().message);

@@ -15,11 +15,14 @@ Result<> serve(const Config& config, std::stop_token stop);
 /// `--provision`: migrations, streams and consumers. Idempotent.
 Result<> provision(const Config& config, std::stop_token stop);
 
-/// `--enrol AGENT --owner NAME` and `--revoke AGENT`.
-Result<> enrol_agent(const Config& config,
-                     const std::string& agent,
-                     const std::string& owner,
-                     std::stop_token stop);
+/// `--make-accounts FOLDER`: keys and accounts of a broker that trusts JWTs.
+Result<> make_accounts(const std::filesystem::path& folder);
+
+/// `--enrol AGENT --owner NAME` and `--revoke AGENT`. The agent's JWT, if the broker asks for one.
+Result<std::string> enrol_agent(const Config& config,
+                                const std::string& agent,
+                                const std::string& owner,
+                                std::stop_token stop);
 Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_token stop);
 
 /// `--follow-enrolments`: keeps config.agents_conf_file as the rows say and has the broker read it,

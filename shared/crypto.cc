@@ -15,76 +15,13 @@
 #include <vector>
 
 #include "shared/files.h"
+#include "shared/nkey_text.h"
 #include "shared/unique_handle.h"
 
 namespace worldshare {
 namespace {
 
 using MdContext = UniqueHandle<EVP_MD_CTX, EVP_MD_CTX_free>;
-
-constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-constexpr std::uint8_t kPrefixSeed = 18 << 3;
-constexpr std::uint8_t kPrefixUser = 20 << 3;
-
-std::string base32(ByteView bytes) {
-  std::string out;
-  std::uint32_t buffer = 0;
-  unsigned bits = 0;
-  for (std::uint8_t byte : bytes) {
-    buffer = (buffer << 8) | byte;
-    bits += 8;
-    while (bits >= 5) {
-      bits -= 5;
-      out += kBase32[(buffer >> bits) & 31];
-    }
-  }
-  if (bits > 0) out += kBase32[(buffer << (5 - bits)) & 31];
-  return out;
-}
-
-bool from_base32(std::string_view text, Bytes& out) {
-  std::uint32_t buffer = 0;
-  unsigned bits = 0;
-  for (char c : text) {
-    const auto value = kBase32.find(c);
-    if (value == std::string_view::npos) return false;
-    buffer = (buffer << 5) | static_cast<std::uint32_t>(value);
-    bits += 5;
-    if (bits >= 8) {
-      bits -= 8;
-      out.push_back(static_cast<std::uint8_t>((buffer >> bits) & 0xff));
-    }
-  }
-  return true;
-}
-
-// CRC-16/XMODEM, as the nkeys format asks for.
-std::uint16_t crc16(ByteView bytes) {
-  std::uint16_t crc = 0;
-  for (std::uint8_t byte : bytes) {
-    crc = static_cast<std::uint16_t>(crc ^ (byte << 8));
-    for (int i = 0; i < 8; ++i) {
-      crc = static_cast<std::uint16_t>((crc & 0x8000) ? (crc << 1) ^ 0x1021 : crc << 1);
-    }
-  }
-  return crc;
-}
-
-std::string with_checksum(Bytes raw) {
-  const std::uint16_t crc = crc16(raw);
-  raw.push_back(static_cast<std::uint8_t>(crc & 0xff));
-  raw.push_back(static_cast<std::uint8_t>(crc >> 8));
-  return base32(raw);
-}
-
-/// The bytes before a valid checksum, or nothing.
-bool checked(std::string_view text, std::size_t expected_bytes, Bytes& out) {
-  if (!from_base32(text, out) || out.size() != expected_bytes + 2) return false;
-  const std::uint16_t crc = crc16(ByteView(out).first(expected_bytes));
-  const bool ok = out[expected_bytes] == (crc & 0xff) && out[expected_bytes + 1] == (crc >> 8);
-  out.resize(expected_bytes);
-  return ok;
-}
 
 // Looking it up takes longer than hashing a short text.
 const EVP_MD* sha256_method() {
@@ -207,29 +144,20 @@ bool equal_constant_time(std::string_view a, std::string_view b) {
 }
 
 bool verify_signature(std::string_view public_key, ByteView message, ByteView signature) {
-  Bytes raw;
-  if (signature.size() != kSignatureBytes || !checked(public_key, 33, raw) || raw[0] != kPrefixUser)
-    return false;
+  const auto key = nkey_bytes(NKeyKind::kUser, public_key);
+  if (!key || signature.size() != kSignatureBytes) return false;
   return crypto_sign_ed25519_verify_detached(signature.data(), message.data(), message.size(),
-                                             raw.data() + 1) == 0;
+                                             key->data()) == 0;
 }
 
-bool is_user_nkey(std::string_view text) {
-  Bytes raw;
-  return text.size() == 56 && checked(text, 33, raw) && raw[0] == kPrefixUser;
-}
+bool is_user_nkey(std::string_view text) { return nkey_bytes(NKeyKind::kUser, text).has_value(); }
 
-NKey::NKey(const std::array<std::uint8_t, 32>& raw_seed) {
-  Bytes text{static_cast<std::uint8_t>(kPrefixSeed | (kPrefixUser >> 5)),
-             static_cast<std::uint8_t>((kPrefixUser & 31) << 3)};
-  text.insert(text.end(), raw_seed.begin(), raw_seed.end());
-  seed_ = with_checksum(std::move(text));
-  Bytes public_raw(33);
-  public_raw[0] = kPrefixUser;
-  WS_CHECK(crypto_sign_ed25519_seed_keypair(public_raw.data() + 1, secret_key_.data(),
-                                            raw_seed.data()) == 0,
+NKey::NKey(const std::array<std::uint8_t, 32>& raw_seed)
+    : seed_(nkey_seed_text(NKeyKind::kUser, raw_seed)) {
+  std::array<std::uint8_t, 32> key{};
+  WS_CHECK(crypto_sign_ed25519_seed_keypair(key.data(), secret_key_.data(), raw_seed.data()) == 0,
            "Ed25519");
-  public_key_ = with_checksum(std::move(public_raw));
+  public_key_ = nkey_text(NKeyKind::kUser, key);
 }
 
 NKey NKey::generate() {
@@ -239,14 +167,9 @@ NKey NKey::generate() {
 }
 
 Result<NKey> NKey::from_seed(std::string_view seed) {
-  Bytes raw;
-  if (seed.size() != 58 || !checked(seed, 34, raw) || (raw[0] & 0xf8) != kPrefixSeed ||
-      (((raw[0] & 7) << 5) | (raw[1] >> 3)) != kPrefixUser) {
-    return fail(Errc::kInvalid, "not an nkey user seed (58 characters that begin with SU)");
-  }
-  std::array<std::uint8_t, 32> key{};
-  std::copy_n(raw.begin() + 2, 32, key.begin());
-  return NKey(key);
+  const auto raw = nkey_seed_bytes(NKeyKind::kUser, seed);
+  if (!raw) return fail(Errc::kInvalid, "not an nkey user seed (58 characters that begin with SU)");
+  return NKey(*raw);
 }
 
 Result<NKey> NKey::load(const std::filesystem::path& path) {

@@ -12,6 +12,7 @@ YamlFields Config::fields() {
       .add("nats.ca_file", nats_ca_file)
       .add("nats.allow_plain", nats_allow_plain)
       .add("nats.seed_file", nats_seed_file)
+      .add("nats.jwt_file", nats_jwt_file)
       .add("postgres.conninfo", postgres_conninfo)
       .add("blobs.artifact_limit_bytes", artifacts.file_bytes)
       .add("dispatcher.public_key", dispatcher_public_key)

@@ -21,6 +21,7 @@ struct Config {
   std::filesystem::path nats_ca_file;  ///< whom to trust with tls://; empty: the system's
   bool nats_allow_plain = false;       ///< nats:// to another machine, unencrypted
   std::filesystem::path nats_seed_file;
+  std::filesystem::path nats_jwt_file;  ///< where the broker trusts JWTs; empty: it knows the key
   std::string postgres_conninfo = "dbname=worldshare";
   blobs::StoreSettings blobs;         ///< the dispatcher's
   std::string dispatcher_public_key;  ///< "U...": signs the tickets

@@ -47,6 +47,7 @@ Result<std::unique_ptr<nats::Connection>> connect_broker(const Config& config,
   options.ca_file = config.nats_ca_file;
   options.name = "verifier";
   options.seed = key->seed();
+  options.jwt_file = config.nats_jwt_file;
   return wait_for("broker", config, stop, [&] { return nats::Connection::open(options); });
 }
 

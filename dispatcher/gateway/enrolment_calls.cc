@@ -39,14 +39,17 @@ std::optional<Bytes> signature_bytes(std::string_view text) {
   return out;
 }
 
-Result<> check_proof(Gateway& gateway, const wire::EnrolmentRequestT& request) {
+/// That `agent` signed `proof`, which holds the nonce.
+Result<> check_proof(Gateway& gateway,
+                     const std::string& agent,
+                     const std::string& nonce,
+                     const std::string& signature,
+                     const std::string& proof) {
   const auto now = gateway.parts.clock.now();
-  if (auto ok = gateway.parts.enrolment.nonce().check(request.nonce, request.agent, now); !ok)
-    return ok;
-  const auto signature = signature_bytes(request.signature);
-  if (!signature) return fail(Errc::kInvalid, "signature: must be 128 lower-case hex digits");
-  const std::string proof = messages::enrolment_proof(request.nonce, request.agent, request.token);
-  if (!verify_signature(request.agent, as_bytes(proof), *signature))
+  if (auto ok = gateway.parts.enrolment.nonce().check(nonce, agent, now); !ok) return ok;
+  const auto bytes = signature_bytes(signature);
+  if (!bytes) return fail(Errc::kInvalid, "signature: must be 128 lower-case hex digits");
+  if (!verify_signature(agent, as_bytes(proof), *bytes))
     return fail(Errc::kDenied, "the signature is not this agent's");
   return {};
 }
@@ -63,6 +66,7 @@ wire::EnrolmentT answer_to(Gateway& gateway,
   out.broker_ca = desk.broker_ca();
   out.heartbeat_ms = static_cast<std::uint32_t>(gateway.parts.config.economy.heartbeat.count());
   out.time_ms = unix_ms(gateway.parts.clock.now());
+  out.broker_jwt = desk.credential(request.agent);
   return out;
 }
 
@@ -113,7 +117,10 @@ http::Reply enrol_agent_now(Gateway& gateway, const Call& call) {
   if (auto refused = too_often(gateway, call)) return std::move(*refused);
   const auto request = messages::parse_json<wire::EnrolmentRequest>(call.request.body);
   if (!request) return problem(request.error());
-  if (auto ok = check_proof(gateway, *request); !ok) return problem(ok.error());
+  const auto proof = messages::enrolment_proof(request->nonce, request->agent, request->token);
+  if (auto ok = check_proof(gateway, request->agent, request->nonce, request->signature, proof);
+      !ok)
+    return problem(ok.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
   const auto owner =
@@ -122,6 +129,22 @@ http::Reply enrol_agent_now(Gateway& gateway, const Call& call) {
   spdlog::info("agent enrolled owner={} agent={}", *owner, request->agent);
   gateway.parts.enrolment.roster().wake();
   return with_no_store(json(200, answer_to(gateway, *request, *owner)));
+}
+
+http::Reply renew_credential_now(Gateway& gateway, const Call& call) {
+  if (auto refused = too_often(gateway, call)) return std::move(*refused);
+  const auto request = messages::parse_json<wire::CredentialRequest>(call.request.body);
+  if (!request) return problem(request.error());
+  const auto proof = messages::credential_proof(request->nonce, request->agent);
+  if (auto ok = check_proof(gateway, request->agent, request->nonce, request->signature, proof);
+      !ok)
+    return problem(ok.error());
+  auto pg = gateway.pool.borrow();
+  if (!pg) return problem(pg.error());
+  if (auto ok = check_enrolled(**pg, request->agent); !ok) return problem(ok.error());
+  wire::CredentialT credential;
+  credential.broker_jwt = gateway.parts.enrolment.credential(request->agent);
+  return with_no_store(json(200, credential));
 }
 
 http::Reply revoke_owner_now(Gateway& gateway, const Call& call) {

@@ -35,6 +35,7 @@ http::Reply make_enrolment_token_now(Gateway& gateway, const Call& call);
 http::Reply withdraw_enrolment_token_now(Gateway& gateway, const Call& call);
 http::Reply challenge_agent(Gateway& gateway, const Call& call);
 http::Reply enrol_agent_now(Gateway& gateway, const Call& call);
+http::Reply renew_credential_now(Gateway& gateway, const Call& call);
 http::Reply revoke_owner_now(Gateway& gateway, const Call& call);
 
 // verification_calls.cc

@@ -40,12 +40,13 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/trust/{owner}", "", volunteers, get_owner_trust},
     Route{"POST", "/v1/trust/{owner}/overrule", "", operators, overrule_owner},
 
-    // With the last two an agent comes that has nothing yet.
+    // With the last three an agent comes that has nothing but its key.
     Route{"GET", "/v1/enrolment/tokens", "limit cursor", operators, list_enrolment_tokens},
     Route{"POST", "/v1/enrolment/tokens", "", operators, make_enrolment_token_now},
     Route{"DELETE", "/v1/enrolment/tokens/{id}", "", operators, withdraw_enrolment_token_now},
     Route{"POST", "/v1/enrolment/challenge", "", open, challenge_agent},
     Route{"POST", "/v1/enrolment", "", open, enrol_agent_now},
+    Route{"POST", "/v1/enrolment/credential", "", open, renew_credential_now},
 
     Route{"GET", "/v1/session", "", any_role, get_session},
     Route{"POST", "/v1/session", "", open, sign_in},

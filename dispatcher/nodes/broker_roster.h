@@ -1,30 +1,22 @@
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <stop_token>
-#include <string>
 
-#include "dispatcher/config.h"
-#include "shared/pg/connection.h"
-#include "shared/result.h"
+#include "dispatcher/nodes/broker_list.h"
 
 namespace worldshare::dispatcher {
 
-/// Writes agents.conf from the rows and has the broker read it, if the configuration says how.
-/// Several processes may call it at once: a lock in the database puts them in order, so that an
-/// older list never follows a newer one. `known`: the text that the broker is known to have; it is
-/// not told again, and set to what it has now. True when it was told.
-Result<bool> publish_agents(pg::Connection& pg, const Config& config, std::string& known);
-
-/// Keeps the broker's list of agents as the rows have it. What comes together is written together:
-/// the broker reads its configuration at once when nothing was changed lately, and at most every
-/// config.broker_reload otherwise. Revocations that another process wrote are found within
-/// config.broker_poll.
+/// Keeps the broker's list of agents as the rows have it. What comes together is told together: at
+/// once when nothing was changed lately, and at most every list.pause() otherwise. Revocations that
+/// another process wrote are found within config.broker_poll.
 class BrokerRoster {
  public:
-  BrokerRoster(const Config& config, pg::Connection pg) : config_(config), pg_(std::move(pg)) {}
+  /// `list`: may be nullptr, then there is nothing to do.
+  BrokerRoster(const Config& config, pg::Connection pg, std::unique_ptr<BrokerList> list)
+      : config_(config), pg_(std::move(pg)), list_(std::move(list)) {}
 
   /// Works until `stop`. One thread.
   void run(std::stop_token stop);
@@ -34,7 +26,7 @@ class BrokerRoster {
  private:
   const Config& config_;
   pg::Connection pg_;
-  std::string known_;  ///< of the running thread
+  std::unique_ptr<BrokerList> list_;  ///< of the running thread
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool woken_ = false;  // by mutex_

@@ -18,6 +18,11 @@ constexpr const char* kRevoke = R"(
   update agents set changed_at = clock_timestamp(), standing_reason = $3
     from gone where agents.id = gone.agent)";
 
+// issued_at: since when it may come in.
+constexpr const char* kLetIn = R"(
+  insert into credentials as c (agent) values ($1) on conflict (agent) do update
+     set issued_at = case when c.revoked_at is null then c.issued_at else now() end, revoked_at = null)";
+
 constexpr const char* kWithdraw = R"(
   update enrolment_tokens set withdrawn_at = clock_timestamp()
    where owner = $1 and used_at is null and withdrawn_at is null)";
@@ -55,10 +60,7 @@ Result<> enrol(pg::Transaction& transaction, const std::string& agent, const std
   if (rows->text(0, 0) != owner) {
     return fail(Errc::kConflict, "agent " + agent + " belongs to " + rows->str(0, 0));
   }
-  rows = transaction.exec(
-      "insert into credentials (agent) values ($1) on conflict (agent) do update set revoked_at = "
-      "null",
-      {agent});
+  rows = transaction.exec(kLetIn, {agent});
   if (!rows) return std::unexpected(rows.error());
   return {};
 }

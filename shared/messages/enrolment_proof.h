@@ -16,4 +16,9 @@ inline std::string enrolment_proof(const std::string& nonce,
          to_hex(sha256(as_bytes(token))) + "\n";
 }
 
+/// What an enrolled agent signs to get its next credential.
+inline std::string credential_proof(const std::string& nonce, const std::string& agent) {
+  return "worldshare credential 1\n" + nonce + "\n" + agent + "\n";
+}
+
 }  // namespace worldshare::messages

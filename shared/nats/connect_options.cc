@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "shared/crypto.h"
+#include "shared/files.h"
 #include "shared/log.h"
 #include "shared/nats/link.h"
 
@@ -15,21 +16,29 @@ namespace {
 
 constexpr std::int64_t kPingIntervalMs = 20'000;
 constexpr int kPingsUnanswered = 2;
+constexpr std::size_t kJwtBytes = 64 * 1024;
+
+/// Who connects.
+struct Identity {
+  NKey key;
+  std::filesystem::path jwt_file;
+};
 
 /// nats.c may call back after a connection is destroyed, so its closures live as long as the
 /// program.
-const NKey& keep(const NKey& key) {
+Identity& keep(Identity identity) {
   static std::mutex mutex;
-  static auto& keys = *new std::map<std::string, NKey>;
+  static auto& kept = *new std::map<std::string, Identity>;
   const std::lock_guard lock(mutex);
-  return keys.try_emplace(key.public_key(), key).first->second;
+  const std::string name = identity.key.public_key() + identity.jwt_file.string();
+  return kept.try_emplace(name, std::move(identity)).first->second;
 }
 
 natsStatus sign_nonce(
     char**, unsigned char** signature, int* length, const char* nonce, void* closure) {
   // A server that asks nobody who he is sends no nonce, and nats.c calls all the same.
   const auto bytes =
-      static_cast<const NKey*>(closure)->sign(as_bytes(nonce == nullptr ? "" : nonce));
+      static_cast<const Identity*>(closure)->key.sign(as_bytes(nonce == nullptr ? "" : nonce));
   // nats.c frees it.
   auto* copy = static_cast<unsigned char*>(std::malloc(bytes.size()));
   if (copy == nullptr) return NATS_NO_MEMORY;
@@ -37,6 +46,15 @@ natsStatus sign_nonce(
   *signature = copy;
   *length = static_cast<int>(bytes.size());
   return NATS_OK;
+}
+
+natsStatus read_jwt_file(char** jwt, char**, void* closure) {
+  auto text = read_file(static_cast<const Identity*>(closure)->jwt_file, kJwtBytes);
+  if (!text) return NATS_ERR;
+  text->erase(text->find_last_not_of(" \r\n") + 1);
+  // nats.c frees it.
+  *jwt = ::strdup(text->c_str());
+  return *jwt == nullptr ? NATS_NO_MEMORY : NATS_OK;
 }
 
 /// The subscription may be freed already, so it is not touched.
@@ -78,6 +96,23 @@ Result<> set_tls(natsOptions* handle, const ConnectOptions& options) {
   return {};
 }
 
+Result<> set_identity(natsOptions* handle, const ConnectOptions& options) {
+  auto key = NKey::from_seed(options.seed);
+  if (!key) return std::unexpected(key.error());
+  Identity& who = keep({std::move(*key), options.jwt_file});
+  natsStatus status = NATS_OK;
+  if (options.jwt_file.empty()) {
+    status = natsOptions_SetNKey(handle, who.key.public_key().c_str(), sign_nonce, &who);
+  } else {
+    // nats.c does not tell what it could not read.
+    if (const auto text = read_file(options.jwt_file, kJwtBytes); !text)
+      return std::unexpected(text.error());
+    status = natsOptions_SetUserCredentialsCallbacks(handle, read_jwt_file, &who, sign_nonce, &who);
+  }
+  if (status != NATS_OK) return failed("cannot set the key", status);
+  return {};
+}
+
 }  // namespace
 
 Result<OptionsHandle> make_options(const ConnectOptions& options, const std::string& inbox_prefix) {
@@ -98,12 +133,7 @@ Result<OptionsHandle> make_options(const ConnectOptions& options, const std::str
   }
   if (auto ok = set_tls(raw, options); !ok) return std::unexpected(ok.error());
   if (options.seed.empty()) return handle;
-  auto key = NKey::from_seed(options.seed);
-  if (!key) return std::unexpected(key.error());
-  const NKey& kept = keep(*key);
-  const auto status =
-      natsOptions_SetNKey(raw, kept.public_key().c_str(), sign_nonce, const_cast<NKey*>(&kept));
-  if (status != NATS_OK) return failed("cannot set the key", status);
+  if (auto ok = set_identity(raw, options); !ok) return std::unexpected(ok.error());
   return handle;
 }
 

@@ -20,6 +20,9 @@ struct ConnectOptions {
   std::filesystem::path ca_file;  ///< whom to trust with tls://, PEM; empty: the system's
   std::string name;               ///< shown by `nats server report connections`
   std::string seed;               ///< nkey seed ("SU..."); empty connects without authentication
+  /// What a broker that trusts JWTs asks for beside the seed's signature, read anew for every
+  /// connection; empty: it knows the key.
+  std::filesystem::path jwt_file;
   std::chrono::milliseconds timeout{2000};
 };
 

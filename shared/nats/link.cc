@@ -8,9 +8,12 @@
 #include <thread>
 #include <utility>
 
+#include "shared/clock.h"
+#include "shared/files.h"
 #include "shared/log.h"
 #include "shared/nats/connect_options.h"
 #include "shared/nats/examine_broker.h"
+#include "shared/nats/jwt/jwt_summary.h"
 
 namespace worldshare::nats {
 namespace {
@@ -85,10 +88,21 @@ void run_attempt(const std::shared_ptr<Attempt>& attempt,
   nats_ReleaseThreadMemory();
 }
 
+/// What the broker does not tell of a refusal.
+std::string fault_of_jwt(const std::filesystem::path& file) {
+  if (file.empty()) return {};
+  const auto text = read_file(file, 64 * 1024);
+  const auto jwt = text ? read_jwt(*text) : std::nullopt;
+  if (!jwt) return ": " + file.string() + " holds no JWT";
+  const auto late = static_cast<std::int64_t>(unix_ms(SystemClock().now()) / 1000) - jwt->expires;
+  if (jwt->expires == 0 || late < 0) return {};
+  return ": the JWT in " + file.string() + " expired " + std::to_string(late) + " s ago";
+}
+
 Error connect_error(const ConnectOptions& options, natsStatus status) {
   const std::string what = "cannot connect to " + options.url + ": ";
   if (status == NATS_CONNECTION_AUTH_FAILED)
-    return {Errc::kDenied, what + "the broker refuses the key"};
+    return {Errc::kDenied, what + "the broker refuses the key" + fault_of_jwt(options.jwt_file)};
   // nats.c begins TLS by itself when the broker asks for it, and trusts the system's authorities.
   const bool tls = options.url.starts_with("tls://");
   if (status == NATS_SECURE_CONNECTION_REQUIRED || (status == NATS_SSL_ERROR && !tls))

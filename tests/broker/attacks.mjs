@@ -1,7 +1,8 @@
 // Plays an agent that was let in and turned bad, with a client that shares no code with WorldShare.
-// Environment: NATS_URL, AGENT_SEED, VICTIM_SEED, DISPATCHER_SEED, OPERATOR_SEED. The streams exist already.
+// Environment: NATS_URL, AGENT_SEED, VICTIM_SEED, DISPATCHER_SEED, OPERATOR_SEED, and beside each seed AGENT_JWT and so on where the
+// broker trusts JWTs. The streams exist already.
 // One line for each check, "ok" or "FAIL"; the exit code is 1 when one failed.
-import { connect, headers, nkeyAuthenticator, nkeys, StringCodec } from "nats";
+import { connect, headers, jwtAuthenticator, nkeyAuthenticator, nkeys, StringCodec } from "nats";
 
 const PATIENCE_MS = 5000;
 const encoder = new TextEncoder();
@@ -16,10 +17,13 @@ function check(name, passed, detail = "") {
   console.log(`${passed ? "ok  " : "FAIL"} ${name}${passed || detail === "" ? "" : `: ${detail}`}`);
 }
 
-async function login(seed, name) {
+async function login(who, name) {
+  const seed = process.env[`${who}_SEED`];
+  const jwt = process.env[`${who}_JWT`];
+  const key = encoder.encode(seed);
   const connection = await connect({
     servers: process.env.NATS_URL,
-    authenticator: nkeyAuthenticator(encoder.encode(seed)),
+    authenticator: jwt ? jwtAuthenticator(jwt, key) : nkeyAuthenticator(key),
     inboxPrefix: `_INBOX.${public_key(seed)}`,
     name,
   });
@@ -52,10 +56,10 @@ function record(connection, subject) {
   return seen;
 }
 
-const bad = await login(process.env.AGENT_SEED, "bad agent");
-const good = await login(process.env.VICTIM_SEED, "victim");
-const dispatcher = (await login(process.env.DISPATCHER_SEED, "dispatcher")).connection;
-const operator = (await login(process.env.OPERATOR_SEED, "operator")).connection;
+const bad = await login("AGENT", "bad agent");
+const good = await login("VICTIM", "victim");
+const dispatcher = (await login("DISPATCHER", "dispatcher")).connection;
+const operator = (await login("OPERATOR", "operator")).connection;
 const jsm = await operator.jetstreamManager();
 
 /** The server has handled what `connection` sent, and what it caused has reached the others. */

@@ -1,86 +1,25 @@
-#include "agents/enrolment.h"
-
-#include <sys/stat.h>
-
 #include <atomic>
 
-#include "shared/messages/enrolment_proof.h"
-#include "tests/integration/dispatcher_fixture.h"
+#include "tests/integration/enrolment_fixture.h"
 #include "tests/integration/raw_nats.h"
 
 namespace worldshare::testing {
 namespace {
 
 /// A dispatcher that keeps a real broker's list of agents.
-class EnrolmentTest : public DispatcherTest {
+class EnrolmentTest : public EnrolmentFixture {
  protected:
   void SetUp() override {
     DispatcherTest::SetUp();
     stop();
-    config_.agents_conf_file = broker_->agents_file();
-    config_.broker_pid_file = folder_.path() / "nats.pid";
-    config_.broker_monitor_url = broker_->monitor_url();
-    config_.broker_reload = 500ms;
-    ASSERT_TRUE(write_file_atomically(config_.broker_pid_file, std::to_string(broker_->pid())));
+    keep_agents_file();
     start();
   }
-
-  http::Response call(const std::string& path, const std::string& body) {
-    auto response = http::post(url_ + path, "application/json", body, options_);
-    EXPECT_TRUE(response) << response.error().message;
-    return response ? *response : http::Response{};
-  }
-
-  wire::EnrolmentTokenT token(const std::string& owner) {
-    const auto response = call("/v1/enrolment/tokens", R"({"owner": ")" + owner + "\"}");
-    EXPECT_EQ(response.status, 201U) << response.body;
-    auto made = messages::parse_json<wire::EnrolmentToken>(response.body);
-    return made ? *made : wire::EnrolmentTokenT{};
-  }
-
-  Result<wire::EnrolmentT> enrol(const std::string& secret, const std::string& machine) {
-    agent::EnrolmentOrder order;
-    order.server = url_;
-    order.token = secret;
-    order.render_class = "blender-3_4-cpu";
-    return agent::enrol(order, home(machine));
-  }
-
-  agent::Home home(const std::string& machine) { return {folder_.path() / machine}; }
 
   bool lets_in(const NKey& key) {
     return eventually([&] { return RawNats(broker_->port(), key).accepted(); });
   }
-
-  /// The body of an enrolment that `signer` signs for `agent`.
-  std::string request(const std::string& agent, const NKey& signer, const std::string& secret) {
-    const auto challenge = messages::parse_json<wire::Challenge>(
-        call("/v1/enrolment/challenge", R"({"agent": ")" + agent + "\"}").body);
-    EXPECT_TRUE(challenge);
-    wire::EnrolmentRequestT out;
-    out.agent = agent;
-    out.token = secret;
-    out.nonce = challenge ? challenge->nonce : "";
-    out.signature =
-        to_hex(signer.sign(as_bytes(messages::enrolment_proof(out.nonce, agent, secret))));
-    return messages::to_json(out);
-  }
-
-  std::string state_of_token(const std::string& id) {
-    const auto list = messages::parse_json<wire::EnrolmentTokenList>(
-        http::get(url_ + "/v1/enrolment/tokens", options_)->body);
-    if (!list) return "no list";
-    for (const auto& line : list->tokens) {
-      if (line->id == id) return line->state;
-    }
-    return "not listed";
-  }
 };
-
-unsigned mode_of(const std::filesystem::path& file) {
-  struct stat info{};
-  return ::stat(file.c_str(), &info) == 0 ? info.st_mode & 0777 : 0;
-}
 
 TEST_F(EnrolmentTest, AnAgentComesInWithATokenAndIsCutOffWhenItIsRevoked) {
   const auto made = token("anna");

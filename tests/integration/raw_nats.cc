@@ -17,17 +17,19 @@ std::string base64url(const Bytes& bytes) {
 
 }  // namespace
 
-RawNats::RawNats(std::uint16_t port, const NKey& key) {
+RawNats::RawNats(std::uint16_t port, const NKey& key, const std::string& jwt) {
   stream_.expires_after(std::chrono::seconds(10));
   stream_.connect("127.0.0.1", std::to_string(port));
   const std::string info = line();
   const std::string field = "\"nonce\":\"";
   const auto begin = info.find(field) + field.size();
   const std::string nonce = info.substr(begin, info.find('"', begin) - begin);
-  stream_ << R"(CONNECT {"verbose":false,"pedantic":false,"nkey":")" << key.public_key()
-          << R"(","sig":")" << base64url(key.sign(as_bytes(nonce))) << "\"}\r\nPING\r\n"
+  stream_ << R"(CONNECT {"verbose":false,"pedantic":false,)"
+          << (jwt.empty() ? R"("nkey":")" + key.public_key() : R"("jwt":")" + jwt) << R"(","sig":")"
+          << base64url(key.sign(as_bytes(nonce))) << "\"}\r\nPING\r\n"
           << std::flush;
-  accepted_ = line() == "PONG";
+  answer_ = line();
+  accepted_ = answer_ == "PONG";
 }
 
 std::string RawNats::line() {

@@ -12,14 +12,18 @@ namespace worldshare::testing {
 class RawNats {
  public:
   /// Connects and authenticates; accepted() tells whether it was let in.
-  RawNats(std::uint16_t port, const NKey& key);
+  /// `jwt`: shown where the broker trusts JWTs; empty: it knows the key.
+  RawNats(std::uint16_t port, const NKey& key, const std::string& jwt = {});
   bool accepted() const { return accepted_; }
+  /// The server's word when it was not.
+  const std::string& answer() const { return answer_; }
   /// Waits until the server has closed the connection; false when it did not within `time`.
   bool is_cut_off(std::chrono::seconds time);
 
  private:
   std::string line();
   boost::asio::ip::tcp::iostream stream_;
+  std::string answer_;
   bool accepted_ = false;
 };
 

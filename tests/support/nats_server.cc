@@ -3,10 +3,12 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <ctime>
 #include <thread>
 
 #include "shared/files.h"
 #include "shared/nats/agent_accounts.h"
+#include "shared/nats/jwt/account_resolver.h"
 #include "shared/nats/provision.h"
 
 namespace worldshare::testing {
@@ -29,13 +31,16 @@ void require(const Result<T>& result, const std::string& what) {
 
 }  // namespace
 
-NatsServer::NatsServer()
-    : dispatcher_(NKey::generate()), verifier_(NKey::generate()), operator_(NKey::generate()) {}
+NatsServer::NatsServer(Accounts accounts)
+    : accounts_(accounts),
+      dispatcher_(NKey::generate()),
+      verifier_(NKey::generate()),
+      operator_(NKey::generate()) {}
 
 NatsServer::~NatsServer() { kill(); }
 
-std::unique_ptr<NatsServer> NatsServer::start() {
-  std::unique_ptr<NatsServer> server(new NatsServer);
+std::unique_ptr<NatsServer> NatsServer::start(Accounts accounts) {
+  std::unique_ptr<NatsServer> server(new NatsServer(accounts));
   server->begin();
   return server;
 }
@@ -48,12 +53,44 @@ std::unique_ptr<NatsServer> NatsServer::start(const Authority::Issued& tls) {
 }
 
 void NatsServer::begin() {
-  for (const char* file : {"nats-server.conf", "nats-server-tls.conf"})
+  for (const char* file : {"nats-server.conf", "nats-server-tls.conf", "nats-server-jwt.conf"})
     std::filesystem::copy_file(config_folder() / file, folder_.path() / file);
-  write_agents();
+  if (accounts_ == Accounts::kJwts) {
+    write_accounts();
+  } else {
+    write_agents();
+  }
   port_ = free_port();
   monitor_port_ = free_port();
   restart();
+}
+
+void NatsServer::write_accounts() {
+  std::filesystem::create_directory(accounts().folder);
+  require(dispatcher_.save(accounts().seed("dispatcher")), "seed");
+  require(verifier_.save(accounts().seed("verifier")), "seed");
+  require(operator_.save(accounts().seed("operator")), "seed");
+  require(nats::make_accounts(accounts(), std::time(nullptr)), "accounts");
+  std::filesystem::copy_file(accounts().broker_conf(), folder_.path() / "accounts.conf");
+  auto authority = nats::AgentAuthority::open(accounts());
+  require(authority, "authority");
+  authority_ = std::move(*authority);
+}
+
+std::filesystem::path NatsServer::jwt_file(const std::string& public_key) const {
+  if (public_key == dispatcher_.public_key()) return accounts().jwt("dispatcher");
+  if (public_key == verifier_.public_key()) return accounts().jwt("verifier");
+  if (public_key == operator_.public_key()) return accounts().jwt("operator");
+  return folder_.path() / (public_key + ".jwt");
+}
+
+void NatsServer::put_account(const std::string& agent, bool revoked) {
+  auto registrar = options(dispatcher_, "registrar");
+  registrar.jwt_file = accounts().registrar_jwt();
+  auto resolver = nats::AccountResolver::open(registrar);
+  require(resolver, "registrar");
+  require(resolver->put({authority_->account_jwt({agent, std::time(nullptr), revoked})}),
+          "account");
 }
 
 std::string NatsServer::url() const {
@@ -72,6 +109,7 @@ nats::ConnectOptions NatsServer::options(const NKey& key, const std::string& nam
   options.name = name;
   options.seed = key.seed();
   if (tls_) options.ca_file = tls_->authority;
+  if (authority_) options.jwt_file = jwt_file(key.public_key());
   return options;
 }
 
@@ -94,12 +132,19 @@ NKey NatsServer::add_agent() {
 }
 
 void NatsServer::add_agent(const std::string& public_key) {
+  if (authority_) {
+    put_account(public_key, false);
+    const auto jwt = authority_->user_jwt(public_key, std::time(nullptr), 0);
+    require(write_file_atomically(jwt_file(public_key), jwt + "\n", 0600), "jwt");
+    return;
+  }
   agents_.insert(public_key);
   write_agents();
   reload();
 }
 
 void NatsServer::remove_agent(const std::string& public_key) {
+  if (authority_) return put_account(public_key, true);
   agents_.erase(public_key);
   write_agents();
   reload();
@@ -127,13 +172,16 @@ void NatsServer::restart() {
   const auto before = count_in_log("Server is ready");
   ProcessOptions options;
   options.argv = {"/usr/sbin/nats-server", "-c",
-                  tls_ ? "nats-server-tls.conf" : "nats-server.conf"};
+                  authority_ ? "nats-server-jwt.conf"
+                  : tls_     ? "nats-server-tls.conf"
+                             : "nats-server.conf"};
   options.working_directory = folder_.path();
   options.output_file = folder_.path() / "nats.log";
   options.environment = {{"WS_NATS_NAME", "test"},
                          {"WS_NATS_LISTEN", "127.0.0.1:" + std::to_string(port_)},
                          {"WS_NATS_MONITOR", "127.0.0.1:" + std::to_string(monitor_port_)},
                          {"WS_NATS_STORE", (folder_.path() / "store").string()},
+                         {"WS_NATS_ACCOUNTS", accounts_store().string()},
                          {"WS_DISPATCHER_NKEY", dispatcher_.public_key()},
                          {"WS_VERIFIER_NKEY", verifier_.public_key()},
                          {"WS_OPERATOR_NKEY", operator_.public_key()}};

@@ -10,6 +10,7 @@
 
 #include "shared/crypto.h"
 #include "shared/nats/connection.h"
+#include "shared/nats/jwt/agent_authority.h"
 #include "shared/process.h"
 #include "tests/support/authority.h"
 #include "tests/support/temp_folder.h"
@@ -21,7 +22,10 @@ namespace worldshare::testing {
 /// do stops the test program with the server's log. One thread at a time.
 class NatsServer {
  public:
-  static std::unique_ptr<NatsServer> start();
+  /// Where it has its accounts from.
+  enum class Accounts : std::uint8_t { kFile, kJwts };
+  /// kJwts: with nats-server-jwt.conf.
+  static std::unique_ptr<NatsServer> start(Accounts accounts = Accounts::kFile);
   /// With nats-server-tls.conf.
   static std::unique_ptr<NatsServer> start(const Authority::Issued& tls);
   /// Another certificate, from the next restart() on.
@@ -38,6 +42,10 @@ class NatsServer {
   const NKey& dispatcher() const { return dispatcher_; }
   const NKey& verifier() const { return verifier_; }
   const NKey& operator_key() const { return operator_; }
+  /// With Accounts::kJwts: the farm's keys, and what `key` shows when it connects.
+  nats::AccountsFolder accounts() const { return {folder_.path() / "keys"}; }
+  std::filesystem::path accounts_store() const { return folder_.path() / "accounts"; }
+  std::filesystem::path jwt_file(const std::string& public_key) const;
   /// How `key` connects. `name` is for the server's connection report.
   nats::ConnectOptions options(const NKey& key, const std::string& name = "test") const;
   /// Connected, or the test program stops.
@@ -66,12 +74,15 @@ class NatsServer {
   std::string log() const;
 
  private:
-  NatsServer();
+  explicit NatsServer(Accounts accounts = Accounts::kFile);
   void begin();
+  void write_accounts();
+  void put_account(const std::string& agent, bool revoked);
   void write_agents() const;
   std::size_t count_in_log(const std::string& phrase) const;
   void wait_for_log(const std::string& phrase, std::size_t count);
 
+  const Accounts accounts_;
   TempFolder folder_;
   std::uint16_t port_ = 0;
   std::uint16_t monitor_port_ = 0;
@@ -79,6 +90,7 @@ class NatsServer {
   NKey verifier_;
   NKey operator_;
   std::set<std::string> agents_;
+  std::optional<nats::AgentAuthority> authority_;
   std::optional<Authority::Issued> tls_;
   std::optional<Process> process_;
 };

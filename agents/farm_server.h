@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "shared/http/client.h"
+#include "shared/messages/messages.h"
+#include "shared/retry.h"
+
+namespace worldshare::agent {
+
+/// POSTs a table to the farm's server and reads the answer; a server that restarts is waited for.
+template <class Answer, class Question>
+Result<typename Answer::NativeTableType> ask_server(const std::string& url,
+                                                    const Question& question,
+                                                    const http::ClientOptions& options,
+                                                    std::chrono::milliseconds patience) {
+  const std::string body = messages::to_json(question);
+  const auto response = retry_until<http::Response>("the server", patience, options.stop, [&] {
+    return http::expect_ok(http::post(url, "application/json", body, options));
+  });
+  if (!response) return std::unexpected(response.error());
+  auto answer = messages::parse_json<Answer>(response->body);
+  if (!answer) {
+    return fail(Errc::kCorrupt,
+                url + " does not answer as a WorldShare server: " + answer.error().message);
+  }
+  return answer;
+}
+
+}  // namespace worldshare::agent
