@@ -10,7 +10,7 @@ from ..reader import scene_report
 
 POLYGONS = 60_000          # of the soup, about
 POLYGONS_PER_TREE = 4_000
-POLYGONS_PER_STEP = 800
+POLYGONS_PER_STEP = 300
 TOO_SMALL = 0.004          # a shape's size over its distance
 SEE_THROUGH = {"ShaderNodeBsdfGlass", "ShaderNodeBsdfRefraction", "ShaderNodeBsdfTransparent"}
 VOLUME_NODES = {"ShaderNodeVolumePrincipled", "ShaderNodeVolumeScatter", "ShaderNodeVolumeAbsorption"}
@@ -60,8 +60,9 @@ def read(scene_name, shapes, facts):
     for number, shape in enumerate(shapes):
         if weigh(shape, eye) >= TOO_SMALL:
             seen.append(shape)
-        if number % 500 == 499:
+        if number % 200 == 199:
             yield
+    yield
     least = max(1, min(6, 20_000 // max(1, len(seen))))
     wanted = sight.shares([(shape.faces, shape.weight ** 2) for shape in seen], POLYGONS, least)
     soup = Soup()
@@ -102,35 +103,50 @@ def fill(soup, shapes, wanted):
             soup.add([shape.matrix @ corner for corner in corners])
             since += 1
             if soup.is_full():
+                yield
                 soup.close_tree()
                 since = POLYGONS_PER_STEP
             if since >= POLYGONS_PER_STEP:
                 since = 0
                 yield
+    yield
     soup.close_tree()
     yield
 
 
 def mesh_of(shape):
-    """The evaluated object and its mesh, if they are still those that were read."""
-    thing = bpy.data.objects.get(shape.name)
-    if thing is None or thing.type != "MESH":
+    """The evaluated object and its mesh, if they are still those that were read. The mesh is the artist's own where nothing
+    is done to it: Blender copies what an evaluated mesh shares with it once Python looks at it."""
+    own = bpy.data.objects.get(shape.name)
+    if own is None or own.type != "MESH":
         return None, None
-    thing = thing.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    same = thing.data.as_pointer() == shape.address and len(thing.data.polygons) == shape.faces > 0
-    return (thing, thing.data) if same else (None, None)
+    thing = own.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    if thing.data.as_pointer() != shape.address or not len(thing.data.polygons) == shape.faces > 0:
+        return None, None
+    untouched = not own.modifiers and own.data.shape_keys is None and len(own.data.polygons) == shape.faces
+    return thing, own.data if untouched else thing.data
+
+
+def look_at_once(shape):
+    """Each layer of a mesh in a step of its own, for the copy that Blender may make of it: 16 MB for a million vertices."""
+    for layer in ("polygons", "vertices", "loops"):
+        _, mesh = mesh_of(shape)
+        if mesh is not None:
+            getattr(mesh, layer)[0]
+            yield
 
 
 def sample(shape, count):
     """`count` polygons in the shape's own space, without those that one sees through."""
-    found, indices = [], sight.picked(shape.faces, count)
-    factor = (shape.faces / max(1, count)) ** 0.5
-    for start in range(0, max(1, len(indices)), POLYGONS_PER_STEP):
+    found, factor = [], (shape.faces / max(1, count)) ** 0.5
+    if count > POLYGONS_PER_STEP:
+        yield from look_at_once(shape)
+    for start in range(0, max(1, count), POLYGONS_PER_STEP):
         thing, mesh = mesh_of(shape)
         if mesh is None:
             return [[Vector(shape.box[i]) for i in side] for side in BOX_SIDES]
         clear = see_through_slots(thing)
-        for index in indices[start:start + POLYGONS_PER_STEP]:
+        for index in sight.picked(shape.faces, count, start, start + POLYGONS_PER_STEP):
             polygon = mesh.polygons[index]
             if polygon.material_index not in clear:
                 corners = [tuple(mesh.vertices[i].co) for i in polygon.vertices]
