@@ -203,6 +203,30 @@ class ProblemTest(unittest.TestCase):
         self.assertIs(found["missing_texture"], True)
         self.assertIs(found["external_file"], False)
 
+    def test_missing_textures_are_looked_for_beside_the_file(self):
+        small_scene()
+        folder = os.path.join(addon_case.FOLDER, "project")
+        os.makedirs(os.path.join(folder, "textures"))
+        here = bpy.data.images.new("here", 4, 4)
+        here.filepath_raw, here.file_format = os.path.join(folder, "textures", "lost.png"), "PNG"
+        here.save()
+        here.source, here.filepath = "FILE", "/nowhere/lost.png"
+        bpy.data.materials["Material"].node_tree.nodes.new("ShaderNodeTexImage").image = here
+        with self.assertRaisesRegex(RuntimeError, "save it first"):
+            bpy.ops.worldshare.fix(code="missing_texture")
+        bpy.ops.wm.save_as_mainfile(filepath=os.path.join(folder, "scene.blend"))
+        self.assertIn("missing_texture", codes(analyse()))
+        bpy.ops.worldshare.fix(code="missing_texture")
+        self.assertNotIn("missing_texture", codes(session().analysis))
+
+    def test_file_outputs_can_be_muted(self):
+        scene = small_scene()
+        scene.use_nodes = True
+        scene.node_tree.nodes.new("CompositorNodeOutputFile")
+        self.assertIs(codes(analyse())["file_output_node"], False)
+        bpy.ops.worldshare.fix(code="file_output_node")
+        self.assertNotIn("file_output_node", codes(session().analysis))
+
     def test_unsaved_paint_and_unbaked_cloth_and_scripted_drivers_are_found(self):
         small_scene()
         cube = bpy.data.objects["Cube"]

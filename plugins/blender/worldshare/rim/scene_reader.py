@@ -108,10 +108,14 @@ def input_value(node, *names):
 
 
 def is_glass(node):
+    """Or as the importers of formats without a transmission make it: half transparent."""
     kind = node.bl_idname
     if kind in {"ShaderNodeBsdfGlass", "ShaderNodeBsdfRefraction"}:
         return True
-    return kind == "ShaderNodeBsdfPrincipled" and input_value(node, "Transmission Weight", "Transmission") > 0.5
+    if kind != "ShaderNodeBsdfPrincipled":
+        return False
+    alpha = node.inputs["Alpha"]
+    return input_value(node, "Transmission Weight", "Transmission") > 0.5 or not alpha.is_linked and alpha.default_value < 0.9
 
 
 def looks_of(material):

@@ -20,11 +20,11 @@ BOX_SIDES = ((0, 1, 2, 3), (4, 7, 6, 5), (0, 4, 5, 1), (1, 5, 6, 2), (2, 6, 7, 3
 class Shape:
     """One instance, as it was when it was read. `address` of the mesh is compared, never followed."""
 
-    __slots__ = ("name", "faces", "address", "matrix", "box", "weight")
+    __slots__ = ("name", "faces", "address", "matrix", "box", "weight", "around")
 
     def __init__(self, name, faces, address, matrix, box):
         self.name, self.faces, self.address, self.matrix, self.box = name, faces, address, matrix, box
-        self.weight = 0.0
+        self.weight, self.around = 0.0, False
 
 
 class Soup:
@@ -84,11 +84,12 @@ def view_of(scene):
 
 
 def weigh(shape, eye):
-    """The angle under which the eye sees it, about; 4 at most, as of what is around the eye."""
+    """The angle under which the eye sees it, about; 4 at most, as of what is around the eye. Notes whether its box is."""
     low, high = shape.matrix @ Vector(shape.box[0]), shape.matrix @ Vector(shape.box[6])
     size, middle = (high - low).length, (high + low) / 2
     distance = (middle - Vector(eye)).length
     shape.weight = 4.0 if distance * 4 <= size else size / distance
+    shape.around = distance * 2 <= size and all(min(a, b) <= e <= max(a, b) for a, b, e in zip(low, high, eye))
     return shape.weight
 
 
@@ -96,7 +97,7 @@ def fill(soup, shapes, wanted):
     """Polygons of each shape; those of a mesh that cannot be looked up again stand as their box."""
     cache, since = {}, 0
     for shape, count in zip(shapes, wanted):
-        key = (shape.address, count)
+        key = (shape.address, count, shape.around)
         if key not in cache:
             cache[key] = yield from sample(shape, count)
         for corners in cache[key]:
@@ -145,7 +146,7 @@ def sample(shape, count):
         thing, mesh = mesh_of(shape)
         if mesh is None:
             return [[Vector(shape.box[i]) for i in side] for side in BOX_SIDES]
-        clear = see_through_slots(thing)
+        clear = see_through_slots(thing, shape.around)
         for index in sight.picked(shape.faces, count, start, start + POLYGONS_PER_STEP):
             polygon = mesh.polygons[index]
             if polygon.material_index not in clear:
@@ -156,8 +157,28 @@ def sample(shape, count):
     return found
 
 
-def see_through_slots(thing):
-    return {number for number, slot in enumerate(thing.material_slots) if is_see_through(slot.material)}
+def see_through_slots(thing, around):
+    """What shines all around the eye is a painted sky: a ball or a box with an emission, as games have it."""
+    slots = thing.material_slots
+    if around and len(slots) and all(slot.material is not None and is_shining(slot.material) for slot in slots):
+        return set(range(len(slots)))
+    return {number for number, slot in enumerate(slots) if is_see_through(slot.material)}
+
+
+def is_shining(material):
+    """By an emission or, as importers make what a file calls unlit, a background."""
+    for _, node in scene_report.nodes_of(material.node_tree if material.use_nodes else None):
+        if node.bl_idname in {"ShaderNodeEmission", "ShaderNodeBackground"}:
+            return True
+        if node.bl_idname == "ShaderNodeBsdfPrincipled" and shines(node.inputs):
+            return True
+    return False
+
+
+def shines(inputs):
+    colour, strength = inputs.get("Emission Color") or inputs.get("Emission"), inputs.get("Emission Strength")
+    lit = colour is not None and (colour.is_linked or max(colour.default_value[:3]) > 0.05)
+    return lit and (strength is None or strength.is_linked or strength.default_value > 0)
 
 
 def is_only_volume(material):
