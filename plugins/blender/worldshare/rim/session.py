@@ -34,6 +34,7 @@ class Session:
         self.server_told = ""    # what the last test of the connection said
         self._news = queue.SimpleQueue()
         self._follower = self._calls = None
+        self._removals = []      # threads that remove packed copies
         self._access = ("", "", False)   # replaced as a whole, so threads may read it
         for entry in self.book.submissions:
             if entry["state"] == "running":
@@ -51,7 +52,7 @@ class Session:
         for thread in (self._follower, self._calls):
             if thread is not None:
                 thread.close()
-        for thread in [*self.runs.values(), self._follower, self._calls]:
+        for thread in [*self.runs.values(), *self._removals, self._follower, self._calls]:
             if thread is not None:
                 thread.join(2.0)
         self.book.save()
@@ -219,8 +220,8 @@ class Session:
     def discard(self, key):
         entry = self.book.submission(key)
         if entry and key not in self.runs:
-            submission.discard_files(entry)
             self.book.drop_submission(key)
+            self._removals = [thread for thread in self._removals if thread.is_alive()] + [submission.discard_files(entry)]
 
     def _on_submission(self, news):
         entry = self.book.submission(news["key"])
