@@ -16,7 +16,8 @@ deploy_packages=(docker-compose prometheus python3-yaml rsync iproute2 iptables)
 image_packages=(buildah debootstrap bubblewrap iproute2 docker-compose python3-yaml)
 package_packages=(dpkg-dev lintian)
 dashboard_packages=(nodejs npm)
-bench_packages=(wrk)
+# numpy is for Blender's importers of glTF and FBX, which the cohort's foreign scenes go through.
+bench_packages=(wrk python3-numpy)
 check_packages=(clang-19 clang-format-19 clang-tidy-19 shellcheck python3)
 
 as_root() {

@@ -284,7 +284,7 @@ def output_problems(scene):
     if burnt:
         found.append(problem("stamp", "Burnt-in metadata differs on every machine: %s." % ", ".join(burnt),
                              "Output > Metadata: switch these off, or Burn Into Image."))
-    if any(node.bl_idname == "CompositorNodeOutputFile" for _, node in nodes_of(compositor_tree(scene))):
+    if any(node.bl_idname == "CompositorNodeOutputFile" and not node.mute for _, node in nodes_of(compositor_tree(scene))):
         found.append(problem("file_output_node", "File Output nodes are ignored on render nodes.",
                              "Use the composite output, or one job for each output.", False))
     return found

@@ -23,6 +23,10 @@ def saved(name):
     return path
 
 
+def outbox():
+    return glob.glob(os.path.join(session().folder, "outbox", "*"))
+
+
 def use_server(address):
     bpy.context.preferences.addons["worldshare"].preferences.server = address
 
@@ -64,7 +68,7 @@ class SubmitTest(unittest.TestCase):
             self.assertEqual(tuple(image.size), (64, 36))
         self.assertEqual(bpy.ops.worldshare.to_sequencer(job=job["id"]), {"FINISHED"})
         self.assertEqual(len(bpy.context.scene.sequence_editor.sequences_all[0].elements), 2)
-        self.assertEqual(glob.glob(os.path.join(session().folder, "outbox", "*")), [], "the packed copy stayed")
+        until(lambda: not outbox(), "the packed copy's end")
         self.assertGreater(job["observed"], 0)
 
     def test_the_frames_are_those_of_a_local_render(self):
@@ -115,7 +119,7 @@ class SubmitTest(unittest.TestCase):
             until(lambda: "trying again" in entry["text"], "the pause")
             session().cancel(entry["key"])
             until(lambda: not session().book.submissions, "the end")
-        self.assertEqual(glob.glob(os.path.join(session().folder, "outbox", "*")), [])
+        until(lambda: not outbox(), "the copy's end")
 
     def test_a_server_that_never_answers_does_not_hold_blender(self):
         with socket.socket() as silent:

@@ -116,6 +116,8 @@ class SightTest(unittest.TestCase):
 
     def test_samples_are_spread_and_close_up(self):
         self.assertEqual(sight.picked(100, 4), [12, 37, 62, 87])
+        self.assertEqual(sight.picked(100, 4, 1, 3), [37, 62])
+        self.assertEqual(sight.picked(100, 4, 3, 300), [87])
         self.assertEqual(sight.picked(3, 3), [0, 1, 2])
         self.assertEqual(sight.grown([(0, 0, 0), (2, 0, 0), (2, 2, 0), (0, 2, 0)], 1.0)[0], (0, 0, 0))
         wide = sight.grown([(0, 0, 0), (2, 0, 0), (2, 2, 0), (0, 2, 0)], 2.0)

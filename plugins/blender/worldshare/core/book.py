@@ -8,6 +8,8 @@ import os
 LIVE = ("queued", "active", "paused")
 KEPT_JOBS = 50
 FLEETING = ("elapsed", "in_work", "waiting")
+SHOWN_JOBS = 10
+SHOWN = ("id", "state", "accepted", "total", "failed", "in_work", "waiting", "error", "observed")  # in the panel, beside files and time
 
 
 class Book:

@@ -32,9 +32,9 @@ def grown(corners, factor):
     return [tuple(centre[axis] + (corner[axis] - centre[axis]) * factor for axis in range(3)) for corner in corners]
 
 
-def picked(count, wanted):
-    """Indices of `wanted` of `count` polygons, evenly spread, in the middle of their share."""
-    return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
+def picked(count, wanted, start=0, stop=None):
+    """Indices of `wanted` of `count` polygons, evenly spread, in the middle of their share; of these the start-th to stop-th."""
+    return [(2 * i + 1) * count // (2 * wanted) for i in range(start, min(wanted, wanted if stop is None else stop))]
 
 
 def hemisphere(rays=HEMISPHERE_RAYS):

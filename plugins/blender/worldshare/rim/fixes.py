@@ -61,6 +61,19 @@ def pack_unsaved(scene):
         image.pack()
 
 
+def mute_file_outputs(scene):
+    for _, node in scene_report.nodes_of(scene_report.compositor_tree(scene)):
+        if node.bl_idname == "CompositorNodeOutputFile":
+            node.mute = True
+
+
+def look_beside(scene):
+    """Files of the same names, in the folder of this file and below it."""
+    if not bpy.data.filepath:
+        raise RuntimeError("This file has no folder yet; save it first")
+    bpy.ops.file.find_missing_files(directory=bpy.path.abspath("//"))
+
+
 def bake_caches(scene):
     bpy.ops.ptcache.bake_all(bake=True)
 
@@ -78,6 +91,8 @@ FIXES = {
     "unsaved_image": ("Pack images", pack_unsaved),
     "adaptive": ("Adaptive off", adaptive_off),
     "unbaked_simulation": ("Bake all", bake_caches),
+    "file_output_node": ("Mute them", mute_file_outputs),
+    **{"missing_" + kind: ("Look beside this file", look_beside) for kind in ("texture", "library", "font", "file")},
 }
 
 

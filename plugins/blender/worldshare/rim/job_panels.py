@@ -58,10 +58,10 @@ class JobsPanel:
             self.layout.label(text="None yet")
         if now.book.complaint:
             wrapped(self.layout, context, now.book.complaint, icon="ERROR")
-        for number, job in enumerate(now.book.jobs[:10]):
+        for number, job in enumerate(now.book.jobs[:book.SHOWN_JOBS]):
             self.draw_job(context, job, number == 0)
-        if len(now.book.jobs) > 10:
-            self.layout.label(text="and %d older ones" % (len(now.book.jobs) - 10))
+        if len(now.book.jobs) > book.SHOWN_JOBS:
+            self.layout.label(text="and %d older ones" % (len(now.book.jobs) - book.SHOWN_JOBS))
 
     def draw_job(self, context, job, with_pictures):
         box = self.layout.box()

@@ -3,7 +3,7 @@
 import bpy
 
 from ..core import estimate, report_text, routing
-from . import fixes, job_panels, settings, session
+from . import fixes, job_panels, redrawing, settings, session
 from .text import wrapped
 
 DECISION_LABELS = {
@@ -27,7 +27,8 @@ class ScenePanel:
 
     def draw(self, context):
         now, layout = session.get(), self.layout
-        address, _, origin = now.address()
+        redrawing.note(context.region)
+        address, _, origin = now.known_address()
         row = layout.row(align=True)
         row.label(text=address or "no farm (%s)" % origin, icon="URL" if address else "ERROR")
         row.operator("worldshare.test_server", text="", icon="FILE_REFRESH")

@@ -15,7 +15,7 @@ from ..core import calls, client, estimate, facts, follow, probing, routing, rul
 from . import analysis, redrawing, settings
 
 DRAIN_SECONDS = 0.004
-REDRAW_SECONDS = 0.5
+ADDRESS_SECONDS = 2.0
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -29,10 +29,12 @@ class Session:
         self.estimating = None   # (scene name, thread)
         self.runs = {}           # submission key → running thread
         self.notices = []        # newest last
-        self._dirty, self._drawn = False, 0.0
+        self._painter = redrawing.Painter()
+        self._known_address, self._asked_address = None, -ADDRESS_SECONDS
         self.server_told = ""    # what the last test of the connection said
         self._news = queue.SimpleQueue()
         self._follower = self._calls = None
+        self._removals = []      # threads that remove packed copies
         self._access = ("", "", False)   # replaced as a whole, so threads may read it
         for entry in self.book.submissions:
             if entry["state"] == "running":
@@ -41,6 +43,8 @@ class Session:
     # Life
 
     def close(self):
+        if self.analysis is not None:
+            self.analysis.stop("the add-on was switched off")
         for run in self.runs.values():
             run.cancel()
         if self.estimating:
@@ -48,28 +52,22 @@ class Session:
         for thread in (self._follower, self._calls):
             if thread is not None:
                 thread.close()
-        for thread in [*self.runs.values(), self._follower, self._calls]:
+        for thread in [*self.runs.values(), *self._removals, self._follower, self._calls]:
             if thread is not None:
                 thread.join(2.0)
         self.book.save()
 
     def tick(self):
         """Takes news, goes on reading; answers when to be called again."""
-        self._dirty = self.drain() or self._dirty
-        if self.analysis is not None and self.analysis.running:
-            self._dirty = self.analysis.step() or self._dirty
-            self.redraw()
+        changed, running = self.drain(), self.analysis is not None and self.analysis.running
+        if running:
+            changed = self.analysis.step() or changed
+        self._painter.turn(self, changed)
+        if running:
             return 0.0
-        self.redraw()
         if self.runs or self.estimating:
             return 0.1
         return 0.25 if self._follower is not None and self.book.live() else 0.5
-
-    def redraw(self):
-        """Shows what is new, not more often than people can read."""
-        if self._dirty and time.monotonic() - self._drawn >= REDRAW_SECONDS:
-            self._dirty, self._drawn = False, time.monotonic()
-            redrawing.redraw()
 
     def drain(self):
         ends, changed = time.perf_counter() + DRAIN_SECONDS, False
@@ -93,6 +91,12 @@ class Session:
             return server.choose(preferences.server.strip(), preferences.token)
         except OSError as error:
             return "", "", "the token's file cannot be read: %s" % error
+
+    def known_address(self):
+        """The same, at most so old; for drawing, because it may read files."""
+        if time.monotonic() - self._asked_address >= ADDRESS_SECONDS:
+            self._known_address, self._asked_address = self.address(), time.monotonic()
+        return self._known_address
 
     def client_of(self, base):
         """A client of the server that a job is on; the token is that of the server in use. Callable from any thread."""
@@ -124,6 +128,8 @@ class Session:
     # Analysis and estimate
 
     def analyse(self, scene):
+        if self.analysis is not None:
+            self.analysis.stop("another reading began")
         self.analysis = analysis.Analysis(scene.name, self.rules)
         redrawing.redraw()
         return self.analysis
@@ -214,8 +220,8 @@ class Session:
     def discard(self, key):
         entry = self.book.submission(key)
         if entry and key not in self.runs:
-            submission.discard_files(entry)
             self.book.drop_submission(key)
+            self._removals = [thread for thread in self._removals if thread.is_alive()] + [submission.discard_files(entry)]
 
     def _on_submission(self, news):
         entry = self.book.submission(news["key"])

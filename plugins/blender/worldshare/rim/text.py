@@ -1,5 +1,6 @@
 """Text that fits: labels do not wrap by themselves."""
 
+import functools
 import textwrap
 
 LETTER_PIXELS = 6.8
@@ -19,9 +20,14 @@ def sentence(text):
     return text if "." in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
 
 
+@functools.lru_cache(maxsize=256)
+def lines_of(text, width):
+    return textwrap.wrap(sentence(text), width) or [""]
+
+
 def wrapped(layout, context, text, icon="NONE"):
     """Several labels, as wide as the region."""
-    lines = textwrap.wrap(sentence(text), letters(context) - (ICON_LETTERS if icon != "NONE" else 0)) or [""]
+    lines = lines_of(text, letters(context) - (ICON_LETTERS if icon != "NONE" else 0))
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(lines):
