@@ -31,7 +31,7 @@ class ObjectStoreTest(unittest.TestCase):
         store = {"endpoint": f"http://127.0.0.1:{port}", "bucket": BUCKET, "credentials_file": str(credentials)}
         self.farm = Farm(BINARIES, self.folder / "farm", settings={"s3": store})
         self.addCleanup(self.farm.close)
-        self.farm.add_service("s3", ["node", "--openssl-legacy-provider", ROOT / "tests/s3/server.mjs", str(port), self.objects, BUCKET, KEY, SECRET])
+        self.farm.add_service("s3", ["node", "--openssl-legacy-provider", ROOT / "tests/s3/server.mjs", str(port), self.objects, "", KEY, SECRET])
         self.addCleanup(lambda: self.farm.services["s3"].stop())
         self.farm.start()
 
