@@ -1,7 +1,7 @@
 // deploy/kubernetes as it is rendered: kubernetes_test.mjs. Needs kubectl (1.21 or later) or kustomize: KUSTOMIZE="kustomize build".
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -354,14 +354,16 @@ test("make-secrets.sh gives the object store's key to dispatcher and verifier wh
     mkdirSync(bin);
     // The real one needs a build; what it prints is a key of 56 letters.
     writeFileSync(join(bin, "worldshare-agent"), '#!/bin/sh\necho SEED-$$ >"$2"; echo PUBLIC-$$\n', { mode: 0o755 });
-    const run = () => {
+    const run = (agent = "worldshare-agent") => {
       const text = execFileSync(join(ROOT, "deploy/kubernetes/make-secrets.sh"), [join(folder, "keys")],
-        { encoding: "utf8", env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } });
+        { encoding: "utf8", stdio: "pipe", env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, WORLDSHARE_AGENT: agent } });
       return parseAllDocuments(text).map((one) => one.toJS()).filter(Boolean);
     };
+    assert.throws(() => run("no-such-agent"), ({ status, stderr }) => status === 2 && stderr.includes("no-such-agent is missing"));
+    assert.deepEqual(readdirSync(join(folder, "keys")), []);
     const without = run();
     assert.deepEqual(without.map(({ kind, metadata }) => `${kind} ${metadata.name}`), ["Secret dispatcher-keys", "Secret verifier-keys", "Secret postgres", "ConfigMap public-keys"]);
-    assert.deepEqual(run(), without);
+    assert.deepEqual(run("env worldshare-agent"), without);
     writeFileSync(join(folder, "keys/s3.yaml"), "access_key: a\nsecret_key: b\n");
     for (const secret of of(run(), "Secret")) {
       const { "s3.yaml": key, ...rest } = secret.data;
