@@ -157,6 +157,9 @@ Result<> serve(const Config& config, std::stop_token stop) {
 }
 
 Result<> provision(const Config& config, std::stop_token stop) {
+  auto bucket = retry_until<void>("the blob store", config.startup_wait, stop,
+                                  [&] { return config.blobs.provision(); });
+  if (!bucket) return bucket;
   auto pg = open_pg(config, stop);
   if (!pg) return std::unexpected(pg.error());
   const auto applied = pg::migrate(*pg, config.sql_directory);

@@ -13,7 +13,7 @@ compat_packages=(debootstrap)
 # What reads the files of deploy/ (a parser of compose.yaml, promtool), and what the drills and the chaos suite use.
 deploy_packages=(docker-compose prometheus python3-yaml rsync iproute2 iptables)
 # For building the images without docker and podman, and for tests/deploy/images_test.py.
-image_packages=(buildah debootstrap bubblewrap iproute2 docker-compose python3-yaml)
+image_packages=(buildah debootstrap bubblewrap iproute2 docker-compose python3-yaml blender nodejs npm)
 package_packages=(dpkg-dev lintian)
 dashboard_packages=(nodejs npm)
 # numpy is for Blender's importers of glTF and FBX, which the cohort's foreign scenes go through.

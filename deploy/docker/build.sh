@@ -72,7 +72,11 @@ trap 'rm -rf "$context"' EXIT
 git archive HEAD | tar -x -C "$context"
 
 case $engine in
-  docker) build=(docker buildx build --load) ;;
+  docker)
+    build=(docker buildx build --load)
+    # Debian's docker.io has no buildx, but the same builder within.
+    docker buildx version >/dev/null 2>&1 || build=(env DOCKER_BUILDKIT=1 docker build)
+    ;;
   podman) build=(podman build --format docker --layers --timestamp "$SOURCE_DATE_EPOCH") ;;
   # chroot needs no namespaces of its own, so it also works inside a container.
   buildah) build=(buildah bud --isolation "${BUILDAH_ISOLATION:-chroot}" --format docker --layers --timestamp "$SOURCE_DATE_EPOCH") ;;

@@ -119,6 +119,27 @@ Result<http::Response> S3Client::call(const Call& call) const {
   return call_once(call);
 }
 
+Result<> S3Client::ensure_bucket() const {
+  const auto looked = call({.method = "HEAD", .key = ""});
+  if (looked) return {};
+  if (looked.error().code != Errc::kNotFound) {
+    // The answer to a HEAD has no words.
+    const auto listed = list("", "", 1);
+    return listed ? Result<>() : std::unexpected(listed.error());
+  }
+  const auto& region = options_.identity.region;
+  const std::string elsewhere = fmt::format(
+      "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+      "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>",
+      xml_escape(region));
+  // Amazon S3 refuses the name of its first region.
+  const std::string body = region == AwsIdentity().region ? "" : elsewhere;
+  const auto made = call({.method = "PUT", .key = "", .body = as_bytes(body)});
+  // Another one was faster.
+  if (!made && made.error().code != Errc::kConflict) return std::unexpected(made.error());
+  return {};
+}
+
 Result<S3Client::Object> S3Client::head(const std::string& key) const {
   const auto response = call({.method = "HEAD", .key = key});
   if (!response) return std::unexpected(response.error());
@@ -267,6 +288,8 @@ Grant S3Client::grant_put(const std::string& key,
   request.headers["content-length"] = std::to_string(size_bytes);
   request.headers["x-amz-content-sha256"] = sha256;
   request.payload_sha256 = sha256;
+  // Amazon S3 takes the hash from the header, SeaweedFS from here.
+  request.query["X-Amz-Content-Sha256"] = sha256;
   return {public_base() + presign(options_.identity, request, SystemClock().now(), lifetime),
           {{"x-amz-content-sha256", sha256}}};
 }

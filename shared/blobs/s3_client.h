@@ -32,6 +32,9 @@ class S3Client {
  public:
   explicit S3Client(S3Options options) : options_(std::move(options)) {}
 
+  /// Makes the bucket, if it is not there. kDenied: this key may not.
+  Result<> ensure_bucket() const;
+
   struct Object {
     std::string key;
     std::uint64_t size_bytes = 0;

@@ -46,6 +46,19 @@ Result<AwsIdentity> read_identity(const StoreSettings& settings) {
   return out;
 }
 
+Result<S3Options> s3_options(const StoreSettings& settings) {
+  auto identity = read_identity(settings);
+  if (!identity) return std::unexpected(identity.error());
+  S3Options out;
+  out.endpoint = settings.s3_endpoint;
+  out.public_endpoint = settings.s3_public_endpoint;
+  out.bucket = settings.s3_bucket;
+  out.identity = std::move(*identity);
+  out.web.ca_file = settings.s3_ca_file;
+  out.web.allow_plain = settings.s3_allow_plain;
+  return out;
+}
+
 }  // namespace
 
 void StoreSettings::add_to(YamlFields& fields) {
@@ -87,18 +100,21 @@ Result<> StoreSettings::check() const {
   return {};
 }
 
+Result<> StoreSettings::provision() const {
+  if (auto ok = check(); !ok) return ok;
+  if (!is_s3()) return {};
+  auto bucket = s3_options(*this);
+  if (!bucket) return std::unexpected(bucket.error());
+  return S3Client(std::move(*bucket)).ensure_bucket();
+}
+
 Result<Store> StoreSettings::open() const {
   if (auto ok = check(); !ok) return std::unexpected(ok.error());
   if (!is_s3()) return Store::open(directory);
-  auto identity = read_identity(*this);
-  if (!identity) return std::unexpected(identity.error());
+  auto bucket = s3_options(*this);
+  if (!bucket) return std::unexpected(bucket.error());
   S3Backend::Options options;
-  options.store.endpoint = s3_endpoint;
-  options.store.public_endpoint = s3_public_endpoint;
-  options.store.bucket = s3_bucket;
-  options.store.identity = std::move(*identity);
-  options.store.web.ca_file = s3_ca_file;
-  options.store.web.allow_plain = s3_allow_plain;
+  options.store = std::move(*bucket);
   options.prefix = s3_prefix;
   options.folder = directory / "copies";
   options.copies_bytes = s3_copies_bytes;

@@ -30,6 +30,8 @@ struct StoreSettings {
   void add_to(YamlFields& fields);
   /// kInvalid names the key.
   Result<> check() const;
+  /// Makes the bucket, if it is not there; a directory makes itself. Errors as open().
+  Result<> provision() const;
   /// kInvalid and kDenied name the key; kUnavailable when the store does not answer.
   Result<Store> open() const;
 };

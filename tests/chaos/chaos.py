@@ -20,7 +20,7 @@ import threading
 import time
 
 import checker
-from farm import Farm
+from farm import DATABASE, USER, Farm, postgres_programs
 from network import Network, call
 
 DISKS = {"blobs": 96, "nats": 256, "postgres": 768}  # MiB of the file systems that can be filled
@@ -218,6 +218,46 @@ def mount_disks(folder):
         call("mount", "-t", "tmpfs", "-o", f"size={size}m,mode=0755", "ws-chaos", folder / name)
 
 
+def keep(farm, folder, summary):
+    """What it takes to find out later what happened: the rows, what every process said, and what was found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(farm.folder / "logs", folder / "logs", dirs_exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    farm.run("postgres", postgres_programs() / "pg_dump", "-h", farm.address("postgres"), "-p", farm.port("postgres"), "-U", USER,
+             "--format=custom", f"--file={folder / 'rows.dump'}", DATABASE)
+    print(f"kept in {folder}; read it with: pg_restore -d DATABASE {folder / 'rows.dump'}", flush=True)
+
+
+def summary_of(farm, chaos, options, injected, found, acknowledged):
+    return {"seed": options.seed, "faults": injected, "kinds": chaos.counts, "jobs": len(chaos.jobs),
+            "frames_accepted": int(farm.psql("select count(*) from outputs")),
+            "frames_failed": int(farm.psql("select count(*) from units where state = 'failed'")),
+            "files_compared": len(chaos.fetched), "results_acknowledged": acknowledged,
+            "acknowledged_and_lost_with_the_brokers_disk": len(chaos.excused),
+            "starts": {name: service.starts for name, service in farm.services.items()},
+            "seconds": round(time.monotonic() - chaos.began), "violations": found}
+
+
+def course(farm, options, folder):
+    """Faults, rest, proof; the exit code. The farm's rows and logs stay when something is wrong, and when they are asked for."""
+    chaos = Chaos(farm, pathlib.Path(options.scene).resolve(), options.seed, folder)
+    summary = {"violations": {"it did not come to its end": []}}
+    try:
+        injected = chaos.run(options.faults, options.seconds)
+        chaos.say("the faults are over", faults=injected)
+        found, acknowledged = chaos.rest(options.rest_seconds)
+        summary = summary_of(farm, chaos, options, injected, found, acknowledged)
+        print(json.dumps(summary, indent=1))
+    finally:
+        if options.keep or summary["violations"]:
+            keep(farm, options.keep or pathlib.Path(tempfile.mkdtemp(prefix="ws-chaos-kept-")), summary)
+    if found:
+        print(farm.last_words())
+    if not summary["frames_accepted"]:
+        print("nothing was rendered, so nothing is proved")
+    return 1 if found or not summary["frames_accepted"] else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", required=True)
@@ -226,6 +266,7 @@ def main():
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seconds", type=int, default=1800, help="no more faults after that")
     parser.add_argument("--rest-seconds", type=int, default=600, help="for the jobs to end afterwards")
+    parser.add_argument("--keep", type=lambda text: pathlib.Path(text).resolve(), help="a folder for the rows and logs; kept below /tmp anyway when an invariant is broken")
     options = parser.parse_args()
     if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("iptables"):
         print("skipped: needs root, iproute2 and iptables")
@@ -238,23 +279,7 @@ def main():
         network = Network(f"wsc{os.getpid()}")
         farm = Farm(options.binaries, folder / "farm", agents=3, dispatchers=2, verifiers=2, network=network)
         farm.start()
-        chaos = Chaos(farm, pathlib.Path(options.scene).resolve(), options.seed, folder)
-        injected = chaos.run(options.faults, options.seconds)
-        chaos.say("the faults are over", faults=injected)
-        found, acknowledged = chaos.rest(options.rest_seconds)
-        failed = farm.psql("select count(*) from units where state = 'failed'")
-        summary = {"seed": options.seed, "faults": injected, "kinds": chaos.counts, "jobs": len(chaos.jobs),
-                   "frames_accepted": int(farm.psql("select count(*) from outputs")), "frames_failed": int(failed),
-                   "files_compared": len(chaos.fetched), "results_acknowledged": acknowledged,
-                   "acknowledged_and_lost_with_the_brokers_disk": len(chaos.excused),
-                   "starts": {name: service.starts for name, service in farm.services.items()},
-                   "seconds": round(time.monotonic() - chaos.began), "violations": found}
-        print(json.dumps(summary, indent=1))
-        if found:
-            print(farm.last_words())
-        if not summary["frames_accepted"]:
-            print("nothing was rendered, so nothing is proved")
-        return 1 if found or not summary["frames_accepted"] else 0
+        return course(farm, options, folder)
     finally:
         if farm:
             farm.close()

@@ -31,7 +31,7 @@ class ObjectStoreTest(unittest.TestCase):
         store = {"endpoint": f"http://127.0.0.1:{port}", "bucket": BUCKET, "credentials_file": str(credentials)}
         self.farm = Farm(BINARIES, self.folder / "farm", settings={"s3": store})
         self.addCleanup(self.farm.close)
-        self.farm.add_service("s3", ["node", "--openssl-legacy-provider", ROOT / "tests/s3/server.mjs", str(port), self.objects, BUCKET, KEY, SECRET])
+        self.farm.add_service("s3", ["node", "--openssl-legacy-provider", ROOT / "tests/s3/server.mjs", str(port), self.objects, "", KEY, SECRET])
         self.addCleanup(lambda: self.farm.services["s3"].stop())
         self.farm.start()
 
@@ -55,8 +55,13 @@ class ObjectStoreTest(unittest.TestCase):
         self.assertEqual(len(accepted), FRAMES)
         self.assertEqual(farm.psql("select count(*) from results where outcome <> 'rendered'"), "0", "nobody was blamed for the store")
         scene = hashlib.sha256(SCENE.read_bytes()).hexdigest()
-        self.assertEqual(self.names("blobs"), {scene, *farm.psql("select distinct artifact from results").split()})
-        self.assertEqual(self.names("incoming"), set(), "what was handed in became a blob")
+        # A replica more than was needed may still be on its way.
+        named = lambda: {scene, *farm.psql("select distinct artifact from results").split()}
+        farm.wait_until("the blobs that results name, and no other", lambda: self.names("blobs") == named(), 60)
+        # What was handed in became a blob, but for leases that were given up, and what the verifier's two workers could not remove
+        # while the store was away: the collector drops both after eight days.
+        left = lambda: self.names("incoming") & set(farm.psql("select lease from results").split())
+        farm.wait_until("empty places of leases", lambda: len(left()) <= 2, 60)
         own = {file.name for file in (farm.folder / "blobs/dispatcher-1/copies").iterdir()}
         self.assertEqual(own, {scene}, "agents and the command line went past the gateway")
 

@@ -26,18 +26,27 @@ def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
 
 
-def parsed_by_docker_compose():
+def parsed_by_docker_compose(files):
     profiles = [part for name in ("gpu", "observability", "tools") for part in ("--profile", name)]
-    ran = run("docker-compose", "-f", str(ROOT / "compose.yaml"), *profiles, "config")
+    ran = run("docker-compose", *(part for file in files for part in ("-f", str(ROOT / file))), *profiles, "config")
     assert ran.returncode == 0, ran.stderr
     return yaml.safe_load(ran.stdout)
 
 
 class Compose(unittest.TestCase):
+    FILES = ["compose.yaml"]
+
     @classmethod
     def setUpClass(cls):
-        cls.text = (ROOT / "compose.yaml").read_text()
-        cls.services = parsed_by_docker_compose()["services"]
+        cls.services = parsed_by_docker_compose(cls.FILES)["services"]
+
+    def holders(self):
+        """{volume or path: services that mount it}."""
+        out = {}
+        for name, service in self.services.items():
+            for volume in service.get("volumes", []):
+                out.setdefault(str(volume).split(":")[0], set()).add(name)
+        return out
 
     def test_the_profiles_hold_what_they_are_named_for(self):
         of = {name: service.get("profiles", []) for name, service in self.services.items()}
@@ -94,7 +103,7 @@ class Compose(unittest.TestCase):
                 if re.search("PASSWORD|SECRET|TOKEN|SEED|KEY", key):
                     self.assertRegex(key, "_FILE$", name)
                     self.assertTrue(str(value).startswith("/keys/"), name)
-        for file in [ROOT / "compose.yaml", *(ROOT / "deploy/compose").iterdir()]:
+        for file in [*(ROOT / name for name in self.FILES), *(ROOT / "deploy/compose").iterdir()]:
             self.assertNotRegex(file.read_text(), r"\bSU[A-Z2-7]{56}\b|password=|BEGIN [A-Z ]*PRIVATE", file.name)
 
     def test_only_this_machine_reaches_the_ports(self):
@@ -103,11 +112,7 @@ class Compose(unittest.TestCase):
                 self.assertTrue(str(port).startswith("127.0.0.1:"), f"{name}: {port}")
 
     def test_keys_are_where_they_are_needed_and_nowhere_else(self):
-        holders = {}
-        for name, service in self.services.items():
-            for volume in service.get("volumes", []):
-                source = str(volume).split(":")[0]
-                holders.setdefault(source, set()).add(name)
+        holders = self.holders()
         self.assertEqual(holders["dispatcher-keys"], {"setup", "provision", "enrol", "followers", "dispatcher"})
         self.assertEqual(holders["verifier-keys"], {"setup", "verifier", "verifier-gpu"})
         for agent in ("agent-1", "agent-2", "agent-3"):
@@ -121,6 +126,41 @@ class Compose(unittest.TestCase):
                     self.assertTrue(os.path.exists(source), f"{name}: {source}")
 
 
+class ComposeWithObjectStore(Compose):
+    """All of the above for both files together, and what the second one adds."""
+    FILES = ["compose.yaml", "compose.s3.yaml"]
+
+    def test_blobs_lie_in_the_store_alone_and_nobody_shares_a_folder(self):
+        holders = self.holders()
+        self.assertEqual(holders["blobs"], {"setup"})
+        self.assertEqual(holders["dispatcher-copies"], {"setup", "provision", "dispatcher"})
+        self.assertEqual(holders["verifier-copies"], {"setup", "verifier", "verifier-gpu"})
+        self.assertEqual(holders["s3"], {"setup", "s3"})
+        self.assertEqual(holders["s3-keys"], {"setup", "s3"})
+
+    def test_whoever_uses_the_store_waits_for_it_and_its_bucket(self):
+        self.assertEqual(self.services["provision"]["depends_on"]["s3"]["condition"], "service_healthy")
+        for name in ("dispatcher", "verifier", "verifier-gpu", "enrol"):
+            self.assertIn("provision", self.services[name]["depends_on"])
+
+    def test_only_the_s3_server_of_the_store_is_reached_from_outside(self):
+        command = self.services["s3"]["command"]
+        self.assertIn("-ip.bind=127.0.0.1", command)
+        self.assertIn("-s3.ip.bind=0.0.0.0", command)
+        self.assertEqual(self.services["s3"]["ports"], ["127.0.0.1:8333:8333/tcp"])
+
+    def test_the_configuration_differs_in_blobs_alone_and_names_what_is_there(self):
+        aliases = self.services["s3"]["networks"]["default"]["aliases"]
+        for name in ("dispatcher", "verifier"):
+            one, other = (yaml.safe_load((ROOT / f"deploy/compose/{name}{end}.yaml").read_text()) for end in ("", "-s3"))
+            store = other["blobs"].pop("s3")
+            self.assertEqual(one, other)
+            self.assertEqual(store["endpoint"], f"http://{aliases[0]}:8333")
+            self.assertEqual(store["credentials_file"], f"/keys/{name}/s3.yaml")
+            mounted = [volume for volume in self.services[name]["volumes"] if volume.endswith(f":/etc/worldshare/{name}.yaml:ro")]
+            self.assertEqual(mounted, [f"{ROOT}/deploy/compose/{name}-s3.yaml:/etc/worldshare/{name}.yaml:ro"])
+
+
 class Configuration(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -129,6 +169,7 @@ class Configuration(unittest.TestCase):
 
     def test_the_services_know_every_key_and_miss_only_their_seed(self):
         for program, file, says in (("dispatcher", "dispatcher", "cannot read /keys/dispatcher/dispatcher.seed"),
+                                    ("dispatcher", "dispatcher-s3", "cannot read /keys/dispatcher/dispatcher.seed"),
                                     ("agent", "agent", "cannot read /var/lib/worldshare/agent.seed")):
             ran = run(BUILD / f"bin/worldshare-{program}", "--config", ROOT / f"deploy/compose/{file}.yaml")
             self.assertIn(says, ran.stderr + ran.stdout)
@@ -152,11 +193,29 @@ class Configuration(unittest.TestCase):
         for file in self.folder.rglob("*"):
             if file.is_file():
                 self.assertEqual(file.stat().st_mode & 0o077, 0, file)
-        config = (ROOT / "deploy/compose/verifier.yaml").read_text()
-        config = config.replace("@DISPATCHER@", (self.folder / "public-keys/dispatcher").read_text().strip())
-        (self.folder / "verifier.yaml").write_text(config)
-        ran = run(BUILD / "bin/worldshare-verifier", "--config", self.folder / "verifier.yaml")
-        self.assertIn("cannot read /keys/verifier/verifier.seed", ran.stderr + ran.stdout)
+        for file, missing in (("verifier.yaml", "verifier.seed"), ("verifier-s3.yaml", "s3.yaml")):
+            config = (ROOT / "deploy/compose" / file).read_text()
+            config = config.replace("@DISPATCHER@", (self.folder / "public-keys/dispatcher").read_text().strip())
+            (self.folder / "verifier.yaml").write_text(config)
+            ran = run(BUILD / "bin/worldshare-verifier", "--config", self.folder / "verifier.yaml")
+            self.assertIn(f"cannot read /keys/verifier/{missing}", ran.stderr + ran.stdout)
+
+    def test_setup_gives_the_stores_key_to_those_who_use_it(self):
+        for volume in ("public-keys dispatcher-keys verifier-keys operator-keys postgres-keys agent-1 agent-2 agent-3 s3-keys s3").split():
+            (self.folder / volume).mkdir()
+        path = {"PATH": f"{BUILD}/bin:{self.stub('chown')}:{os.environ['PATH']}"}
+        for _ in range(2):  # the same again
+            self.assertEqual(run("bash", str(ROOT / "deploy/compose/setup"), str(self.folder), env=path).returncode, 0)
+            store = json.loads((self.folder / "s3-keys/s3.json").read_text())["identities"]
+            self.assertEqual(len(store), 1)
+            (pair,) = store[0]["credentials"]
+            for user in ("dispatcher", "verifier"):
+                key = self.folder / f"{user}-keys/s3.yaml"
+                self.assertEqual(yaml.safe_load(key.read_text()), {"access_key": pair["accessKey"], "secret_key": pair["secretKey"]})
+                self.assertEqual(key.stat().st_mode & 0o077, 0)
+            self.assertGreaterEqual(len(pair["secretKey"]), 40)
+            self.assertEqual(pair["secretKey"], (self.folder / "s3-keys/secret-key").read_text())
+        self.assertFalse(list((self.folder / "operator-keys").glob("s3*")))
 
     def stub(self, name):
         """A folder with a program of this name that does nothing: the test may not be root."""

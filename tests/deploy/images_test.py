@@ -1,9 +1,10 @@
 """The built images: images_test.py SCENE.blend [TAG]. As root, after deploy/docker/build.sh; exits with 77 where there are none.
 
 Each program starts in its image as the image's user, and the farm of compose.yaml renders with every service in the root file
-system of its image and in a network namespace of its own. Broker and database come from Debian's packages, since the images that
-compose.yaml names for them are in a registry."""
+system of its image and in a network namespace of its own; once with its blobs in a volume, once in an object store. Broker and database
+come from Debian's packages and the object store from npm (tests/s3), since the images that the files name for them are in a registry."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -24,7 +25,7 @@ TAG = sys.argv.pop(1) if len(sys.argv) > 1 else "latest"
 FRAMES = 12
 PROGRAMS = {"dispatcher": ["worldshare-dispatcher"], "verifier": ["worldshare-verifier", "worldshare-agent"],
             "agent": ["worldshare-agent"], "tools": ["worldshare", "worldshare-agent"]}
-SERVERS = "localhost/worldshare-test-servers:latest"
+SERVERS = "localhost/worldshare-test-servers:with-s3"
 
 
 def name_of(image):
@@ -32,14 +33,17 @@ def name_of(image):
 
 
 def make_servers():
-    """nats-server and PostgreSQL of Debian in one image."""
+    """nats-server and PostgreSQL of Debian and the S3 server of the tests in one image."""
+    call(ROOT / "tests/s3/install.sh")
     container = call("buildah", "from", "--pull-never", "docker.io/library/debian:bookworm-slim")
     call("buildah", "run", "--isolation", "chroot", container, "--", "sh", "-ec",
          "mkdir -p /etc/postgresql-common/createcluster.d;"
          "echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/none.conf;"
-         "apt-get update -q; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nats-server postgresql-15 wget;"
+         "apt-get update -q; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nats-server postgresql-15 nodejs wget;"
          "rm -rf /var/lib/apt/lists/*")
-    call("buildah", "copy", "--chmod", "755", container, ROOT / "tests/deploy/postgres_entry.sh", "/usr/local/bin/postgres-entry")
+    for server in ("postgres", "s3"):
+        call("buildah", "copy", "--chmod", "755", container, ROOT / f"tests/deploy/{server}_entry.sh", f"/usr/local/bin/{server}-entry")
+    call("buildah", "copy", container, ROOT / "tests/s3", "/opt/s3")
     call("buildah", "config", "--entrypoint", '["/usr/local/bin/postgres-entry"]', container)
     call("buildah", "commit", "--rm", container, SERVERS)
 
@@ -85,39 +89,51 @@ class Images(unittest.TestCase):
 
 
 class WholeFarm(unittest.TestCase):
+    FILES = ["compose.yaml"]
+    SERVICES = ["nats", "postgres", "dispatcher", "verifier", "followers", "agent-1", "agent-2", "agent-3"]
+
     def setUp(self):
         if subprocess.run(["buildah", "inspect", "--type", "image", SERVERS], capture_output=True).returncode != 0:
             make_servers()
-        parsed = yaml.safe_load(call("docker-compose", "-f", ROOT / "compose.yaml", "config"))["services"]
-        parsed = {name: service for name, service in parsed.items() if service.get("profiles", ["tools"]) == ["tools"]}
-        parsed["postgres"]["entrypoint"] = ["/usr/local/bin/postgres-entry"]
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ws-hosts-"))
         self.folder.chmod(0o755)
-        scenes = self.folder / "scenes"
-        scenes.mkdir(mode=0o755)
-        shutil.copy(SCENE, scenes / "scene.blend")
-        (scenes / "scene.blend").chmod(0o644)
-        out = self.folder / "volumes/out"
-        out.mkdir(parents=True)
-        os.chown(out, 10001, 10001)
-        keys = [item for item in parsed["tools"]["volumes"] if not item.endswith(":/scenes:ro")]
-        parsed["tools"]["volumes"] = [*keys, f"{scenes}:/scenes:ro", f"{out}:/out"]
-        images = {"docker.io/library/nats:": SERVERS, "docker.io/library/postgres:": SERVERS}
-
-        def image_of(name):
-            for start, mine in images.items():
-                if name.startswith(start):
-                    return mine
-            return name.rpartition(":")[0] + f":{TAG}"
-
-        self.out = out
-        self.farm = Farm(parsed, self.folder / "farm", image_of)
         self.addCleanup(shutil.rmtree, self.folder, True)
+        self.scene = self.folder / "scenes/scene.blend"
+        self.scene.parent.mkdir(mode=0o755)
+        shutil.copy(SCENE, self.scene)
+        self.scene.chmod(0o644)
+        self.out = self.folder / "out"
+        self.out.mkdir()
+        os.chown(self.out, 10001, 10001)
+        self.local = self.folder / "local"
+        self.farm = Farm(self.services(), self.folder / "farm", self.image_of)
         self.addCleanup(self.farm.close)
+
+    def services(self):
+        """Those of the files, with the entry points of the test's own servers and the test's folders."""
+        files = [part for file in self.FILES for part in ("-f", ROOT / file)]
+        parsed = yaml.safe_load(call("docker-compose", *files, "config"))["services"]
+        parsed = {name: service for name, service in parsed.items() if service.get("profiles", ["tools"]) == ["tools"]}
+        parsed["postgres"]["entrypoint"] = ["/usr/local/bin/postgres-entry"]
+        keys = [item for item in parsed["tools"]["volumes"] if not item.endswith(":/scenes:ro")]
+        parsed["tools"]["volumes"] = [*keys, f"{self.scene.parent}:/scenes:ro", f"{self.out}:/out"]
+        parsed["verifier"]["volumes"] += [f"{self.out}:/out:ro", f"{self.local}:/local:ro"]
+        return parsed
+
+    def image_of(self, name):
+        if "worldshare-" not in name:
+            return SERVERS
+        return name.rpartition(":")[0] + f":{TAG}"
+
+    def render_locally(self):
+        self.local.mkdir()
+        self.local.chmod(0o755)
+        call("blender", "-b", "--factory-startup", "-noaudio", self.scene, "-F", "PNG", "-o", f"{self.local}/####", "-s", "1", "-e", FRAMES, "-a")
 
     def test_the_farm_renders_with_every_service_on_a_host_of_its_own(self):
         farm = self.farm
-        farm.up(["nats", "postgres", "dispatcher", "verifier", "followers", "agent-1", "agent-2", "agent-3"])
+        self.render_locally()
+        farm.up(self.SERVICES)
         farm.wait_until("the agents' health", lambda: all(farm.is_healthy(f"agent-{n}") for n in (1, 2, 3)))
         farm.wait_until("the verifier's health", lambda: farm.is_healthy("verifier"))
         began = time.monotonic()
@@ -126,10 +142,46 @@ class WholeFarm(unittest.TestCase):
         job = submitted.stdout.split()[0]
         fetched = farm.run("tools", "fetch", job, "--frames", f"1-{FRAMES}", "-o", "/out")
         self.assertEqual(fetched.returncode, 0, fetched.stdout + fetched.stderr)
-        self.assertEqual(len(list(self.out.iterdir())), FRAMES)
+        frames = sorted(file.name for file in self.out.iterdir())
+        self.assertEqual(len(frames), FRAMES)
         print(f"{FRAMES} frames verified in {time.monotonic() - began:.0f} s, on {len(farm.network.addresses)} hosts")
+        for name, mine in zip(frames, sorted(file.name for file in self.local.iterdir()), strict=True):
+            compared = farm.run("verifier", "--compare", f"/out/{name}", f"/local/{mine}")
+            self.assertEqual(compared.returncode, 0, f"{name} has other pixels than a local render\n{compared.stdout}{compared.stderr}")
         for name, process in farm.running.items():
             self.assertIsNone(process.poll(), name)
+        self.look_at_the_blobs(job)
+
+    def objects(self):
+        """{where: names} of the blobs, as they lie on the disks of this machine."""
+        volumes = self.farm.folder / "volumes"
+        return {part: {file.name for file in (volumes / part).glob("??/*") if file.is_file()} for part in ("blobs",)}
+
+    def look_at_the_blobs(self, job):
+        scene = hashlib.sha256(self.scene.read_bytes()).hexdigest()
+        self.assertIn(scene, self.objects()["blobs"])
+        self.assertGreater(len(self.objects()["blobs"]), FRAMES)
+
+
+class FarmWithObjectStore(WholeFarm):
+    FILES = ["compose.yaml", "compose.s3.yaml"]
+    SERVICES = ["s3", *WholeFarm.SERVICES]
+
+    def services(self):
+        parsed = super().services()
+        parsed["s3"]["entrypoint"] = ["/usr/local/bin/s3-entry"]
+        parsed["s3"]["healthcheck"] = {"test": ["CMD", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8333"]}
+        return parsed
+
+    def look_at_the_blobs(self, job):
+        volumes = self.farm.folder / "volumes"
+        scene = hashlib.sha256(self.scene.read_bytes()).hexdigest()
+        names = {file.name.split("._")[0] for file in (volumes / "s3/worldshare/blobs").iterdir()}
+        self.assertIn(scene, names)
+        self.assertGreater(len(names), FRAMES)
+        self.assertEqual(self.objects()["blobs"], set(), "nothing lies in the volume of compose.yaml")
+        own = {file.name for file in (volumes / "dispatcher-copies/copies").iterdir()}
+        self.assertEqual(own, {scene}, "agents and the command line went past the gateway")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 // deploy/kubernetes as it is rendered: kubernetes_test.mjs. Needs kubectl (1.21 or later) or kustomize: KUSTOMIZE="kustomize build".
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { run as evaluate } from "@bufbuild/cel";
 import { strings } from "@bufbuild/cel/ext";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { ROOT, problemsOf, render } from "./manifests.mjs";
 
 const NAMESPACE = "worldshare-economy-offline";
 const CLUSTER_WIDE = new Set(["Namespace", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]);
 // What deploy/kubernetes/make-secrets.sh makes: no secret stands in the repository.
 const GIVEN = { Secret: new Set(["dispatcher-keys", "verifier-keys", "postgres", "worldshare-tls"]), ConfigMap: new Set(["public-keys"]) };
-const overlays = { dev: render("dev"), production: render("production") };
+const overlays = Object.fromEntries(["dev", "production", "production-s3"].map((name) => [name, render(name)]));
 
 const of = (manifests, kind) => manifests.filter((one) => one.kind === kind);
 const named = (manifests, kind, name) => {
@@ -31,6 +33,9 @@ function workloads(manifests) {
   return out;
 }
 const surgeOf = (one) => (one.kind === "Deployment" ? (one.spec.strategy?.rollingUpdate?.maxSurge ?? 1) : 0);
+/** How many of its pods there may be at once. */
+const mostOf = ({ name, replicas, surge }, manifests) =>
+  (of(manifests, "ScaledObject").find((one) => one.spec.scaleTargetRef.name === name)?.spec.maxReplicaCount ?? replicas) + surge;
 const containersOf = (pod) => [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
 const labelsOf = (pod) => pod.metadata.labels;
 const matches = (selector, labels) =>
@@ -71,7 +76,7 @@ for (const [overlay, manifests] of Object.entries(overlays)) {
       assert.equal(spec.securityContext.seccompProfile.type, "RuntimeDefault", name);
       assert.equal(spec.automountServiceAccountToken, false, name);
       for (const key of ["hostNetwork", "hostPID", "hostIPC"]) assert.ok(!spec[key], `${name} ${key}`);
-      for (const volume of spec.volumes ?? []) assert.ok(volume.configMap || volume.secret || volume.emptyDir || volume.persistentVolumeClaim, `${name} ${volume.name}`);
+      for (const volume of spec.volumes ?? []) assert.ok(volume.configMap || volume.secret || volume.emptyDir || volume.persistentVolumeClaim || volume.ephemeral, `${name} ${volume.name}`);
       for (const container of containersOf(pod)) {
         const context = container.securityContext;
         assert.equal(context.allowPrivilegeEscalation, false, `${name}/${container.name}`);
@@ -96,10 +101,10 @@ for (const [overlay, manifests] of Object.entries(overlays)) {
 
   check("all of it fits into the quota, with every rolling update and every verifier that may be added", () => {
     const { hard } = named(manifests, "ResourceQuota", "worldshare").spec;
-    const scaled = of(manifests, "ScaledObject");
     const sums = { pods: 0, "requests.cpu": 0, "requests.memory": 0, "limits.cpu": 0, "limits.memory": 0, "requests.nvidia.com/gpu": 0 };
-    for (const { name, replicas, surge, pod } of workloads(manifests)) {
-      const most = (scaled.find((one) => one.spec.scaleTargetRef.name === name)?.spec.maxReplicaCount ?? replicas) + surge;
+    for (const one of workloads(manifests)) {
+      const { pod } = one;
+      const most = mostOf(one, manifests);
       sums.pods += most;
       for (const side of ["requests", "limits"]) {
         for (const key of ["cpu", "memory", "nvidia.com/gpu"]) {
@@ -113,9 +118,26 @@ for (const [overlay, manifests] of Object.entries(overlays)) {
     for (const [key, sum] of Object.entries(sums)) assert.ok(sum <= amount(hard[key]), `${key}: ${sum} of ${hard[key]}`);
     const claims = workloads(manifests).flatMap(({ owner, replicas }) => (owner.spec.volumeClaimTemplates ?? []).flatMap((claim) => Array(replicas).fill(claim)));
     claims.push(...of(manifests, "PersistentVolumeClaim"));
+    // A claim that lives as long as its pod.
+    for (const one of workloads(manifests)) {
+      const own = (one.pod.spec.volumes ?? []).flatMap(({ ephemeral }) => ephemeral?.volumeClaimTemplate ?? []);
+      claims.push(...Array(mostOf(one, manifests)).fill(own).flat());
+    }
     assert.ok(claims.length <= amount(hard.persistentvolumeclaims));
     assert.ok(claims.reduce((sum, claim) => sum + amount(claim.spec.resources.requests.storage), 0) <= amount(hard["requests.storage"]));
     assert.ok(of(manifests, "Service").length <= amount(hard.services));
+  });
+
+  check("what a pod may put into its folders is no more than it may have of its node's disk", () => {
+    const limits = named(manifests, "LimitRange", "worldshare").spec.limits.find((one) => one.type === "Container");
+    const key = "ephemeral-storage";
+    for (const { name, pod } of workloads(manifests)) {
+      const folders = (pod.spec.volumes ?? []).filter(({ emptyDir }) => emptyDir?.sizeLimit && emptyDir.medium !== "Memory");
+      const most = folders.reduce((sum, { emptyDir }) => sum + amount(emptyDir.sizeLimit), 0);
+      const allowed = pod.spec.containers.map(({ resources }) => amount(resources.limits[key] ?? limits.default[key]));
+      assert.ok(most <= allowed.reduce((sum, one) => sum + one, 0), `${name} may be evicted`);
+      for (const one of allowed) assert.ok(one <= amount(limits.max[key]), name);
+    }
   });
 
   check("the scheduler has two copies without a GPU, and one of them may be drained", () => {
@@ -209,9 +231,15 @@ for (const [overlay, manifests] of Object.entries(overlays)) {
     const fromOutside = (to, port) => rules(pods[to], "Ingress").some((rule) => opens(rule, "from", null, port));
     const open = Object.keys(pods).flatMap((to) => [4222, 5432, 6222, 8080, 8081, 8222].filter((port) => fromOutside(to, port)).map((port) => `${to} ${port}`));
     assert.deepEqual(open.sort(), ["broker 4222", "dispatcher 8080"]);
-    for (const labels of Object.values(pods)) {
-      for (const rule of rules(labels, "Egress")) assert.ok(rule.to && !JSON.stringify(rule.to).includes("ipBlock"), "a way out of the cluster");
-    }
+    // To the object store, one address and its port, for those who read and write blobs.
+    const ways = Object.entries(pods).flatMap(([name, labels]) => {
+      const egress = rules(labels, "Egress");
+      for (const rule of egress) assert.ok(rule.to?.length > 0, `${name} may go anywhere`);
+      const leaving = egress.filter(({ to }) => to.some(({ ipBlock }) => ipBlock));
+      return leaving.flatMap(({ to, ports }) => to.map(({ ipBlock }) => `${name} ${ipBlock?.cidr} ${ports?.map(({ port }) => port)}`));
+    });
+    const store = (name) => `${name} 203.0.113.10/32 443`;
+    assert.deepEqual(ways.sort(), overlay === "production-s3" ? [store("dispatcher"), store("verifier")] : []);
   });
 
   check("only the verifier is let have a GPU", () => {
@@ -231,7 +259,7 @@ for (const [overlay, manifests] of Object.entries(overlays)) {
     for (const { name, pod } of workloads(manifests)) {
       assert.deepEqual(refusals(pod), [], name);
       const wants = containersOf(pod).some(({ resources }) => "nvidia.com/gpu" in { ...resources.requests, ...resources.limits });
-      assert.equal(wants, name === "verifier" && overlay === "production", name);
+      assert.equal(wants, name === "verifier" && overlay !== "dev", name);
     }
 
     const gpu = { limits: { "nvidia.com/gpu": "1" } };
@@ -293,4 +321,57 @@ test("dev: one broker keeps one copy of every stream", () => {
   assert.equal(broker.spec.template.spec.containers[0].env.find(({ name }) => name === "WS_NATS_ROUTES").value, "");
   const services = of(overlays.dev, "ConfigMap").find((one) => one.metadata.name.startsWith("services"));
   assert.equal(parse(services.data["dispatcher.yaml"]).nats.stream_replicas, 1);
+});
+
+test("production-s3: blobs lie in the store alone, whose key only those have who need it", () => {
+  const [plain, manifests] = [overlays.production, overlays["production-s3"]];
+  const configOf = (set, file) => parse(of(set, "ConfigMap").find((one) => one.metadata.name.startsWith("services")).data[file]);
+  for (const name of ["dispatcher", "verifier"]) {
+    const { blobs, ...rest } = configOf(manifests, `${name}.yaml`);
+    const { blobs: folder, ...same } = configOf(plain, `${name}.yaml`);
+    assert.deepEqual(rest, same, `${name}.yaml differs from production's in blobs alone`);
+    assert.equal(blobs.directory, folder.directory);
+    assert.ok(blobs.s3.endpoint.startsWith("https://"));
+    const { pod } = workloads(manifests).find((one) => one.name === name);
+    const keys = pod.spec.volumes.find((volume) => volume.name === "keys");
+    assert.equal(keys.secret.secretName, `${name}-keys`);
+    for (const container of containersOf(pod)) {
+      const mount = container.volumeMounts.find((one) => one.name === "keys");
+      assert.equal(blobs.s3.credentials_file, `${mount.mountPath}/s3.yaml`);
+    }
+    const { storage } = pod.spec.volumes.find((volume) => volume.name === "blobs").ephemeral.volumeClaimTemplate.spec.resources.requests;
+    assert.ok(amount(storage) > 2 * amount("20Gi"), "copies_bytes is 20 GiB by default, and a cut-off scene may have 10");
+  }
+  assert.ok(!JSON.stringify(manifests).includes("ReadWriteMany"));
+  assert.ok(!JSON.stringify(of(manifests, "CronJob")).includes("blobs"));
+  assert.equal(named(manifests, "Service", "dispatcher").spec.sessionAffinity, "ClientIP");
+});
+
+test("make-secrets.sh gives the object store's key to dispatcher and verifier when it is there, and makes each key once", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ws-secrets-"));
+  try {
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    // The real one needs a build; what it prints is a key of 56 letters.
+    writeFileSync(join(bin, "worldshare-agent"), '#!/bin/sh\necho SEED-$$ >"$2"; echo PUBLIC-$$\n', { mode: 0o755 });
+    const run = (agent = "worldshare-agent") => {
+      const text = execFileSync(join(ROOT, "deploy/kubernetes/make-secrets.sh"), [join(folder, "keys")],
+        { encoding: "utf8", stdio: "pipe", env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, WORLDSHARE_AGENT: agent } });
+      return parseAllDocuments(text).map((one) => one.toJS()).filter(Boolean);
+    };
+    assert.throws(() => run("no-such-agent"), ({ status, stderr }) => status === 2 && stderr.includes("no-such-agent is missing"));
+    assert.deepEqual(readdirSync(join(folder, "keys")), []);
+    const without = run();
+    assert.deepEqual(without.map(({ kind, metadata }) => `${kind} ${metadata.name}`), ["Secret dispatcher-keys", "Secret verifier-keys", "Secret postgres", "ConfigMap public-keys"]);
+    assert.deepEqual(run("env worldshare-agent"), without);
+    writeFileSync(join(folder, "keys/s3.yaml"), "access_key: a\nsecret_key: b\n");
+    for (const secret of of(run(), "Secret")) {
+      const { "s3.yaml": key, ...rest } = secret.data;
+      assert.deepEqual(rest, named(without, "Secret", secret.metadata.name).data);
+      assert.equal(key !== undefined, secret.metadata.name !== "postgres", secret.metadata.name);
+      assert.equal(secret.metadata.namespace, NAMESPACE);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -70,3 +70,30 @@ test("the matrix has both Debians and both compilers, and the sanitizers run", (
   assert.ok(jobs.test.steps.some(({ run }) => run === "./dev test"));
   assert.match(readFileSync(join(ROOT, "dev"), "utf8"), /build_preset dev/);
 });
+
+test("a release has each image with its SBOM and how it was built, and the Debian package, the programs and the add-on with their sums", () => {
+  const { images, files } = workflows["release.yaml"].jobs;
+  const build = images.steps.find(({ uses }) => uses?.startsWith("docker/build-push-action"));
+  assert.equal(build.with.sbom, true);
+  assert.equal(build.with.provenance, "mode=max");
+  assert.ok(images.steps.some(({ uses }) => uses?.startsWith("anchore/sbom-action")));
+  assert.deepEqual([images.strategy.matrix.image].flat().sort(), ["agent", "dispatcher", "tools", "verifier", "verifier-cuda"]);
+  assert.equal(files.needs, "images");
+  const position = (text) => files.steps.findIndex(({ run }) => run?.includes(text));
+  assert.ok(position("./dev package") >= 0 && position("./dev package") < position("strip "), "the package is made of what was built");
+  const publish = files.steps.at(-1).run;
+  const sums = files.steps[position("sha256sum")].run;
+  for (const kind of ["*.deb", "*.tar.gz", "*.zip"]) {
+    assert.ok(publish.includes(`out/${kind}`), kind);
+    assert.ok(/sha256sum -- (.*)>/.exec(sums)[1].includes(kind), kind);
+  }
+  assert.ok(publish.includes("out/sbom/*"));
+});
+
+test("the GPU job asks the headless script for what its machine has, and runs the GPU's tests", () => {
+  const { gpu } = workflows["gpu.yaml"].jobs;
+  const [, required] = gpu.steps.map(({ run }) => /validate-economy-offline-headless\.sh .*--require (\S+)/.exec(run ?? "")).find(Boolean);
+  const script = readFileSync(join(ROOT, "tests/headless/validate-economy-offline-headless.sh"), "utf8");
+  for (const name of required.split(",")) assert.ok(script.includes(name.split(".").at(-1)), name);
+  assert.ok(gpu.steps.some(({ run }) => run?.includes("ctest") && run.includes("-L gpu")));
+});

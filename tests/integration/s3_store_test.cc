@@ -90,6 +90,27 @@ TEST_F(S3Store, WrongSettingsAreNamed) {
   EXPECT_TRUE(settings.check().error().message.starts_with("blobs.s3.endpoint: "));
 }
 
+TEST_F(S3Store, ItsBucketIsMadeOnceAndOnlyWithTheRightKey) {
+  auto settings = server_.settings(folder_.path());
+  settings.s3_bucket = "a-new-one";
+  EXPECT_EQ(error_of(settings).code, Errc::kInvalid);
+  settings.s3_credentials_file = folder_.path() / "credentials";
+  EXPECT_TRUE(write_file_atomically(settings.s3_credentials_file,
+                                    "access_key: someone\nsecret_key: else\n", 0600));
+  const Error refused = settings.provision().error();
+  EXPECT_EQ(refused.code, Errc::kDenied);
+  EXPECT_TRUE(refused.message.starts_with("blobs.s3.credentials_file: ")) << refused.message;
+  settings.s3_credentials_file = server_.credentials_file();
+  const auto made = settings.provision();
+  ASSERT_TRUE(made) << made.error().message;
+  const Store store = settings.open().value();
+  ASSERT_TRUE(put(store, "kept"));
+  EXPECT_TRUE(settings.provision()) << "again is no error";
+  EXPECT_EQ(store.size(name_of("kept")).value(), 4U);
+  server_.kill();
+  EXPECT_EQ(settings.provision().error().code, Errc::kUnavailable);
+}
+
 TEST_F(S3Store, WhenItIsAwayThatIsSaidAndNothingIsLost) {
   const Store store = open();
   ASSERT_TRUE(put(store, "before"));

@@ -1,5 +1,5 @@
-// server.mjs PORT FOLDER BUCKET ACCESS_KEY SECRET_KEY: s3rver, with what it lacks: signatures of version 4 are checked, by AWS' own
-// signer. Prints "ready" when it serves. With HASHES=1 it also hashes what is put, as Amazon S3 does and many others do not.
+// server.mjs [ADDRESS:]PORT FOLDER BUCKET ACCESS_KEY SECRET_KEY: s3rver, with what it lacks: signatures of version 4 are checked, by AWS' own
+// signer. BUCKET "": none yet. Prints "ready" when it serves. With HASHES=1 it also hashes what is put, as Amazon S3 does and many others do not.
 import { Sha256 } from "@aws-crypto/sha256-js";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { createHash } from "node:crypto";
@@ -11,7 +11,8 @@ const require = createRequire(import.meta.url);
 const S3rver = require("s3rver");
 const AWSAccount = require("s3rver/lib/models/account");
 
-const [port, folder, bucket, accessKeyId, secretAccessKey] = process.argv.slice(2);
+const [place, folder, bucket, accessKeyId, secretAccessKey] = process.argv.slice(2);
+const [, address = "127.0.0.1", port] = /^(?:(.*):)?(\d+)$/.exec(place);
 AWSAccount.registry.clear();
 AWSAccount.DUMMY_ACCOUNT.createKeyPair(accessKeyId, secretAccessKey);
 
@@ -58,7 +59,8 @@ async function check_signature(ctx) {
     const expiresIn = Number(query["X-Amz-Expires"]);
     const signingDate = parse_date(query["X-Amz-Date"]);
     if (Date.now() > signingDate.getTime() + expiresIn * 1000) throw new Refusal(403, "AccessDenied", "Request has expired");
-    for (const name of Object.keys(query)) if (name.startsWith("X-Amz-")) delete query[name];
+    // The signer writes what it adds itself; the rest of the query is part of what was signed.
+    for (const name of ["Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature"]) delete query[`X-Amz-${name}`];
     request.body = {}; // where its hash is not in a header, the signer takes it for UNSIGNED-PAYLOAD
     const signed = await signer.presign(request, { signingDate, expiresIn, signableHeaders: claim.names, unhoistableHeaders: claim.names });
     expected = signed.query["X-Amz-Signature"];
@@ -83,8 +85,8 @@ async function check_hash(ctx) {
 }
 
 const server = new S3rver({
-  port: Number(port), address: "127.0.0.1", silent: true, directory: folder, vhostBuckets: false, allowMismatchedSignatures: false,
-  configureBuckets: [{ name: bucket }],
+  port: Number(port), address, silent: true, directory: folder, vhostBuckets: false, allowMismatchedSignatures: false,
+  configureBuckets: bucket ? [{ name: bucket }] : [],
 });
 server.middleware.unshift(async (ctx, next) => {
   try {
