@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "agents/backoff.h"
-#include "agents/blender/probe.h"
 #include "agents/control_socket.h"
 #include "agents/credential.h"
 #include "agents/disk.h"
@@ -24,6 +23,7 @@
 #include "agents/status_page.h"
 #include "agents/work_gate.h"
 #include "agents/work_history.h"
+#include "agents/workforce.h"
 #include "shared/clock.h"
 #include "shared/ids.h"
 #include "shared/messages/messages.h"
@@ -38,6 +38,7 @@ constexpr milliseconds kShortestHeartbeat{100};  // between two of them: at most
 constexpr milliseconds kLeaveTime{3000};
 constexpr std::size_t kListedScenes = 500;
 // Who closes the gate.
+constexpr const char* kDevices = "devices";
 constexpr const char* kOwner = "owner";
 constexpr const char* kMachine = "machine";
 constexpr const char* kEnd = "end";
@@ -61,12 +62,12 @@ bool is_complete(const wire::AssignmentT& assignment) {
 }  // namespace
 
 struct Agent::Impl {
-  Impl(const Config& settings, NKey own_key, Sandbox own_sandbox, wire::CapabilitiesT probed)
+  Impl(const Config& settings, NKey own_key, Sandbox own_sandbox, Workforce own_workforce)
       : config(settings),
         key(std::move(own_key)),
         sandbox(std::move(own_sandbox)),
-        capabilities(std::move(probed)),
-        book(settings.slots, settings.prefetch),
+        workforce(std::move(own_workforce)),
+        book(static_cast<std::uint32_t>(workforce.slots.size()), settings.prefetch),
         trouble(gate, book, settings.trouble_pause),
         politeness(settings.work, Machine(), clock) {}
 
@@ -90,7 +91,7 @@ struct Agent::Impl {
   const Config config;
   const NKey key;
   const Sandbox sandbox;
-  const wire::CapabilitiesT capabilities;
+  const Workforce workforce;
   const std::uint64_t started_ms = unix_ms(SystemClock().now());
   std::uint64_t sequence = 0;
   milliseconds heartbeat{0};
@@ -126,16 +127,16 @@ Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
   auto sandbox = Sandbox::open(config.sandbox_of_slots());
   if (!sandbox) return std::unexpected(sandbox.error());
   options.sandbox = *sandbox;
-  auto capabilities = probe(options, config.state_folder / "capabilities");
-  if (!capabilities) return std::unexpected(capabilities.error());
-  capabilities->memory_bytes = std::min(capabilities->memory_bytes, config.memory_per_slot());
+  auto workforce = Workforce::open(config, options);
+  if (!workforce) return std::unexpected(workforce.error());
   auto scenes = SceneCache::open(config.state_folder / "scenes", config.cache_bytes);
   if (!scenes) return std::unexpected(scenes.error());
   auto agent = std::unique_ptr<Agent>(new Agent());
-  agent->impl_ = std::make_unique<Impl>(config, std::move(*key), std::move(*sandbox),
-                                        std::move(*capabilities));
+  agent->impl_ =
+      std::make_unique<Impl>(config, std::move(*key), std::move(*sandbox), std::move(*workforce));
   agent->impl_->heartbeat = config.heartbeat;
   agent->impl_->scenes = std::move(*scenes);
+  agent->impl_->gate.close(kDevices, agent->impl_->workforce.trouble);
   agent->impl_->open_page();
   return agent;
 }
@@ -160,11 +161,10 @@ void Agent::run(std::stop_token stop) {
   const http::ClientOptions web = self.config.web();
   Prefetcher& prefetcher = self.prefetcher.emplace(*self.scenes, web);
   SlotServices& services = self.services.emplace(
-      SlotServices{self.config, self.key, self.sandbox, web,
-                   "Blender " + self.capabilities.blender + " " + device_class(), client,
-                   *self.scenes, self.book, self.history, self.trouble, prefetcher});
-  for (std::uint32_t slot = 0; slot < self.config.slots; ++slot) {
-    self.slots.push_back(std::make_unique<Slot>(slot, services));
+      SlotServices{self.config, self.key, self.sandbox, web, self.workforce.capabilities.blender,
+                   client, *self.scenes, self.book, self.history, self.trouble, prefetcher});
+  for (std::uint32_t slot = 0; slot < self.workforce.slots.size(); ++slot) {
+    self.slots.push_back(std::make_unique<Slot>(slot, self.workforce.slots[slot], services));
   }
   const std::jthread reader([&](const std::stop_token& end) { self.read_mailbox(end, *mailbox); });
   // Before the first heartbeat offers anything.
@@ -179,8 +179,8 @@ void Agent::run(std::stop_token stop) {
 }
 
 void Agent::Impl::open_page() {
-  page.emplace(
-      StatusPage::Parts{config, key.public_key(), capabilities, book, gate, history, *scenes});
+  page.emplace(StatusPage::Parts{config, key.public_key(), workforce.capabilities, workforce.slots,
+                                 book, gate, history, *scenes});
   auto opened = ControlSocket::open(config.socket_file(),
                                     [this](const std::string& line) { return answer(line); });
   if (opened) {
@@ -385,8 +385,8 @@ wire::AgentStateT Agent::Impl::state(bool draining) {
   out.agent = key.public_key();
   out.sequence = ++sequence;
   out.started_ms = started_ms;
-  out.capabilities = std::make_unique<wire::CapabilitiesT>(capabilities);
-  out.slots = config.slots;
+  out.capabilities = std::make_unique<wire::CapabilitiesT>(workforce.capabilities);
+  out.slots = static_cast<std::uint32_t>(workforce.slots.size());
   out.draining = draining;
   if (!draining && gate.reason().empty()) out.free_slots = book.free_slots();
   out.awake_seconds = static_cast<std::uint32_t>(

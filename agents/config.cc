@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "agents/devices/device_choice.h"
 #include "agents/laboratory/tamper.h"
 #include "shared/nats/address.h"
 
@@ -41,6 +42,7 @@ YamlFields Config::fields() {
       .add("farm.owner", farm_owner)
       .add("agent.seed_file", seed_file)
       .add("agent.state_folder", state_folder)
+      .add_words("agent.devices", devices)
       .add("agent.slots", slots)
       .add("agent.threads", threads)
       .add("agent.nice", nice)
@@ -71,6 +73,7 @@ YamlFields Config::fields() {
 
 Result<> Config::check() const {
   if (slots == 0 || slots > 64) return fail(Errc::kInvalid, "agent.slots must be 1 to 64");
+  if (auto ok = check_device_wishes(devices); !ok) return ok;
   if (nice > 19) return fail(Errc::kInvalid, "agent.nice must be 0 to 19");
   if (heartbeat < std::chrono::milliseconds(100)) {
     return fail(Errc::kInvalid, "agent.heartbeat_seconds must be at least 0.1");
@@ -90,15 +93,14 @@ Result<> Config::check() const {
   return laboratory::check_tamper(tamper);
 }
 
-unsigned Config::threads_per_slot() const {
-  if (threads > 0) return threads;
-  return std::max(1U, std::thread::hardware_concurrency() / std::max(1U, slots));
+SlotSupply Config::supply() const {
+  const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+  return {slots, threads, memory_bytes, std::max(1U, std::thread::hardware_concurrency()),
+          pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
 }
 
 std::uint64_t Config::memory_per_slot() const {
-  if (memory_bytes > 0) return memory_bytes;
-  const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
-  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / std::max(1U, slots);
+  return memory_bytes > 0 ? memory_bytes : supply().machine_bytes / std::max(1U, slots);
 }
 
 nats::ConnectOptions Config::broker(const NKey& key) const {

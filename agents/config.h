@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "agents/blender/renderer.h"
+#include "agents/devices/slot_plan.h"
 #include "agents/politeness/politeness.h"
 #include "agents/sandbox/sandbox.h"
 #include "shared/crypto.h"
@@ -31,9 +33,12 @@ struct Config {
       "agent-state";  ///< scene cache, scratch, what Blender can do
 
   std::filesystem::path blender = "blender";  ///< program, looked up in PATH
-  std::uint32_t slots = 1;                    ///< frames rendered at once
-  std::uint32_t threads = 0;                  ///< of each slot; 0: the cores shared among the slots
-  std::uint32_t nice = 10;                    ///< 0..19: how much Blender steps back for others
+  /// That render: auto, or a list of cpu, cuda:0, optix:0, hip:0, oneapi:0, metal:0, ...
+  std::vector<std::string> devices{"auto"};
+  std::uint32_t slots = 1;  ///< frames rendered at once on the CPU; on a GPU it is one
+  std::uint32_t threads =
+      0;                    ///< of each slot; 0: the cores shared among the slots, see slot_plan.h
+  std::uint32_t nice = 10;  ///< 0..19: how much Blender steps back for others
 
   WarmLimits warm;  ///< when a warm Blender is replaced
 
@@ -59,8 +64,9 @@ struct Config {
   YamlFields fields();
   /// Values that fit together; the error names the key.
   Result<> check() const;
-  /// Of one slot, never 0.
-  unsigned threads_per_slot() const;
+  /// What there is for the slots of this machine.
+  SlotSupply supply() const;
+  /// Of one slot where there are none but the CPU's.
   std::uint64_t memory_per_slot() const;
   /// Where `worldshare-agent status` finds the running agent.
   std::filesystem::path socket_file() const { return state_folder / "agent.socket"; }

@@ -7,8 +7,9 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cmath>
+#include <iterator>
 
-#include "agents/probe_machine.h"
+#include "agents/devices/device_findings.h"
 #include "shared/clock.h"
 #include "shared/files.h"
 #include "shared/http/client.h"
@@ -62,15 +63,6 @@ Finding sandbox_finding(const Config& config, bool& works) {
   if (sandbox->confines()) return good("sandbox", "bubblewrap confines Blender");
   return {"sandbox", Grade::warning, "scenes run unconfined",
           "set sandbox.mode: required, and install bubblewrap"};
-}
-
-Finding blender_finding(const Config& config) {
-  const auto can = probe_machine(config);
-  if (!can) {
-    return bad("blender", can.error().message,
-               "install Blender (apt install blender), or name it in blender.path");
-  }
-  return good("blender", fmt::format("Blender {}, class {}", can->blender, can->render_class));
 }
 
 Finding disk_finding(const Config& config) {
@@ -203,7 +195,7 @@ Findings examine(const Config& config) {
   Findings out{config_finding(config), key_finding(config)};
   bool sandbox = false;
   out.push_back(sandbox_finding(config, sandbox));
-  if (sandbox) out.push_back(blender_finding(config));
+  if (sandbox) std::ranges::move(device_findings(config), std::back_inserter(out));
   out.push_back(disk_finding(config));
   if (const auto caps = config.bandwidth(); !caps.empty()) out.push_back(good("limits", caps));
   add_server(config, out);

@@ -52,9 +52,9 @@ int analyse(const agent::Config& config, const std::string& file) {
 }
 
 int probe(const agent::Config& config) {
-  auto capabilities = agent::probe_machine(config);
-  if (!capabilities) return agent::complain(capabilities.error());
-  std::cout << agent::to_json(*capabilities) << "\n";
+  auto probe = agent::probe_machine(config);
+  if (!probe) return agent::complain(probe.error());
+  std::cout << agent::to_json(*probe) << "\n";
   return 0;
 }
 

@@ -1,11 +1,10 @@
 #include "agents/probe_machine.h"
 
-#include "agents/blender/probe.h"
 #include "agents/scratch.h"
 
 namespace worldshare::agent {
 
-Result<wire::CapabilitiesT> probe_machine(const Config& config) {
+Result<Probe> probe_machine(const Config& config) {
   auto sandbox = Sandbox::open(config.sandbox_of_slots());
   if (!sandbox) return std::unexpected(sandbox.error());
   const Scratch scratch;
@@ -14,7 +13,7 @@ Result<wire::CapabilitiesT> probe_machine(const Config& config) {
   options.scratch = scratch.path;
   options.sandbox = *sandbox;
   auto can = probe(options, scratch.path / "capabilities");
-  if (can) can->memory_bytes = std::min(can->memory_bytes, config.memory_per_slot());
+  if (can) can->can.memory_bytes = std::min(can->can.memory_bytes, config.memory_per_slot());
   return can;
 }
 

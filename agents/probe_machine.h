@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent_generated.h"
+#include "agents/blender/probe.h"
 #include "agents/config.h"
 #include "shared/result.h"
 
@@ -8,6 +8,6 @@ namespace worldshare::agent {
 
 /// What this machine's Blender can do, asked in a sandbox of the configuration and a scratch folder
 /// of this call. Errors name the remedy.
-Result<wire::CapabilitiesT> probe_machine(const Config& config);
+Result<Probe> probe_machine(const Config& config);
 
 }  // namespace worldshare::agent

@@ -9,8 +9,8 @@
 
 namespace worldshare::agent {
 
-Slot::Slot(std::uint32_t index, SlotServices& services)
-    : index_(index), services_(services), thread_([this] { loop(); }) {}
+Slot::Slot(std::uint32_t index, const SlotPlan& plan, SlotServices& services)
+    : index_(index), plan_(plan), services_(services), thread_([this] { loop(); }) {}
 
 Slot::~Slot() {
   shut_down();
@@ -65,11 +65,13 @@ void Slot::loop() {
   BlenderOptions options;
   options.blender = services_.config.blender;
   options.scratch = services_.config.state_folder / fmt::format("scratch/slot-{}", index_);
-  options.threads = services_.config.threads_per_slot();
+  options.threads = plan_.threads;
   options.scratch_limit_bytes = services_.config.scratch_bytes;
-  options.sandbox = services_.sandbox;
+  options.sandbox = services_.sandbox.with_memory(plan_.memory_bytes);
   options.nice = static_cast<int>(services_.config.nice);
-  WarmBlender blender(std::move(options), services_.config.warm);
+  options.device = plan_.on.device;
+  options.access = plan_.on.access;
+  WarmBlender blender(plan_, std::move(options), services_.config.warm);
   while (true) {
     wire::AssignmentT assignment;
     std::stop_token stop;

@@ -17,8 +17,8 @@ namespace worldshare::agent {
 /// a warm Blender. assign(), stop_lease() and shut_down() may be called from any thread.
 class Slot {
  public:
-  /// `services` must outlive the slot.
-  Slot(std::uint32_t index, SlotServices& services);
+  /// `services` and `plan` must outlive the slot.
+  Slot(std::uint32_t index, const SlotPlan& plan, SlotServices& services);
   /// Kills the Blender and joins.
   ~Slot();
   Slot(const Slot&) = delete;
@@ -39,6 +39,7 @@ class Slot {
   void loop();
 
   const std::uint32_t index_;
+  const SlotPlan& plan_;
   SlotServices& services_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;

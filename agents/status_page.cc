@@ -23,11 +23,24 @@ const char* word(WorkHistory::Outcome outcome) {
   return "";
 }
 
-json::array slots_of(std::uint32_t slots, const LeaseBook& book) {
+json::array devices_of(const wire::CapabilitiesT& capabilities) {
+  json::array out;
+  for (const auto& device : capabilities.devices) {
+    out.push_back(json::object{{"id", device->id},
+                               {"name", device->name},
+                               {"render_class", device->render_class},
+                               {"memory_bytes", device->memory_bytes},
+                               {"slots", json::value_from(device->slots)},
+                               {"trouble", device->trouble}});
+  }
+  return out;
+}
+
+json::array slots_of(const std::vector<SlotPlan>& slots, const LeaseBook& book) {
   json::array out;
   const auto works = book.works();
-  for (std::uint32_t slot = 0; slot < slots; ++slot) {
-    json::object line{{"slot", slot}, {"phase", "free"}};
+  for (std::uint32_t slot = 0; slot < slots.size(); ++slot) {
+    json::object line{{"slot", slot}, {"device", slots[slot].on.device.id}, {"phase", "free"}};
     for (const auto& work : works) {
       if (work.slot != slot) continue;
       line["phase"] = wire::EnumNameLeasePhase(work.phase);
@@ -118,7 +131,8 @@ std::string StatusPage::json() {
                               : closed.empty() ? notice_
                                                : closed},
                    {"bandwidth", parts_.config.bandwidth()},
-                   {"slots", slots_of(parts_.config.slots, parts_.book)},
+                   {"devices", devices_of(parts_.capabilities)},
+                   {"slots", slots_of(parts_.slots, parts_.book)},
                    {"scenes", parts_.scenes.list().size()},
                    {"rendered", totals.rendered},
                    {"failed", totals.failed},

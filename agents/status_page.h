@@ -22,6 +22,7 @@ class StatusPage {
     const Config& config;
     const std::string& agent;  ///< public key
     const wire::CapabilitiesT& capabilities;
+    const std::vector<SlotPlan>& slots;
     const LeaseBook& book;
     const WorkGate& gate;
     const WorkHistory& history;

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
+
 #include "agents/backoff.h"
 #include "agents/blender/artifact.h"
 #include "agents/disk.h"
@@ -23,6 +26,8 @@ constexpr std::size_t kErrorBytes = 500;
 constexpr std::size_t kLogTailBytes = 8 * 1024;
 // A transfer that fails for another reason than the network is tried so often.
 constexpr int kTransferTries = 5;
+// What a unit is not to blame for.
+constexpr std::array kMachinesCodes{"blender_unavailable", "scratch", "device"};
 
 std::chrono::seconds time_limit(const wire::AssignmentT& assignment) {
   if (assignment.time_limit_seconds == 0) return kLongestUnit;
@@ -77,7 +82,7 @@ bool UnitRun::run() {
 
 std::string UnitRun::machines_fault(const wire::ResultT& result) const {
   if (result.outcome == wire::Outcome::rendered) return {};
-  if (result.error_code == "blender_unavailable" || result.error_code == "scratch")
+  if (std::ranges::find(kMachinesCodes, result.error_code) != kMachinesCodes.end())
     return result.error;
   return disk_objection(services_.config);
 }
@@ -129,7 +134,7 @@ http::ClientOptions UnitRun::web() const {
 std::string UnitRun::memory_hint(const std::string& code) const {
   if (code != "out_of_memory") return {};
   return fmt::format("; a scene may use {} MiB here (limits.memory_bytes)",
-                     services_.config.memory_per_slot() >> 20);
+                     blender_.plan.memory_bytes >> 20);
 }
 
 wire::ResultT UnitRun::render(SceneCache::Hold scene) {
@@ -253,7 +258,8 @@ wire::ResultT UnitRun::new_result() const {
   out.lease = assignment_.lease;
   out.agent = services_.key.public_key();
   out.ticket = assignment_.ticket;
-  out.renderer = services_.renderer_name;
+  // Results of one such name are compared strictly.
+  out.renderer = "Blender " + services_.blender + " " + blender_.plan.on.test.label;
   return out;
 }
 

@@ -24,8 +24,7 @@ struct SlotServices {
   const NKey& key;
   const Sandbox& sandbox;
   const http::ClientOptions web;  ///< with the caps of all slots together
-  const std::string
-      renderer_name;  ///< "Blender 3.4.1 cpu-avx2": results of one name are compared strictly
+  const std::string blender;      ///< its version
   DispatcherClient& dispatcher;
   SceneCache& scenes;
   LeaseBook& book;
@@ -36,7 +35,9 @@ struct SlotServices {
 
 /// What a slot keeps between units. The scene stays held while a Blender has it loaded.
 struct WarmBlender {
-  WarmBlender(BlenderOptions options, WarmLimits limits) : renderer(std::move(options), limits) {}
+  WarmBlender(const SlotPlan& of, BlenderOptions options, WarmLimits limits)
+      : plan(of), renderer(std::move(options), limits) {}
+  const SlotPlan& plan;
   std::optional<SceneCache::Hold> scene;
   Renderer renderer;
 };

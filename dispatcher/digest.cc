@@ -224,6 +224,13 @@ void Dispatcher::note_run(const std::string& owner, const wire::AgentStateT& sta
   const auto can = state.capabilities ? *state.capabilities : wire::CapabilitiesT{};
   spdlog::info("agent is heard owner={} agent={} class={}", owner, state.agent,
                messages::clean_text(can.render_class, 100));
+  for (std::size_t i = 0; i < std::min<std::size_t>(can.devices.size(), Roster::kMaxSlots); ++i) {
+    const wire::DeviceT& device = *can.devices[i];
+    if (device.trouble.empty()) continue;
+    spdlog::warn("agent leaves out a device agent={} device={} name=\"{}\" reason=\"{}\"",
+                 state.agent, messages::clean_text(device.id, 20),
+                 messages::clean_text(device.name, 100), messages::clean_text(device.trouble, 300));
+  }
   facts_[state.agent] = {state.agent, can, state.slots};
 }
 

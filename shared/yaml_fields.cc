@@ -131,6 +131,16 @@ YamlFields& YamlFields::add(const std::string& key, std::vector<std::string>& fi
   return *this;
 }
 
+YamlFields& YamlFields::add_words(const std::string& key, std::vector<std::string>& field) {
+  add(key, field);
+  fields_[key].set = [&field](const auto& values, bool) -> std::string {
+    if (values.empty()) return "a word or a list that is not empty";
+    field = values;
+    return {};
+  };
+  return *this;
+}
+
 Result<> YamlFields::load(const std::filesystem::path& path) const {
   auto text = read_file(path, 1 << 20);
   if (!text) return std::unexpected(text.error());

@@ -31,6 +31,8 @@ class YamlFields {
   YamlFields& add(const std::string& key, std::uint64_t& field);
   YamlFields& add(const std::string& key, double& field);
   YamlFields& add(const std::string& key, std::vector<std::string>& field);
+  /// A list, or one word for a list of one.
+  YamlFields& add_words(const std::string& key, std::vector<std::string>& field);
   /// Given in seconds, fractions allowed, not negative.
   YamlFields& add(const std::string& key, std::chrono::milliseconds& field);
   /// As above, and shown as "***" in describe().

@@ -31,7 +31,8 @@ Result<> make_folder(const fs::path& folder) {
 Result<> write_scripts(const Sandbox& sandbox, const fs::path& folder) {
   for (const auto& [name, text] :
        {std::pair{"scene_report.py", kSceneReportText}, std::pair{"audit.py", kAuditText},
-        std::pair{"frame_parts.py", kFramePartsText}, std::pair{"driver.py", kDriverText}}) {
+        std::pair{"frame_parts.py", kFramePartsText}, std::pair{"devices.py", kDevicesText},
+        std::pair{"self_test.py", kSelfTestText}, std::pair{"driver.py", kDriverText}}) {
     if (auto ok = write_file_atomically(folder / name, text); !ok) return ok;
     if (auto ok = sandbox.show(folder / name); !ok) return ok;
   }
@@ -52,7 +53,10 @@ Result<Room> make_room(const BlenderOptions& options, const fs::path& scene) {
   }
   std::error_code error;
   const fs::path scratch = fs::canonical(options.scratch, error);
-  Room room{scratch / "work", scratch / "scripts", scene, *program};
+  Room room{scratch / "work", scratch / "scripts", scene, *program, options.access};
+  // What one scene could have left there is nothing to the next: start-up scripts, a GPU's
+  // programs.
+  fs::remove_all(room.work, error);
   for (const auto& folder : {room.scripts, room.work, room.work / "home", room.work / "tmp"}) {
     if (auto ok = make_folder(folder); !ok) return std::unexpected(ok.error());
     if (folder == room.scripts) continue;
@@ -75,6 +79,7 @@ std::map<std::string, std::string> environment(const fs::path& work) {
           {"HOME", home},
           {"XDG_CACHE_HOME", home},
           {"TMPDIR", temporary},
+          {"OPTIX_CACHE_PATH", home},
           {"BLENDER_USER_CONFIG", home + "/config"},
           {"BLENDER_USER_SCRIPTS", home + "/scripts"},
           {"BLENDER_USER_DATAFILES", home + "/datafiles"}};
@@ -92,6 +97,7 @@ std::vector<std::string> arguments(const BlenderOptions& options,
   out.insert(out.end(), {"--python-exit-code", std::to_string(kPythonFailed)});
   const fs::path driver = options.sandbox.scripts_inside(room) / "driver.py";
   out.insert(out.end(), {"-P", driver, "--", mode, "3"});
+  out.insert(out.end(), {options.device.type, options.device.cycles_id});
   return out;
 }
 
@@ -131,7 +137,7 @@ Result<BlenderProcess> BlenderProcess::start(const BlenderOptions& options,
   process.nice = options.nice;
   Descriptor filter;
   if (sandbox.confines()) {
-    auto made = make_syscall_filter();
+    auto made = make_syscall_filter(room->device.local_sockets);
     if (!made) return std::unexpected(made.error());
     filter = std::move(*made);
     process.extra_fd = filter.get();

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agents/blender/progress.h"
+#include "agents/devices/device.h"
 #include "agents/sandbox/sandbox.h"
 #include "shared/process.h"
 #include "shared/result.h"
@@ -20,13 +21,15 @@ struct BlenderOptions {
   std::uint64_t scratch_limit_bytes = 4ULL << 30;  ///< more below `scratch` ends the Blender
   int nice = 0;
   Sandbox sandbox = Sandbox::none();
+  Device device;        ///< that renders, and no other
+  DeviceAccess access;  ///< to it; see devices/device_access.h
 };
 
 /// A Blender that runs our driver, with its output and its report read line by line.
 /// Thread-confined: the kernel kills the Blender when the thread that started it ends.
 class BlenderProcess {
  public:
-  /// `mode`: "worker", "analyse" or "probe"; `scene` may be empty for the last.
+  /// `mode`: one of driver.py; `scene` is empty for "probe" and "self_test".
   static Result<BlenderProcess> start(const BlenderOptions& options,
                                       const std::string& mode,
                                       const std::filesystem::path& scene);

@@ -1,9 +1,12 @@
 """Runs inside Blender and speaks JSON lines; see agents/README.md for the protocol.
 
-    blender -b --factory-startup -noaudio -Y SCENE --python-exit-code 57 -P driver.py -- worker 3
-    ... -- finish 3         turns assembled float pictures into the artist's images
-    ... -- analyse 3        prints one object that describes the scene
-    ... -- probe 3          without a scene: what this Blender can do
+    blender -b --factory-startup -noaudio -Y SCENE --python-exit-code 57 -P driver.py -- worker 3 CPU CPU
+    ... -- finish 3 CPU CPU      turns assembled float pictures into the artist's images
+    ... -- analyse 3 CPU CPU     prints one object that describes the scene
+    ... -- probe 3 CPU CPU       without a scene: what this Blender can do, and with which devices
+    ... -- self_test 3 CUDA ID   without a scene: what a picture of this device is like
+
+The last two arguments are the device that renders: its type and its id, as Cycles has them.
 """
 
 import ctypes
@@ -20,8 +23,10 @@ sys.dont_write_bytecode = True
 import bpy  # noqa: E402
 
 import audit  # noqa: E402
+import devices  # noqa: E402
 import frame_parts  # noqa: E402
 import scene_report  # noqa: E402
+import self_test  # noqa: E402
 from frame_parts import Refusal  # noqa: E402
 
 # What finish finds in the folder of its output.
@@ -55,6 +60,23 @@ def scene_argument():
     before = sys.argv[:sys.argv.index("--")]
     names = [name for name in before[1:] if name.endswith(".blend")]
     return names[0] if names else ""
+
+
+def cycles_preferences():
+    """None where Cycles is not there."""
+    addon = bpy.context.preferences.addons.get("cycles")
+    return addon.preferences if addon is not None else None
+
+
+def use_device():
+    """Cycles renders with the device that the command line names, and with no other."""
+    preferences = cycles_preferences()
+    if preferences is None:
+        return
+    try:
+        devices.use(preferences, bpy.data.scenes, *sys.argv[sys.argv.index("--") + 3:][:2])
+    except devices.Missing as reason:
+        raise Refusal("device", str(reason)) from None
 
 
 def check_loaded():
@@ -232,6 +254,7 @@ def serve(descriptor, prepare, render):
         check_loaded()
         make_safe(scene)
         check_scene(scene)
+        use_device()
         prepare(scene)
     except Refusal as reason:
         refusal = reason
@@ -277,11 +300,35 @@ def probe(descriptor):
         "version": list(bpy.app.version),
         "engines": sorted({scene_report.ENGINES[name] for name in available if name in scene_report.ENGINES}),
         "features": ["denoise_oidn"] if scene_report.has_denoiser() else [],
+        **describe_devices(),
     })
     leave()
 
 
-MODES = {"worker": worker, "finish": finish, "analyse": analyse, "probe": probe}
+def describe_devices():
+    preferences = cycles_preferences()
+    if preferences is None:
+        return {"devices": [], "backends": []}
+    import cycles
+    return {"devices": devices.describe(preferences, bpy.context, devices.memory_of),
+            "backends": devices.backends(preferences, bpy.context, os.path.dirname(cycles.__file__))}
+
+
+def test_device(descriptor):
+    try:
+        scene = self_test.build()
+        use_device()
+        answer = self_test.answer(scene)
+    except Refusal as reason:
+        answer = {"error": str(reason)}
+    except RuntimeError as error:
+        answer = {"error": str(explain_render_error(error))}
+    flush_output()
+    report(descriptor, answer)
+    leave()
+
+
+MODES = {"worker": worker, "finish": finish, "analyse": analyse, "probe": probe, "self_test": test_device}
 
 mode, descriptor_text = sys.argv[sys.argv.index("--") + 1:][:2]
 MODES[mode](int(descriptor_text))

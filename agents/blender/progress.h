@@ -32,7 +32,7 @@ std::optional<LogFault> find_fault(std::string_view line);
 class OutputLog {
  public:
   static constexpr std::size_t kTailBytes = 8 * 1024;
-  static constexpr std::size_t kLineBytes = 4 * 1024;
+  static constexpr std::size_t kLineBytes = 64 * 1024;
 
   /// Takes what was read; complete lines are then waiting in next_line().
   void append(std::string_view text);

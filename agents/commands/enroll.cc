@@ -46,14 +46,15 @@ int enroll(EnrollOptions& options) {
     if (auto ok = config.fields().load(wishes_file()); !ok) return complain(ok.error());
   }
   // Before the token is spent: a machine that cannot render needs none.
-  const auto can = probe_machine(config);
-  if (!can) return complain(can.error());
-  options.order.render_class = can->render_class;
+  const auto probe = probe_machine(config);
+  if (!probe) return complain(probe.error());
+  const wire::CapabilitiesT& can = probe->can;
+  options.order.render_class = can.render_class;
   while (options.order.server.ends_with('/')) options.order.server.pop_back();
   const auto answer = enrol(options.order, home);
   if (!answer) return complain(answer.error());
   fmt::print("enrolled as an agent of {}\n  key     {}\n  class   {} (Blender {})\n  broker  {}\n",
-             answer->owner, answer->agent, can->render_class, can->blender, answer->broker_url);
+             answer->owner, answer->agent, can.render_class, can.blender, answer->broker_url);
   if (auto ok = try_broker(home); !ok) {
     fmt::print(stderr, "worldshare-agent: enrolled, but the broker cannot be used yet: {}\n",
                ok.error().message);

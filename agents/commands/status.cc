@@ -41,11 +41,20 @@ double number_at(const json::object& from, const char* key) {
 std::string slot_line(const json::object& slot) {
   const std::string phase = text_at(slot, "phase");
   const auto number = static_cast<int>(number_at(slot, "slot"));
-  if (phase == "free") return fmt::format("  slot {}  free\n", number);
+  const std::string device = text_at(slot, "device");
+  if (phase == "free") return fmt::format("  slot {}  {}  free\n", number, device);
   const double progress = number_at(slot, "progress");
-  return fmt::format("  slot {}  {} {:3.0f} %  {}, frame {}, for {:.0f} s\n", number, bar(progress),
-                     100 * progress, phase, static_cast<int>(number_at(slot, "frame")),
-                     number_at(slot, "seconds"));
+  return fmt::format("  slot {}  {}  {} {:3.0f} %  {}, frame {}, for {:.0f} s\n", number, device,
+                     bar(progress), 100 * progress, phase,
+                     static_cast<int>(number_at(slot, "frame")), number_at(slot, "seconds"));
+}
+
+/// A device that works is told of by its slots.
+std::string trouble_line(const json::object& device) {
+  const std::string trouble = text_at(device, "trouble");
+  if (trouble.empty()) return {};
+  return fmt::format("  left out: {} ({}): {}\n", text_at(device, "id"), text_at(device, "name"),
+                     trouble);
 }
 
 std::string history_line(const json::object& entry, double now_ms) {
@@ -71,6 +80,7 @@ std::string page_text(const json::object& page) {
                      number_at(page, "rendered"), number_at(page, "failed"),
                      number_at(page, "handed_back"));
   for (const auto& slot : page.at("slots").as_array()) out += slot_line(slot.as_object());
+  for (const auto& device : page.at("devices").as_array()) out += trouble_line(device.as_object());
   const auto now = static_cast<double>(unix_ms(SystemClock().now()));
   for (const auto& entry : page.at("history").as_array())
     out += history_line(entry.as_object(), now);

@@ -1,6 +1,7 @@
 #include "agents/sandbox/sandbox.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,6 +66,31 @@ Arguments room_files(const Room& room, const fs::path& root) {
   return out;
 }
 
+Arguments device_files(const DeviceAccess& device) {
+  Arguments out;
+  for (const auto& file : device.files) {
+    add_folder(out, file.parent_path());
+    add(out, {"--dev-bind", file, file});
+  }
+  for (const auto& page : device.pages) {
+    add_folder(out, page.parent_path());
+    add(out, {"--ro-bind", page, page});
+  }
+  return out;
+}
+
+/// Of the device files that not everybody may open: "105,44".
+std::string groups_of(const DeviceAccess& device) {
+  std::string out;
+  for (const auto& file : device.files) {
+    struct stat status{};
+    constexpr mode_t kEverybody = S_IROTH | S_IWOTH;
+    if (::stat(file.c_str(), &status) != 0 || (status.st_mode & kEverybody) == kEverybody) continue;
+    out += (out.empty() ? "" : ",") + std::to_string(status.st_gid);
+  }
+  return out;
+}
+
 std::string remedy(const std::string& what) {
   return "Blender cannot be confined here: " + what +
          " Remedy: install bubblewrap (apt-get install bubblewrap) and allow user namespaces for "
@@ -99,9 +125,9 @@ Result<> Sandbox::attempt() const {
   auto filter = make_syscall_filter();
   if (!filter) return std::unexpected(filter.error());
   ProcessOptions process;
-  process.argv =
-      command({.work = "/tmp", .scripts = "/usr", .scene = {}, .program = "/usr/bin/true"},
-              {"/usr/bin/true"});
+  process.argv = command(
+      {.work = "/tmp", .scripts = "/usr", .scene = {}, .program = "/usr/bin/true", .device = {}},
+      {"/usr/bin/true"});
   process.extra_fd = filter->get();
   process.pipe_output = true;
   auto spawned = Process::spawn(process);
@@ -113,6 +139,12 @@ Result<> Sandbox::attempt() const {
   said.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   std::ranges::replace(said, '\n', ' ');
   return fail(Errc::kUnavailable, said.empty() ? "bwrap does not answer." : said);
+}
+
+Sandbox Sandbox::with_memory(std::uint64_t bytes) const {
+  Sandbox out = *this;
+  out.options_.memory_bytes = bytes;
+  return out;
 }
 
 fs::path Sandbox::outside(const fs::path& inside) const {
@@ -155,17 +187,19 @@ Arguments Sandbox::namespaces() const {
   return out;
 }
 
-Arguments Sandbox::limits() const {
+Arguments Sandbox::limits(const DeviceAccess& device) const {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const unsigned processes = options_.processes > 0 ? options_.processes : 256 + 16 * cores;
   Arguments out{"/usr/bin/prlimit", "--core=0", "--nofile=1024",
                 "--nproc=" + std::to_string(processes)};
-  if (options_.memory_bytes > 0) out.push_back("--as=" + std::to_string(options_.memory_bytes));
+  const char* memory = device.files.empty() ? "--as=" : "--data=";
+  if (options_.memory_bytes > 0) out.push_back(memory + std::to_string(options_.memory_bytes));
   if (options_.file_bytes > 0) out.push_back("--fsize=" + std::to_string(options_.file_bytes));
   if (root_) {
     const std::string nobody = std::to_string(kNobody);
-    add(out, {"/usr/bin/setpriv", "--reuid=" + nobody, "--regid=" + nobody, "--clear-groups",
-              "--no-new-privs"});
+    const std::string groups = groups_of(device);
+    add(out, {"/usr/bin/setpriv", "--reuid=" + nobody, "--regid=" + nobody,
+              groups.empty() ? "--clear-groups" : "--groups=" + groups, "--no-new-privs"});
   }
   return out;
 }
@@ -179,9 +213,10 @@ Arguments Sandbox::command(const Room& room, const Arguments& argv) const {
   append(namespaces());
   append(system_files(options_.root));
   append(room_files(room, options_.root));
+  append(device_files(room.device));
   // Last, since it freezes what the lines before have made.
   add(out, {"--remount-ro", "/", "--chdir", kWork, "--seccomp", kFilterDescriptor, "--"});
-  append(limits());
+  append(limits(room.device));
   append(argv);
   return out;
 }

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,11 +17,8 @@ using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
 /// By name, because not every kernel that this compiles on knows all of them.
 constexpr std::array kRefused{
-    "socket",
     "socketpair",
     "connect",
-    "bind",
-    "listen",
     "accept",
     "accept4",
     "sendto",
@@ -81,7 +79,19 @@ int refuse_by_name(scmp_filter_ctx filter, const char* name) {
   return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), number, 0);
 }
 
-int add_rules(scmp_filter_ctx filter) {
+int refuse_sockets(scmp_filter_ctx filter, bool but_local_ones) {
+  if (but_local_ones) {
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+                            SCMP_A0(SCMP_CMP_NE, scmp_datum_t{AF_UNIX}));
+  }
+  for (const char* name : {"socket", "bind", "listen"}) {
+    if (const int error = refuse_by_name(filter, name); error != 0) return error;
+  }
+  return 0;
+}
+
+int add_rules(scmp_filter_ctx filter, bool local_sockets) {
+  if (const int error = refuse_sockets(filter, local_sockets); error != 0) return error;
   for (const char* name : kRefused) {
     if (const int error = refuse_by_name(filter, name); error != 0) return error;
   }
@@ -98,12 +108,13 @@ int add_rules(scmp_filter_ctx filter) {
 
 }  // namespace
 
-Result<Descriptor> make_syscall_filter() {
+Result<Descriptor> make_syscall_filter(bool local_sockets) {
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release);
   Descriptor file(::memfd_create("syscall-filter", MFD_CLOEXEC));
   if (!filter || file.get() < 0)
     return fail(Errc::kUnavailable, "cannot make a system call filter");
-  if (add_rules(filter.get()) != 0 || seccomp_export_bpf(filter.get(), file.get()) != 0) {
+  if (add_rules(filter.get(), local_sockets) != 0 ||
+      seccomp_export_bpf(filter.get(), file.get()) != 0) {
     return fail(Errc::kUnavailable, "cannot compile the system call filter");
   }
   ::lseek(file.get(), 0, SEEK_SET);

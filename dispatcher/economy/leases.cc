@@ -132,10 +132,11 @@ HeartbeatOutcome Economy::heartbeat(const std::string& owner,
 /// What the queue would give to a free seat of this agent now, if the scene is not there already.
 std::string Economy::likely_next(NodeId id) {
   const Node& node = roster_.node(id);
-  if (!node.capability || node.draining || node.standing != Standing::kEnabled) return {};
+  if (node.draining || node.standing != Standing::kEnabled) return {};
   const auto servable = [&](const Demand& demand) {
     const auto able = roster_.book().able(demand.need);
-    return std::ranges::find(able, *node.capability) != able.end() &&
+    return std::ranges::find_first_of(able, node.kinds, {}, {}, &SeatKind::capability) !=
+               able.end() &&
            !std::ranges::binary_search(demand.excluded, node.owner);
   };
   const auto pick = queue_.pick(now_, servable);

@@ -165,7 +165,7 @@ bool Economy::serve(const JobQueue::Pick& pick, Grants& grants) {
   }
   queue_.charge(pick);
   if (unit->render_class.empty())
-    unit->render_class = roster_.book().render_class(*roster_.node(seat->node).capability);
+    unit->render_class = roster_.book().render_class(*roster_.capability(*seat));
   Lease lease = make_lease(*unit, *seat);
   grants.leases.push_back(lease);
   ++counters_.granted;

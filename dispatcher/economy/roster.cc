@@ -18,6 +18,10 @@ std::uint64_t mask_of(const std::vector<std::uint32_t>& slots) {
   return mask;
 }
 
+std::uint64_t first_slots(std::uint32_t count) {
+  return count >= Roster::kMaxSlots ? ~std::uint64_t{0} : bit(count) - 1;
+}
+
 void fade(Record& record) {
   if (record.finished + record.faults < kRecordLimit) return;
   record.finished /= 2;
@@ -74,21 +78,61 @@ std::vector<SceneId> Roster::known_scenes(const std::vector<std::string>& scenes
   return known;
 }
 
-void Roster::set_capability(Node& node, NodeId id, const wire::AgentStateT& state) {
-  auto fresh = book_.enter({state.capabilities ? *state.capabilities : wire::CapabilitiesT{},
-                            node.labels, state.awake_seconds});
-  if (fresh != node.capability) {
+void Roster::add_kind(std::vector<SeatKind>& kinds, const Offer& offer, std::uint64_t slots) {
+  const auto capability = book_.enter(offer);
+  if (!capability) return;
+  const auto same = std::ranges::find(kinds, *capability, &SeatKind::capability);
+  if (same == kinds.end() && kinds.size() < kMaxKinds) {
+    kinds.push_back({*capability, slots});
+    return;
+  }
+  if (same != kinds.end()) same->slots |= slots;
+  book_.leave(*capability);
+}
+
+/// One use of its class for each kind.
+std::vector<SeatKind> Roster::enter_kinds(const Node& node, const wire::AgentStateT& state) {
+  const auto said = state.capabilities ? *state.capabilities : wire::CapabilitiesT{};
+  const Offer all{said, node.labels, state.awake_seconds};
+  std::vector<SeatKind> kinds;
+  std::uint64_t rest = said.devices.empty() ? ~std::uint64_t{0} : first_slots(state.slots);
+  for (std::size_t i = 0; i < std::min<std::size_t>(said.devices.size(), kMaxSlots); ++i) {
+    const wire::DeviceT& device = *said.devices[i];
+    const std::uint64_t slots = mask_of(device.slots) & rest;
+    if (slots == 0) continue;
+    rest &= ~slots;
+    Offer offer = all;
+    offer.can.render_class = device.render_class;
+    offer.can.engines = device.engines;
+    offer.can.memory_bytes = device.memory_bytes;
+    add_kind(kinds, offer, slots);
+  }
+  if (rest != 0) add_kind(kinds, all, rest);
+  return kinds;
+}
+
+void Roster::set_kinds(Node& node, NodeId id, const wire::AgentStateT& state) {
+  auto kinds = enter_kinds(node, state);
+  if (kinds != node.kinds) {
     withdraw(node, id);
     if (node.online) count_owner(node, -1);
-    std::swap(node.capability, fresh);
+    std::swap(node.kinds, kinds);
     if (node.online) count_owner(node, 1);
   }
-  if (fresh) book_.leave(*fresh);
+  for (const auto& kind : kinds) book_.leave(kind.capability);
+}
+
+std::optional<ClassId> Roster::capability(Seat seat) const {
+  if (seat.slot >= kMaxSlots) return std::nullopt;
+  for (const auto& kind : nodes_[seat.node].kinds) {
+    if ((kind.slots & bit(seat.slot)) != 0) return kind.capability;
+  }
+  return std::nullopt;
 }
 
 void Roster::hear(NodeId id, const wire::AgentStateT& state, Clock::TimePoint now) {
   Node& node = nodes_[id];
-  set_capability(node, id, state);
+  set_kinds(node, id, state);
   set_presence(id, true, now);
   if (auto scenes = known_scenes(state.scenes); scenes != node.scenes) {
     withdraw(node, id);
@@ -103,13 +147,14 @@ void Roster::hear(NodeId id, const wire::AgentStateT& state, Clock::TimePoint no
 }
 
 void Roster::count_owner(const Node& node, int change) {
-  if (!node.capability) return;
-  auto& owners = owners_[*node.capability];
-  auto& count = owners[node.owner];
-  count = static_cast<std::uint32_t>(static_cast<int>(count) + change);
-  if (count > 0) return;
-  owners.erase(node.owner);
-  if (owners.empty()) owners_.erase(*node.capability);
+  for (const auto& kind : node.kinds) {
+    auto& owners = owners_[kind.capability];
+    auto& count = owners[node.owner];
+    count = static_cast<std::uint32_t>(static_cast<int>(count) + change);
+    if (count > 0) continue;
+    owners.erase(node.owner);
+    if (owners.empty()) owners_.erase(kind.capability);
+  }
 }
 
 void Roster::set_presence(NodeId id, bool online, Clock::TimePoint now) {
@@ -141,9 +186,10 @@ std::uint32_t Roster::quota(const Node& node) const {
 }
 
 std::uint64_t Roster::wanted_seats(const Node& node) const {
-  if (!node.online || node.draining || node.standing != Standing::kEnabled || !node.capability)
-    return 0;
-  std::uint64_t free = node.free_slots & ~node.occupied;
+  if (!node.online || node.draining || node.standing != Standing::kEnabled) return 0;
+  std::uint64_t able = 0;
+  for (const auto& kind : node.kinds) able |= kind.slots;
+  std::uint64_t free = node.free_slots & ~node.occupied & able;
   const auto in_work = static_cast<std::uint32_t>(std::popcount(node.occupied));
   const std::uint32_t limit = quota(node);
   std::uint64_t seats = 0;
@@ -161,7 +207,7 @@ void Roster::offer(NodeId id) {
   for (; changes != 0; changes &= changes - 1) {
     const auto slot = static_cast<std::uint32_t>(std::countr_zero(changes));
     if ((wanted & bit(slot)) != 0) {
-      seats_.put({id, slot}, node.owner, *node.capability, node.scenes);
+      seats_.put({id, slot}, node.owner, *capability({id, slot}), node.scenes);
     } else {
       seats_.take({id, slot});
     }

@@ -24,11 +24,18 @@ struct Record {
   std::uint32_t faults = 0;  ///< units that it failed and others finished
 };
 
+/// Slots of one agent that can do the same.
+struct SeatKind {
+  ClassId capability = 0;
+  std::uint64_t slots = 0;  ///< one bit each
+  bool operator==(const SeatKind&) const = default;
+};
+
 /// What an agent said last, and what is known of it.
 struct Node {
   std::string agent;
   OwnerId owner = 0;
-  std::optional<ClassId> capability;
+  std::vector<SeatKind> kinds;   ///< no slot is of two; one of none gets no work
   std::uint64_t free_slots = 0;  ///< one bit each, as the agent says
   std::uint64_t occupied = 0;    ///< slots with a lease that is not reported yet
   std::uint64_t offered = 0;     ///< slots in the seat index
@@ -61,12 +68,16 @@ class Roster {
  public:
   static constexpr std::uint32_t kMaxSlots = 64;
   static constexpr std::size_t kMaxScenes = 64;
+  /// Further kinds of slots of one agent get no work.
+  static constexpr std::size_t kMaxKinds = 8;
 
   explicit Roster(RosterOptions options = {}) : options_(options) {}
 
   NodeId enter(const std::string& agent, OwnerId owner);
   std::optional<NodeId> find(const std::string& agent) const;
   const Node& node(NodeId id) const { return nodes_[id]; }
+  /// Of a seat; nothing for one that gets no work.
+  std::optional<ClassId> capability(Seat seat) const;
 
   /// Whether the agent's next heartbeat is read; false in a flood, and for one that was overtaken.
   bool admits(NodeId id, const wire::AgentStateT& state, Clock::TimePoint now);
@@ -108,7 +119,9 @@ class Roster {
   std::uint32_t quota(const Node& node) const;
   void set_presence(NodeId id, bool online, Clock::TimePoint now);
   void count_owner(const Node& node, int change);
-  void set_capability(Node& node, NodeId id, const wire::AgentStateT& state);
+  void set_kinds(Node& node, NodeId id, const wire::AgentStateT& state);
+  std::vector<SeatKind> enter_kinds(const Node& node, const wire::AgentStateT& state);
+  void add_kind(std::vector<SeatKind>& kinds, const Offer& offer, std::uint64_t slots);
   std::vector<SceneId> known_scenes(const std::vector<std::string>& scenes) const;
 
   RosterOptions options_;

@@ -1,6 +1,7 @@
 #include "dispatcher/nodes/agent_rows.h"
 
 #include <algorithm>
+#include <set>
 
 namespace worldshare::dispatcher {
 namespace {
@@ -43,6 +44,19 @@ std::string engines(const wire::CapabilitiesT& can) {
   std::vector<std::string> names;
   for (const auto engine : can.engines) names.emplace_back(wire::EnumNameEngine(engine));
   return join(names);
+}
+
+/// Of all its slots, each once.
+std::string render_classes(const wire::CapabilitiesT& can) {
+  std::set<std::string> classes;
+  for (std::size_t i = 0; i < std::min<std::size_t>(can.devices.size(), 64); ++i) {
+    if (!can.devices[i]->slots.empty())
+      classes.insert(messages::clean_text(can.devices[i]->render_class, 100));
+  }
+  if (classes.empty()) return messages::clean_text(can.render_class, 100);
+  std::string out;
+  for (const auto& one : classes) out += (out.empty() ? "" : ", ") + one;
+  return messages::clean_text(out, 300);
 }
 
 std::int64_t bounded(std::uint64_t value, std::int64_t limit) {
@@ -90,7 +104,7 @@ Result<> note_agents(Leadership& leadership, const std::vector<AgentFacts>& fact
   std::vector<std::string> all_engines;
   for (const auto& fact : facts) {
     ids.push_back(fact.agent);
-    classes.push_back(messages::clean_text(fact.can.render_class, 100));
+    classes.push_back(render_classes(fact.can));
     versions.push_back(messages::clean_text(fact.can.agent_version, 100));
     blenders.push_back(messages::clean_text(fact.can.blender, 100));
     memory.push_back(bounded(fact.can.memory_bytes, INT64_MAX));

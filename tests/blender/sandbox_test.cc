@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "agents/blender/artifact.h"
@@ -114,6 +115,106 @@ TEST(Sandbox, IsWhatHoldsTheIntruder) {
                            "connect", "socket", "other_processes", "allocate", "large_file"}) {
     EXPECT_TRUE(found.contains(name)) << name;
   }
+}
+
+/// A device of this machine that no room has by itself; empty: there is none.
+fs::path some_device() {
+  for (const char* name : {"/dev/fuse", "/dev/tty0", "/dev/kmsg", "/dev/net/tun"}) {
+    if (fs::is_character_file(name)) return name;
+  }
+  return {};
+}
+
+constexpr const char* kTellWhatIsThere = R"(
+import json, os, resource, socket, sys
+def tried(what):
+    try:
+        return what() or "ok"
+    except OSError as error:
+        return error.strerror
+def of(family, kind=socket.SOCK_STREAM):
+    return socket.socket(family, kind)
+def listen():
+    here = of(socket.AF_UNIX)
+    here.bind("\0driver")
+    here.listen()
+def connect():
+    of(socket.AF_UNIX).connect("/work/none")
+print(json.dumps({
+    "dev": sorted(os.path.join(folder, name) for folder, _, files in os.walk("/dev") for name in files),
+    "root": sorted(os.listdir("/")),
+    "listen": tried(listen), "connect": tried(connect),
+    "internet": tried(lambda: of(socket.AF_INET) and None),
+    "netlink": tried(lambda: of(socket.AF_NETLINK, socket.SOCK_RAW) and None),
+    "as": resource.getrlimit(resource.RLIMIT_AS)[0], "data": resource.getrlimit(resource.RLIMIT_DATA)[0],
+    "allocate": "ok" if sys.argv[1] == "0" else tried(lambda: len(bytearray(int(sys.argv[1]))) and None)},
+    default=str))
+)";
+
+/// What a program in such a room finds.
+boost::json::object look_around(const DeviceAccess& device, const std::string& allocate = "0") {
+  SandboxOptions options;
+  options.memory_bytes = 2ULL << 30;
+  const auto sandbox = Sandbox::open(options);
+  EXPECT_TRUE(sandbox) << sandbox.error().message;
+  TempFolder folder;
+  fs::create_directories(folder.path() / "work");
+  EXPECT_TRUE(sandbox->give(folder.path() / "work"));
+  const Room room{folder.path() / "work", folder.path(), {}, "/usr/bin/python3", device};
+  auto filter = make_syscall_filter(device.local_sockets);
+  EXPECT_TRUE(filter);
+  ProcessOptions process;
+  process.argv = sandbox->command(room, {"/usr/bin/python3", "-c", kTellWhatIsThere, allocate});
+  process.extra_fd = filter->get();
+  process.output_file = folder.path() / "log";
+  auto spawned = Process::spawn(process);
+  EXPECT_TRUE(spawned) << spawned.error().message;
+  EXPECT_TRUE(spawned->wait(std::chrono::seconds(60)));
+  const std::string said = read_all(folder.path() / "log");
+  boost::system::error_code error;
+  const auto found = boost::json::parse(said, error);
+  EXPECT_FALSE(error) << said;
+  return error ? boost::json::object() : found.as_object();
+}
+
+// A GPU's slot: its own device, and nothing else that other rooms do not have.
+TEST(Sandbox, ADeviceIsLetInAlone) {
+  const fs::path device = some_device();
+  if (device.empty()) GTEST_SKIP() << "no device of this machine can stand for a GPU's";
+  const auto without = look_around({});
+  const auto with = look_around({{device}, {"/sys/devices/system/cpu"}, false});
+  EXPECT_EQ(without.at("listen"), "Operation not permitted");
+  auto devices = without.at("dev").as_array();
+  devices.emplace_back(device.string());
+  std::ranges::sort(devices, {}, [](const auto& name) { return std::string(name.as_string()); });
+  EXPECT_EQ(with.at("dev"), devices);
+  auto root = without.at("root").as_array();
+  root.emplace_back("sys");
+  std::ranges::sort(root, {}, [](const auto& name) { return std::string(name.as_string()); });
+  EXPECT_EQ(with.at("root"), root);
+  for (const char* same : {"listen", "connect", "internet", "netlink"})
+    EXPECT_EQ(with.at(same), without.at(same)) << same;
+}
+
+TEST(Sandbox, ADriverMayListenToItselfAndReachNobody) {
+  const fs::path device = some_device();
+  if (device.empty()) GTEST_SKIP() << "no device of this machine can stand for a GPU's";
+  const auto found = look_around({{device}, {}, true});
+  EXPECT_EQ(found.at("listen"), "ok");
+  for (const char* refused : {"connect", "internet", "netlink"})
+    EXPECT_EQ(found.at(refused), "Operation not permitted") << refused;
+}
+
+// A GPU's driver reserves more addresses than there is memory; what is written counts.
+TEST(Sandbox, WithADeviceMemoryIsLimitedAllTheSame) {
+  const fs::path device = some_device();
+  if (device.empty()) GTEST_SKIP() << "no device of this machine can stand for a GPU's";
+  const auto plain = look_around({});
+  EXPECT_EQ(plain.at("as").to_number<std::uint64_t>(), 2ULL << 30);
+  const auto found = look_around({{device}, {}, true}, std::to_string(1ULL << 20));
+  EXPECT_EQ(found.at("as").to_number<std::int64_t>(), -1);
+  EXPECT_EQ(found.at("data").to_number<std::uint64_t>(), 2ULL << 30);
+  EXPECT_EQ(found.at("allocate"), "ok");
 }
 
 TEST(Sandbox, ALinkIsNoArtifact) {

@@ -118,6 +118,13 @@ TEST_F(AgentTest, SaysWhatItCanDoAndRendersWhatItIsGiven) {
     EXPECT_FALSE(state.draining);
     ASSERT_TRUE(state.capabilities);
     EXPECT_TRUE(state.capabilities->render_class.starts_with("blender-"));
+    ASSERT_GE(state.capabilities->devices.size(), 1U);
+    const auto& cpu = *state.capabilities->devices[0];
+    EXPECT_EQ(cpu.id, "cpu");
+    EXPECT_EQ(cpu.slots, std::vector<std::uint32_t>{0});
+    EXPECT_EQ(cpu.render_class, state.capabilities->render_class);
+    const std::string label = result.renderer.substr(result.renderer.rfind(' ') + 1);
+    EXPECT_TRUE(cpu.render_class.ends_with("-" + label)) << result.renderer;
     for (std::size_t i = 1; i < view.states.size(); ++i) {
       EXPECT_GT(view.states[i].sequence, view.states[i - 1].sequence);
     }
@@ -319,6 +326,52 @@ TEST_F(AgentTest, TwoSlotsWorkAtTheSameTime) {
   const auto quick = give("cycles.blend", 1, 1);
   EXPECT_EQ(result_of(quick.lease).outcome, wire::Outcome::rendered);
   ASSERT_TRUE(wait_phase(slow.lease, wire::LeasePhase::rendering));
+}
+
+TEST_F(AgentTest, ADeviceThatIsNotThereStopsTheStart) {
+  Config config;
+  const NKey key = farm_.broker().add_agent();
+  ASSERT_TRUE(key.save(ballast_.path() / "seed"));
+  config.seed_file = ballast_.path() / "seed";
+  config.state_folder = ballast_.path() / "state";
+  config.devices = {"cpu", "cuda:77"};
+  const auto opened = Agent::open(config);
+  ASSERT_FALSE(opened);
+  EXPECT_TRUE(opened.error().message.contains("there is no cuda:77")) << opened.error().message;
+  EXPECT_TRUE(opened.error().message.contains("this Blender finds cpu ("));
+}
+
+/// A Blender on a machine whose CPU is broken: its test picture is black.
+std::filesystem::path broken_blender(const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  std::string zeros = "0";
+  for (int i = 1; i < 192; ++i) zeros += ",0";
+  std::ofstream(folder / "blender")
+      << "#!/bin/sh\ncase \" $* \" in *\" self_test \"*)\n  echo '{\"pixels\":\""
+      << std::string(64, '0') << "\",\"means\":[" << zeros
+      << "],\"seconds\":0.1}' >&3; exit 0;;\nesac\n"
+      << "exec /usr/bin/blender \"$@\"\n";
+  std::filesystem::permissions(folder / "blender", std::filesystem::perms(0755));
+  return folder / "blender";
+}
+
+TEST_F(AgentTest, WithoutADeviceThatRendersRightlyItTakesNoWorkAndSaysWhy) {
+  Config config;
+  config.blender = broken_blender(ballast_.path() / "broken");
+  start(config);
+  farm_.update([](View& view) {
+    const auto& state = view.states.back();
+    EXPECT_EQ(state.slots, 0U);
+    EXPECT_TRUE(state.free_slots.empty());
+    ASSERT_GE(state.capabilities->devices.size(), 1U);
+    EXPECT_TRUE(state.capabilities->devices[0]->slots.empty());
+    EXPECT_TRUE(state.capabilities->devices[0]->trouble.contains("the test picture is wrong"))
+        << state.capabilities->devices[0]->trouble;
+  });
+  const auto page = ask_agent(agent_->socket(), "status");
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_TRUE(page->contains(R"("state":"paused")")) << *page;
+  EXPECT_TRUE(page->contains("no device renders rightly (cpu: the test picture is wrong")) << *page;
 }
 
 TEST_F(AgentTest, LeavesWithAFarewellAndWithoutABlender) {
