@@ -37,6 +37,10 @@ http::Reply challenge_agent(Gateway& gateway, const Call& call);
 http::Reply enrol_agent_now(Gateway& gateway, const Call& call);
 http::Reply revoke_owner_now(Gateway& gateway, const Call& call);
 
+// tenant_calls.cc
+http::Reply list_tenants(Gateway& gateway, const Call& call);
+http::Reply set_tenant(Gateway& gateway, const Call& call);
+
 // verification_calls.cc
 http::Reply submit_verification(Gateway& gateway, const Call& call);
 http::Reply get_verification(Gateway& gateway, const Call& call);
