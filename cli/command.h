@@ -42,6 +42,7 @@ Run add_queue(CLI::App& app);
 Run add_trust(CLI::App& app);
 Run add_verdict(CLI::App& app);
 Run add_verify(CLI::App& app);
+Run add_tenant(CLI::App& app);
 Run add_token(CLI::App& app);
 Run add_audit(CLI::App& app);
 Run add_login(CLI::App& app);

@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
       {"trust", cli::add_trust(app)},
       {"verdict", cli::add_verdict(app)},
       {"verify", cli::add_verify(app)},
+      {"tenant", cli::add_tenant(app)},
       {"token", cli::add_token(app)},
       {"audit", cli::add_audit(app)},
       {"login", cli::add_login(app)},

@@ -25,10 +25,10 @@ SCALARS = {
 # What a client sends; a scalar may be left out there, and is never left out of an answer.
 REQUESTS = {"JobControl", "NodeControl", "Manifest", "SceneRef", "FrameRange", "Output", "Requirements", "Policy",
             "Estimate", "Sharding", "Schedule", "Overrule", "OwnerControl", "EnrolmentOrder", "ChallengeRequest",
-            "EnrolmentRequest", "CredentialRequest", "TokenOrder", "SignIn", "VerificationRequest"}
+            "EnrolmentRequest", "CredentialRequest", "TokenOrder", "SignIn", "VerificationRequest", "TenantOrder"}
 NEEDED = {"Manifest": ["scene", "frames", "output"], "SceneRef": ["sha256", "size_bytes", "name"],
           "FrameRange": ["first", "last"], "JobControl": ["action"], "NodeControl": ["action"],
-          "Overrule": ["action", "operator", "reason"], "VerificationRequest": ["artifacts"], "TokenOrder": ["name", "role"], "EnrolmentOrder": ["owner"], "ChallengeRequest": ["agent"],
+          "Overrule": ["action", "operator", "reason"], "VerificationRequest": ["artifacts"], "TenantOrder": ["tenant"], "TokenOrder": ["name", "role"], "EnrolmentOrder": ["owner"], "ChallengeRequest": ["agent"],
           "EnrolmentRequest": ["agent", "token", "nonce", "signature"], "CredentialRequest": ["agent", "nonce", "signature"],
           "Output": ["width", "height"], "Problem": ["type", "title", "status", "detail"]}
 

@@ -1,5 +1,6 @@
 #include "dispatcher/access/caller.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -9,7 +10,15 @@ namespace {
 constexpr std::array<std::pair<Role, std::string_view>, 3> kRoles = {
     {{Role::artist, "artist"}, {Role::volunteer, "volunteer"}, {Role::operator_, "operator"}}};
 
+constexpr std::size_t kMostName = 40;
+
 }  // namespace
+
+bool is_account(std::string_view text) {
+  return !text.empty() && text.size() <= kMostName && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
 
 std::string_view name_of(Role role) { return kRoles.at(static_cast<std::size_t>(role)).second; }
 

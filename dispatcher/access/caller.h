@@ -30,6 +30,10 @@ std::string roles_of(Access access);
 /// The token of `http.api_token_file`, which is in no table.
 inline constexpr std::string_view kLocalToken = "local";
 
+/// Whether a tenant may be named so: 1 to 40 of the letters a-z, digits, '-' and '_', so that it
+/// also is one token of a NATS subject.
+bool is_account(std::string_view text);
+
 /// Who sends a request.
 struct Caller {
   std::string token;       ///< its id

@@ -9,7 +9,6 @@ namespace worldshare::dispatcher {
 namespace {
 
 constexpr std::uint32_t kMostDays = 3'650;
-constexpr std::size_t kMostName = 40;
 
 constexpr const char* kMakeTenant = "insert into tenants (id) values ($1) on conflict do nothing";
 
@@ -46,13 +45,6 @@ constexpr const char* kTouchToken = R"(
 constexpr const char* kEnded = R"(
   select x.id from unnest($1::text[]) x(id)
    where not exists (select 1 from api_tokens t where t.id = x.id and t.revoked_at is null and t.expires_at > now()))";
-
-/// A name that also is one token of a NATS subject.
-bool is_account(std::string_view text) {
-  return !text.empty() && text.size() <= kMostName && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-}
 
 Result<> check_account(const std::string& field, const std::string& value, bool wanted) {
   if (!wanted && !value.empty())

@@ -38,6 +38,10 @@ http::Reply enrol_agent_now(Gateway& gateway, const Call& call);
 http::Reply renew_credential_now(Gateway& gateway, const Call& call);
 http::Reply revoke_owner_now(Gateway& gateway, const Call& call);
 
+// tenant_calls.cc
+http::Reply list_tenants(Gateway& gateway, const Call& call);
+http::Reply set_tenant(Gateway& gateway, const Call& call);
+
 // verification_calls.cc
 http::Reply submit_verification(Gateway& gateway, const Call& call);
 http::Reply get_verification(Gateway& gateway, const Call& call);

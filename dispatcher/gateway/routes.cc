@@ -52,6 +52,8 @@ constexpr std::array kRoutes = {
     Route{"POST", "/v1/session", "", open, sign_in},
     Route{"DELETE", "/v1/session", "", any_role, sign_out},
     Route{"POST", "/v1/logins", "", any_role, make_login_code},
+    Route{"GET", "/v1/tenants", "limit cursor", artists, list_tenants},
+    Route{"POST", "/v1/tenants", "", operators, set_tenant},
     Route{"GET", "/v1/tokens", "limit cursor", operators, list_tokens},
     Route{"POST", "/v1/tokens", "", operators, make_token},
     Route{"DELETE", "/v1/tokens/{token}", "", operators, end_token},

@@ -228,6 +228,10 @@ try {
 
   // What operators and volunteers do.
   await operator.ask("getMetrics", 200);
+  assert.equal((await operator.ask("setTenant", 200, { body: { tenant: "studio", weight: 2 } })).data.weight, 2);
+  await operator.ask("setTenant", 400, { body: { tenant: "studio", weight: 0 } });
+  await artist.ask("setTenant", 403, { body: { tenant: "studio", weight: 9 } });
+  assert.deepEqual((await artist.ask("listTenants", 200)).data.tenants.map((one) => one.tenant), ["studio"]);
   await operator.ask("controlNode", 200, { names: { agent: nodes[0].agent }, body: { action: "drain", reason: "for a test" } });
   const volunteer = new Asker(prism.base, other.secret);
   assert.equal((await volunteer.ask("listNodes", 200)).data.nodes.length, 1);

@@ -158,6 +158,37 @@ TEST_F(AccessTest, TenantsSeeTheirOwnJobsBlobsAndQueueOnly) {
   EXPECT_EQ(call("POST", "/v1/jobs", bearer(theirs), manifest(sha)).status, 201U);
 }
 
+TEST_F(AccessTest, TenantsAreMadeAndChangedByOperatorsAndSeeThemselves) {
+  const auto set = [&](const std::string& order) {
+    return call("POST", "/v1/tenants", bearer(kToken), order);
+  };
+  const auto first = set(R"({"tenant": "studio", "weight": 2.5, "max_leases": 7})");
+  ASSERT_EQ(first.status, 200U) << first.body;
+  const auto made = messages::parse_json<wire::TenantAccount>(first.body);
+  EXPECT_EQ(made->weight, 2.5);
+  EXPECT_EQ(made->max_leases, 7U);
+  EXPECT_EQ(made->max_jobs, 100'000U) << "what a new tenant has";
+  const auto changed = messages::parse_json<wire::TenantAccount>(
+      set(R"({"tenant": "studio", "max_stored_bytes": 5000000000})").body);
+  EXPECT_EQ(changed->max_stored_bytes, 5'000'000'000U);
+  EXPECT_EQ(changed->max_leases, 7U) << "what is left out stays";
+  for (const char* wrong :
+       {R"({"weight": 1})", R"({"tenant": "../x"})", R"({"tenant": "a", "weight": 0})",
+        R"({"tenant": "a", "weight": 1e9})", R"({"tenant": "a", "max_jobs": 2000000000})"}) {
+    EXPECT_EQ(set(wrong).status, 400U) << wrong;
+  }
+  set(R"({"tenant": "others"})");
+  const auto seen = [&](const std::string& by) {
+    const auto list =
+        messages::parse_json<wire::TenantList>(call("GET", "/v1/tenants", bearer(by), "").body);
+    std::string names;
+    for (const auto& one : list->tenants) names += one->tenant + " ";
+    return names;
+  };
+  EXPECT_EQ(seen(token("artist", "studio")), "studio ");
+  EXPECT_EQ(seen(kToken), "others studio ");
+}
+
 TEST_F(AccessTest, AStreamTellsOfItsTenantsJobsAndEndsWithItsToken) {
   const auto created = made(R"({"name": "theirs", "role": "artist", "tenant": "theirs"})");
   const std::string theirs(created.at("secret").as_string());
