@@ -8,6 +8,7 @@
 
 #include "agents/devices/known_picture.h"
 #include "shared/files.h"
+#include "shared/messages/messages.h"
 
 namespace worldshare::agent {
 namespace {
@@ -20,6 +21,8 @@ constexpr double kWorstBlock = 0.05;
 constexpr double kMeanBlock = 0.005;
 constexpr std::size_t kTagBytes = 8;
 constexpr std::size_t kCacheBytes = 64 * 1024;
+// It is in every heartbeat.
+constexpr std::size_t kTroubleBytes = 400;
 constexpr std::chrono::seconds kCpuTime{60};
 // A GPU's programs may be compiled first.
 constexpr std::chrono::minutes kGpuTime{10};
@@ -42,10 +45,10 @@ std::string difference(const std::vector<double>& means) {
       worst, kWorstBlock, mean, kMeanBlock);
 }
 
-SelfTest left_out(const Device& device, std::string trouble) {
+SelfTest left_out(const Device& device, const std::string& trouble) {
   SelfTest out;
   out.label = device_label(device);
-  out.trouble = std::move(trouble);
+  out.trouble = messages::clean_text(trouble, kTroubleBytes);
   return out;
 }
 
@@ -73,8 +76,7 @@ std::string remembered(const std::filesystem::path& file, const std::string& key
 }  // namespace
 
 SelfTest judge(const SelfTestAnswer& answer, const Device& device, const std::string& blender) {
-  if (auto trouble = difference(answer.means); !trouble.empty())
-    return left_out(device, std::move(trouble));
+  if (auto trouble = difference(answer.means); !trouble.empty()) return left_out(device, trouble);
   SelfTest out;
   out.label = device_label(device);
   out.seconds = answer.seconds;
