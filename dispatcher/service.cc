@@ -210,10 +210,10 @@ Result<> revoke_agent(const Config& config, const std::string& agent, std::stop_
 }
 
 Result<> follow_enrolments(const Config& config, std::stop_token stop) {
-  if (config.agents_conf_file.empty())
-    return fail(Errc::kInvalid, "nats.agents_conf_file: is needed to follow the enrolments");
   if (config.trusts_jwts())
     return fail(Errc::kInvalid, "nats.accounts_folder: a broker with JWTs needs no follower");
+  if (config.agents_conf_file.empty())
+    return fail(Errc::kInvalid, "nats.agents_conf_file: is needed to follow the enrolments");
   auto list = open_broker_list(config);
   if (!list) return std::unexpected(list.error());
   while (!stop.stop_requested()) {

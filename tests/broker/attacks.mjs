@@ -133,6 +133,7 @@ async function check_foreign_publishes() {
     `work.${victim}.0`, `work.${agent}.0`, `results.${victim}.lease`, `hb.${victim}`, `rpc.${victim}.hello`,
     "results.x", `results.${agent}.a.b`, "jobs.submit.x", "verdicts.x", "events.x.y", "dlq.x", "$KV.agents.x",
     `_INBOX.${victim}.x`, `_INBOX.${agent}.x`, "_R_.x", "$SYS.REQ.SERVER.PING", "$SYS.REQ.USER.INFO",
+    "$SYS.REQ.CLAIMS.UPDATE", "$SYS.REQ.CLAIMS.LIST", "$SYS.REQ.CLAIMS.DELETE", "$SYS.REQ.ACCOUNT.PING.CONNZ",
   ];
   for (const subject of subjects) await check_denied_publish(subject, "forged");
   await settle();
