@@ -84,7 +84,7 @@ case $engine in
 esac
 build+=("${more[@]}")
 engine_build=("${build[@]}")
-build+=(--file deploy/docker/Dockerfile --label "org.opencontainers.image.version=$tag" --label "org.opencontainers.image.revision=$revision")
+build+=(--file deploy/docker/Dockerfile --build-arg "VERSION=$tag" --build-arg "REVISION=$revision")
 [[ -z $base ]] || build+=(--build-arg "DEBIAN=$base")
 [[ -z $cuda ]] || build+=(--build-arg "CUDA=$cuda")
 
