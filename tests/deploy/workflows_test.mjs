@@ -76,6 +76,7 @@ test("a release has each image with its SBOM and how it was built, and the Debia
   const build = images.steps.find(({ uses }) => uses?.startsWith("docker/build-push-action"));
   assert.equal(build.with.sbom, true);
   assert.equal(build.with.provenance, "mode=max");
+  for (const argument of ["VERSION", "REVISION"]) assert.ok(build.with["build-args"].includes(`${argument}=`), argument);
   assert.ok(images.steps.some(({ uses }) => uses?.startsWith("anchore/sbom-action")));
   assert.deepEqual([images.strategy.matrix.image].flat().sort(), ["agent", "dispatcher", "tools", "verifier", "verifier-cuda"]);
   assert.equal(files.needs, "images");
