@@ -99,6 +99,16 @@ class CountTest(unittest.TestCase):
         after = analyse().facts
         self.assertEqual((after["objects"], after["instances"]), (before["objects"], before["instances"]))
 
+    def test_the_objects_of_many_collections_are_all_read(self):
+        scene = small_scene()
+        before = analyse().facts["objects"]
+        for count in (0, 1, 149, 150, 151, 299, 300, 301):
+            deeper = bpy.data.collections.new("deeper")
+            scene.collection.children[-1].children.link(deeper)
+            for _ in range(count):
+                deeper.objects.link(bpy.data.objects.new("thing", bpy.data.objects["Cube"].data))
+        self.assertEqual(analyse().facts["objects"], before + 1351)
+
     def test_looks_and_textures(self):
         small_scene()
         material = bpy.data.materials["Material"]
@@ -150,6 +160,32 @@ class ClassTest(unittest.TestCase):
         bpy.ops.mesh.primitive_grid_add(x_subdivisions=300, y_subdivisions=300, size=200)
         look((0, -20, 2), (0, 0, 1))
         self.assert_class("outdoor")
+
+    def test_a_painted_sky_is_no_ceiling(self):
+        small_scene()
+        bpy.ops.mesh.primitive_grid_add(x_subdivisions=50, y_subdivisions=50, size=200)
+        bpy.ops.mesh.primitive_uv_sphere_add(radius=90)
+        ball, look_of_it = bpy.context.object, bpy.data.materials.new("sky")
+        ball.data.materials.append(look_of_it)
+        look((0, -20, 2), (0, 0, 1))
+        self.assert_class("indoor")
+        look_of_it.use_nodes = True
+        nodes = look_of_it.node_tree.nodes
+        nodes.remove(nodes["Principled BSDF"])
+        look_of_it.node_tree.links.new(nodes.new("ShaderNodeEmission").outputs[0], nodes["Material Output"].inputs["Surface"])
+        self.assert_class("outdoor")
+
+    def test_many_lights_and_half_transparent_things_are_complex(self):
+        scene = small_scene()
+        material = bpy.data.materials["Material"]
+        material.node_tree.nodes["Principled BSDF"].inputs["Alpha"].default_value = 0.4
+        set_weight(material, "Subsurface", 0.2)
+        lamp = bpy.data.objects["Light"].data
+        for i in range(16):
+            scene.collection.objects.link(bpy.data.objects.new("lamp", lamp))
+        found = analyse()
+        self.assertEqual((found.facts["lights"], found.facts["glass"]), (17, 1))
+        self.assertEqual((found.facts["complexity"], found.facts["class"]), (4, "complex"))
 
     def test_a_room_of_many_polygons_is_indoor_still(self):
         small_scene()
@@ -243,6 +279,34 @@ class ProblemTest(unittest.TestCase):
         self.assertIn("unsaved_image", found)
         bpy.ops.worldshare.fix(code="unsaved_image")
         self.assertNotIn("unsaved_image", codes(session().analysis))
+
+
+class DrawingTest(unittest.TestCase):
+    def test_panels_are_drawn_again_when_what_they_show_has_changed(self):
+        from worldshare.rim import redrawing
+        asked, redraw, pause = [], redrawing.redraw, redrawing.SECONDS
+        redrawing.redraw, redrawing.SECONDS = lambda: asked.append(1), 0.0
+        try:
+            now, painter = session(), redrawing.Painter()
+            painter.turn(now, True)
+            self.assertEqual(len(asked), 1)
+            painter.turn(now, True)  # news that nobody sees
+            self.assertEqual(len(asked), 1)
+            now.note("something to see")
+            painter.turn(now, False)  # nobody said so
+            self.assertEqual(len(asked), 1)
+            painter.turn(now, True)
+            self.assertEqual(len(asked), 2)
+            redrawing.SECONDS = 60.0
+            now.note("too early")
+            painter.turn(now, True)
+            self.assertEqual(len(asked), 2)
+            redrawing.SECONDS = 0.0
+            painter.turn(now, False)  # not forgotten
+            self.assertEqual(len(asked), 3)
+        finally:
+            redrawing.redraw, redrawing.SECONDS = redraw, pause
+            session().notices = []
 
 
 class SizeTest(unittest.TestCase):

@@ -74,7 +74,7 @@ def judge_classes(entries, book):
         confusion[entry["category"], found] += 1
         if found != entry["category"]:
             wrong.append("%s: %s" % (entry["name"], found))
-    return 1 - len(wrong) / max(1, len(entries)), confusion, wrong
+    return 1 - len(wrong) / len(entries) if entries else None, confusion, wrong
 
 
 def class_figures(entries, book, suffix):

@@ -23,13 +23,17 @@ def portions(of):
 
 def scene_objects(scene_name):
     """The same of a scene's objects, each once. Scene.objects itself takes 10 ms to pass over 10,000."""
-    seen, number = set(), 0
-    while number < len(collections_of(scene_name)):
-        for portion in portions(lambda: collections_of(scene_name)[number].objects):
-            fresh = [thing for thing in portion if thing.as_pointer() not in seen]
-            seen.update(thing.as_pointer() for thing in fresh)
-            yield fresh
-        number += 1
+    seen, number, start = set(), 0, 0
+    while True:
+        collections, fresh = collections_of(scene_name), []
+        while number < len(collections) and len(fresh) < PORTION:
+            portion = collections[number].objects[start:start + PORTION]
+            fresh += [thing for thing in portion if thing.as_pointer() not in seen]
+            seen.update(thing.as_pointer() for thing in portion)
+            number, start = (number, start + PORTION) if len(portion) == PORTION else (number + 1, 0)
+        if not fresh:
+            return
+        yield fresh
 
 
 def collections_of(scene_name):
