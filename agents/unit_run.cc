@@ -15,6 +15,7 @@
 #include "shared/messages/messages.h"
 #include "shared/messages/shard.h"
 #include "shared/scene/blend_file.h"
+#include "shared/sharding/audit_plan.h"
 
 namespace worldshare::agent {
 namespace {
@@ -32,6 +33,23 @@ constexpr std::array kMachinesCodes{"blender_unavailable", "scratch", "device"};
 std::chrono::seconds time_limit(const wire::AssignmentT& assignment) {
   if (assignment.time_limit_seconds == 0) return kLongestUnit;
   return std::chrono::seconds(assignment.time_limit_seconds);
+}
+
+Result<AuditRequest> audit_of(const wire::AuditT& audit, const wire::OutputT& output) {
+  AuditRequest out;
+  out.samples = audit.samples;
+  for (const auto& tile : audit.tiles) {
+    if (!tile || tile->x0 >= tile->x1 || tile->x1 > output.width || tile->y0 >= tile->y1 ||
+        tile->y1 > output.height) {
+      return fail(Errc::kInvalid, "audit.tiles: must lie within the frame");
+    }
+    out.tiles.push_back({tile->x0, tile->y0, tile->x1, tile->y1});
+  }
+  if (out.samples == 0 || out.tiles.empty() || out.tiles.size() > sharding::kMaxAuditTiles) {
+    return fail(Errc::kInvalid, "audit: needs samples, and tiles, " +
+                                    std::to_string(sharding::kMaxAuditTiles) + " at most");
+  }
+  return out;
 }
 
 /// A path of this machine would tell strangers of its owner.
@@ -145,8 +163,13 @@ wire::ResultT UnitRun::render(SceneCache::Hold scene) {
   if (!checked) return failed("scene_unreadable", checked.error().message, "");
   laboratory::warn_of_tampering(services_.config.tamper, assignment_.lease);
   const std::string& lease = assignment_.lease;
+  const auto began = steady_clock::now();
+  double load_seconds = 0;
   const RenderObserver observer{
-      [&] { services_.book.set_phase(lease, wire::LeasePhase::rendering); },
+      [&] {
+        load_seconds = std::chrono::duration<double>(steady_clock::now() - began).count();
+        services_.book.set_phase(lease, wire::LeasePhase::rendering);
+      },
       [&](double fraction) { services_.book.set_progress(lease, fraction); }};
   const RenderRequest& unit = *asked;
   const RenderOutcome outcome = blender_.renderer.render(scene.path(), unit, observer, stop_);
@@ -163,6 +186,7 @@ wire::ResultT UnitRun::render(SceneCache::Hold scene) {
   out.artifact->sha256 = to_hex(sha256(artifact_));
   out.artifact->size_bytes = artifact_.size();
   out.render_seconds = static_cast<float>(outcome.seconds);
+  out.load_seconds = static_cast<float>(load_seconds);
   out.peak_memory_bytes = outcome.peak_memory_bytes;
   return out;
 }
@@ -170,6 +194,9 @@ wire::ResultT UnitRun::render(SceneCache::Hold scene) {
 Result<RenderRequest> UnitRun::request() const {
   const auto shard = messages::shard_of(assignment_);
   if (!shard) return std::unexpected(shard.error());
+  if (assignment_.audit && messages::is_part_of_frame(*shard)) {
+    return fail(Errc::kInvalid, "this agent audits whole frames");
+  }
   if (shard->frame_count != 1) {
     return fail(Errc::kInvalid, "this agent renders one frame in a unit");
   }
@@ -177,6 +204,11 @@ Result<RenderRequest> UnitRun::request() const {
   out.frame = shard->frame;
   out.tile = shard->tile;
   out.samples = shard->samples;
+  if (assignment_.audit) {
+    auto audit = audit_of(*assignment_.audit, *assignment_.output);
+    if (!audit) return std::unexpected(audit.error());
+    out.audit = std::move(*audit);
+  }
   out.width = assignment_.output->width;
   out.height = assignment_.output->height;
   out.format = assignment_.output->format;

@@ -36,11 +36,21 @@ std::string table_of_results(const wire::UnitVerdictsT& unit) {
   return out;
 }
 
+std::string table_of_audits(const wire::UnitVerdictsT& unit) {
+  if (unit.audits.empty()) return {};
+  Listing audits({"AUDIT OF", "AUDITOR", "STATE", "SECONDS", "FINDING"});
+  for (const auto& line : unit.audits) {
+    audits.add({line->owner, line->auditor.empty() ? "-" : line->auditor, line->state,
+                fmt::format("{:.1f}", line->render_seconds), line->finding});
+  }
+  return audits.text() + "\n";
+}
+
 std::string text_of(const wire::UnitVerdictsT& unit) {
   const auto now = unix_ms(SystemClock().now());
   std::string out = fmt::format("unit {}, frame {} of job {}, is {}\n\n", unit.unit, unit.frame,
                                 unit.job, unit.state);
-  out += table_of_results(unit) + "\n";
+  out += table_of_results(unit) + "\n" + table_of_audits(unit);
   for (const auto& line : unit.verdicts) {
     out += fmt::format("{} ago, after {}: {}{}; {}\n", age(line->at_ms, now), line->owner,
                        line->decision, line->counts ? "" : " (void)", line->reason);

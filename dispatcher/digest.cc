@@ -89,6 +89,7 @@ Result<VerdictEffects> Dispatcher::record(const std::vector<wire::VerdictT>& ver
       continue;
     }
     all.verdicts.push_back(std::move(one->verdicts.front()));
+    for (auto& [unit, orders] : one->audits) all.audits[unit] = std::move(orders);
     std::ranges::move(one->endings.cancelled, std::back_inserter(all.endings.cancelled));
     std::ranges::move(one->endings.jobs, std::back_inserter(all.endings.jobs));
   }
@@ -106,7 +107,7 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     const auto unit = static_cast<UnitId>(verdict.unit);
     const Reported reported =
         economy_.reported({verdict.lease, effect.agent, effect.owner, unit, verdict.counts,
-                           effect.rendered, effect.render_seconds},
+                           effect.rendered, effect.render_seconds, effect.audit},
                           now);
     outgoing_.stop(reported.stop);
     if (is_final(verdict)) {
@@ -114,6 +115,7 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     } else if (verdict.decision == wire::Decision::more_replicas && verdict.counts) {
       economy_.want(unit, std::uint32_t{verdict.opinions} + verdict.replicas_needed);
     }
+    economy_.set_audits(unit, effects.audits[unit]);
     close_reissue(unit, true);
     if (reported.failed && !is_final(verdict)) failures.push_back(*reported.failed);
   }

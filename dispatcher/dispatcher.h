@@ -80,6 +80,7 @@ class Dispatcher {
   /// who get no more work.
   Result<> take_wishes();
   Result<> take_reissues();
+  Result<> take_records();
   Result<> take_exclusions();
   /// Forgets a reissued unit that has the opinions it wanted, or that cannot get them now.
   void close_reissue(UnitId unit, bool answered);
@@ -106,6 +107,7 @@ class Dispatcher {
   std::map<std::string, AgentFacts> facts_;                 ///< to be written
   std::unordered_map<std::string, std::int64_t> versions_;  ///< of jobs' rows
   std::int64_t version_ = 0;                                ///< the newest of them
+  std::int64_t records_version_ = 0;                        ///< likewise, of the owners' records
   std::vector<Drained> drained_;                            ///< to be written
   std::chrono::steady_clock::time_point oldest_news_{};
   Clock::TimePoint next_slow_tick_{};

@@ -5,6 +5,7 @@
 #include "shared/log.h"
 #include "shared/messages/news.h"
 #include "shared/messages/ticket.h"
+#include "shared/sharding/audit_plan.h"
 
 namespace worldshare::dispatcher {
 namespace {
@@ -16,6 +17,22 @@ constexpr auto kShowEvery = 5s;
 
 std::string mailbox(const std::string& agent, std::uint32_t slot) {
   return "work." + agent + "." + std::to_string(slot);
+}
+
+std::unique_ptr<wire::AuditT> audit_of(const AuditOrder& order, const wire::OutputT& output) {
+  const auto plan =
+      sharding::plan_audit(order.seed, order.tiles, order.samples, {output.width, output.height});
+  auto out = std::make_unique<wire::AuditT>();
+  out->samples = plan.samples;
+  for (const auto& box : plan.tiles) {
+    auto tile = std::make_unique<wire::TileT>();
+    tile->x0 = box.x0;
+    tile->y0 = box.y0;
+    tile->x1 = box.x1;
+    tile->y1 = box.y1;
+    out->tiles.push_back(std::move(tile));
+  }
+  return out;
 }
 
 }  // namespace
@@ -36,6 +53,7 @@ bool Outgoing::assign(const Lease& lease, const messages::Shard& shard, const Jo
   assignment.scene_url = scene_url(*manifest.scene);
   assignment.frame = shard.frame;
   assignment.shard = messages::to_wire(shard);
+  if (lease.audit) assignment.audit = audit_of(*lease.audit, *manifest.output);
   assignment.output = std::make_unique<wire::OutputT>(*manifest.output);
   assignment.engine = manifest.requirements->engine;
   assignment.time_limit_seconds = static_cast<std::uint32_t>(

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/economy/wish_rows.h"
 #include "shared/log.h"
@@ -8,7 +10,19 @@ namespace worldshare::dispatcher {
 
 Result<> Dispatcher::take_wishes() {
   if (auto ok = take_exclusions(); !ok) return ok;
+  if (auto ok = take_records(); !ok) return ok;
   return take_reissues();
+}
+
+/// Who is doubted audits nobody.
+Result<> Dispatcher::take_records() {
+  const auto records = changed_records(ledger_.connection(), records_version_);
+  if (!records) return std::unexpected(records.error());
+  for (const auto& record : *records) {
+    economy_.set_malice(record.owner, record.malice);
+    records_version_ = std::max(records_version_, record.version);
+  }
+  return {};
 }
 
 /// To those who get one it is a replica like any other.

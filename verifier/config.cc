@@ -2,6 +2,7 @@
 
 #include "shared/crypto.h"
 #include "shared/nats/address.h"
+#include "shared/sharding/audit_plan.h"
 #include "verifier/policy/shipped_policies.h"
 
 namespace worldshare::verifier {
@@ -26,6 +27,8 @@ YamlFields Config::fields() {
       .add("other_class.worst_block_psnr_db", tolerances.other_class.worst_block_psnr_db)
       .add("trust.policy", trust_policy)
       .add("trust.policies_file", policies_file)
+      .add("trust.audit_tiles", audit_tiles)
+      .add("trust.audit_cost", audit_cost)
       .add("images.limit_bytes", image_limit_bytes)
       .add("images.cache_bytes", artifacts.cache_bytes)
       .add("images.decoding_bytes", artifacts.decoding_bytes)
@@ -57,6 +60,10 @@ Result<> Config::check() const {
   }
   if (tolerances.same_class.ssim > 1 || tolerances.other_class.ssim > 1)
     return fail(Errc::kInvalid, "tolerance.ssim, other_class.ssim: must be at most 1");
+  if (audit_tiles < 1 || audit_tiles > sharding::kMaxAuditTiles)
+    return fail(Errc::kInvalid, "trust.audit_tiles: must be 1 to 1024; 256 were measured");
+  if (audit_cost < 0 || audit_cost > 100)
+    return fail(Errc::kInvalid, "trust.audit_cost: must be 0 (as measured) to 100 renders");
   if (auto ok = blobs.check(); !ok) return ok;
   if (workers < 1 || workers > 64) return fail(Errc::kInvalid, "workers: must be 1 to 64");
   if (auto ok = rules(); !ok) return std::unexpected(ok.error());
@@ -69,7 +76,10 @@ Result<Rules> Config::rules() const {
                             : policy::load_policies(policies_file);
   if (!policies) return fail(Errc::kInvalid, "trust.policies_file: " + policies.error().message);
   auto rules = rules_in_production(*policies, trust_policy);
-  if (rules) rules->tolerances = tolerances;
+  if (!rules) return rules;
+  rules->tolerances = tolerances;
+  rules->audit_tiles = audit_tiles;
+  rules->audit_cost = audit_cost;
   return rules;
 }
 

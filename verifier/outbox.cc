@@ -11,6 +11,7 @@ namespace {
 #define WS_SELECT_VERDICTS                                                                        \
   "select v.lease, v.unit, u.job, u.frame, v.decision, v.counts, v.replicas_needed, v.artifact, " \
   "v.reason, (select count(*) from results r where r.unit = v.unit and r.outcome <> 'void' and "  \
+  "r.audit is null and "                                                                          \
   "r.received_at <= v.decided_at) "
 
 constexpr const char* kUnpublished = WS_SELECT_VERDICTS R"(

@@ -35,6 +35,8 @@ Economy::Economy(EconomyOptions options, Draw draw)
 void Economy::adopt_nodes(Economy&& other) {
   roster_ = std::move(other.roster_);
   owners_ = std::move(other.owners_);
+  malice_ = std::move(other.malice_);
+  doubted_ = std::move(other.doubted_);
   counters_ = other.counters_;
   for (const auto& [id, job] : other.jobs_) roster_.book().drop(job.need);
   roster_.reset();
@@ -189,22 +191,45 @@ const Unit* Economy::unit(UnitId id) const {
 
 void Economy::unlist(OpenJob& job, OpenUnit& unit) {
   if (!unit.listed) return;
-  job.wanting.erase(*unit.listed, {unit.preferred ? 0 : 1, unit.id});
+  job.wanting.erase(*unit.listed, {unit.rank, unit.id});
   unit.listed.reset();
 }
 
 void Economy::relist(OpenUnit& unit) {
   OpenJob& job = jobs_.at(unit.job_id);
   unlist(job, unit);
-  const std::size_t in_work = unit.leases.size() - unit.stragglers;
+  const std::size_t in_work = unit.leases.size() - unit.stragglers - unit.auditing;
+  const AuditOrder* audit = next_audit(unit);
   const bool wants = unit.opinions.size() + in_work < unit.wanted;
-  if (wants && unit.held_until > now_) {
-    held_.insert({unit.held_until, unit.id});
-  } else if (wants) {
-    unit.listed = unit.owners;
-    job.wanting.insert(unit.owners, {unit.preferred ? 0 : 1, unit.id});
+  const bool held = wants && unit.held_until > now_;
+  if (held) held_.insert({unit.held_until, unit.id});
+  if (audit != nullptr || (wants && !held)) {
+    // What was rendered is examined before more is: a frame waits for nothing else.
+    unit.rank = unit.preferred || audit != nullptr ? 0 : 1;
+    unit.listed = useless(unit, audit);
+    job.wanting.insert(*unit.listed, {unit.rank, unit.id});
   }
   requeue(job);
+}
+
+/// The oldest one that nobody works on.
+const AuditOrder* Economy::next_audit(const OpenUnit& unit) const {
+  const auto in_work = [&](const AuditOrder& order) {
+    return std::ranges::any_of(unit.leases, [&](const auto& id) {
+      const auto& audit = leases_.at(id).audit;
+      return audit && audit->id == order.id;
+    });
+  };
+  const auto found = std::ranges::find_if_not(unit.audits, in_work);
+  return found == unit.audits.end() ? nullptr : &*found;
+}
+
+/// Who cannot do what the unit wants next.
+std::vector<OwnerId> Economy::useless(const OpenUnit& unit, const AuditOrder* audit) const {
+  if (audit == nullptr) return unit.owners;
+  std::vector<OwnerId> all;
+  std::ranges::set_union(unit.owners, doubted_, std::back_inserter(all));
+  return all;
 }
 
 void Economy::add_unit(StoredUnit stored) {
@@ -219,10 +244,11 @@ void Economy::add_unit(StoredUnit stored) {
   unit.wanted = stored.wanted;
   unit.expiries = stored.expiries;
   unit.reissued = stored.reissued;
+  unit.audits = std::move(stored.audits);
   job->units.insert(unit.id);
   for (const auto& report : stored.reports) {
     const OwnerId owner = owners_.number(report.owner);
-    (report.counts ? unit.opinions : unit.voids).insert(report.lease);
+    if (!report.audit) (report.counts ? unit.opinions : unit.voids).insert(report.lease);
     insert(report.counts ? unit.owners : unit.void_owners, owner);
     if (report.counts) insert(unit.opinion_owners, owner);
   }
@@ -241,6 +267,7 @@ Closed Economy::close_unit(UnitId id, bool accepted, const std::string& reason) 
   const std::set<std::string> leases = unit->leases;
   const std::set<std::string> troubled = unit->troubled_agents;
   unit->wanted = 0;
+  unit->audits.clear();
   for (const auto& lease_id : leases) {
     const Lease& lease = leases_.at(lease_id);
     if (lease.phase != wire::LeasePhase::reported)

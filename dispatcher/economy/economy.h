@@ -61,6 +61,7 @@ struct Report {
   bool counts = true;         ///< an opinion; otherwise void
   bool rendered = true;       ///< it brought an image, and not an error
   double render_seconds = 0;  ///< 0: not known
+  std::int64_t audit = 0;     ///< the order that it answers; 0: it is a replica
 };
 
 struct Reported {
@@ -161,6 +162,10 @@ class Economy {
   Reported reported(const Report& report, Clock::TimePoint now);
   /// The trust engine asks for so many opinions in all; never lowers what it asked before.
   void want(UnitId unit, std::uint32_t opinions);
+  /// These are all audits of the unit that it waits for now.
+  void set_audits(UnitId unit, std::vector<AuditOrder> orders);
+  /// What it believes of an owner: the probability that it cheats.
+  void set_malice(const std::string& owner, double malice);
 
   Expired expire(Clock::TimePoint now);
   /// Takes leases away, and says nothing against their units; who held one is to be told.
@@ -229,6 +234,7 @@ class Economy {
   struct OpenUnit : Unit {
     JobId job_id = 0;
     std::optional<std::vector<OwnerId>> listed;  ///< its key in OpenJob::wanting
+    std::int32_t rank = 1;                       ///< its place there
   };
 
   OpenJob* find_job(const std::string& id);
@@ -240,6 +246,8 @@ class Economy {
   static Ask ask_of(const OpenJob& job);
   void ask_again(OpenJob& job);
   void relist(OpenUnit& unit);
+  const AuditOrder* next_audit(const OpenUnit& unit) const;
+  std::vector<OwnerId> useless(const OpenUnit& unit, const AuditOrder* audit) const;
   void unlist(OpenJob& job, OpenUnit& unit);
   void insert_lease(Lease lease);
   void forget_lease(const std::string& id);
@@ -252,6 +260,7 @@ class Economy {
   void note_cost(const OpenUnit& unit, const Report& report);
   void note_opinion(OpenUnit& unit, const Report& report, Reported& outcome);
   void note_void(OpenUnit& unit, const Report& report, Reported& outcome);
+  void note_audit(OpenUnit& unit, const Report& report);
   void note_trouble(OpenUnit& unit, const std::string& agent, const std::string& owner);
   std::optional<UnitFailure> poisoned(const OpenUnit& unit);
   void advance();
@@ -263,7 +272,19 @@ class Economy {
   static sharding::Division division_of(const OpenJob& job);
   OpenUnit* choose_unit(OpenJob& job);
   std::optional<Seat> choose_seat(const OpenJob& job, const OpenUnit& unit);
+  std::optional<Seat> choose_auditor(const OpenJob& job,
+                                     const OpenUnit& unit,
+                                     const AuditOrder& audit);
+  std::optional<Seat> most_trusted(std::span<const ClassId> classes,
+                                   std::optional<SceneId> scene,
+                                   std::vector<OwnerId> excluded);
+  double malice(OwnerId owner) const;
   Lease make_lease(const OpenUnit& unit, Seat seat) const;
+  void grant(const JobQueue::Pick& pick,
+             OpenUnit& unit,
+             Seat seat,
+             const AuditOrder* audit,
+             Grants& grants);
   bool serve(const JobQueue::Pick& pick, Grants& grants);
 
   EconomyOptions options_;
@@ -272,6 +293,8 @@ class Economy {
   JobQueue queue_;
   Names owners_;
   Names tenants_;
+  std::unordered_map<OwnerId, double> malice_;  ///< of owners of whom something is known
+  std::vector<OwnerId> doubted_;                ///< sorted; these audit nobody
   std::unordered_map<std::string, JobId> job_of_;
   std::unordered_map<JobId, OpenJob> jobs_;
   JobId next_job_ = 1;

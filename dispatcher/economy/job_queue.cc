@@ -162,14 +162,14 @@ std::optional<JobQueue::Pick> JobQueue::pick(Clock::TimePoint now,
   return std::nullopt;
 }
 
-void JobQueue::charge(const Pick& pick) {
+void JobQueue::charge(const Pick& pick, double units) {
   const TenantId id = entries_.at(pick.job).job.tenant;
   Tenant& tenant = tenant_of(id);
   unlist_tenant(id, tenant);
   // Who could not be served for a while catches up by `burst` units at most.
   const double start = std::max(tenant.served, virtual_time_ - options_.burst);
   if (!pick.ahead) virtual_time_ = std::max(virtual_time_, start);
-  tenant.served = start + 1 / tenant.terms.weight;
+  tenant.served = start + units / tenant.terms.weight;
   ++tenant.leases;
   list_tenant(id, tenant);
 }

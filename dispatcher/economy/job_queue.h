@@ -70,8 +70,9 @@ class JobQueue {
   /// The job to serve, among those whose demand is servable.
   std::optional<Pick> pick(Clock::TimePoint now,
                            const std::function<bool(const Demand&)>& servable);
-  /// A seat was given to the job that pick() named: its tenant has one replica more in work.
-  void charge(const Pick& pick);
+  /// A seat was given to the job that pick() named, for `units` of service: its tenant has one
+  /// lease more in work.
+  void charge(const Pick& pick, double units = 1);
   /// Replicas of the tenant in work, without charging it (leases found at a start, or ended).
   void in_work(TenantId tenant, int change);
   std::uint32_t leases(TenantId tenant) { return tenant_of(tenant).leases; }

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <map>
 
+#include "dispatcher/economy/audit_rows.h"
 #include "shared/messages/manifest.h"
 
 namespace worldshare::dispatcher {
@@ -33,12 +34,13 @@ constexpr const char* kChangedJobs = R"(
   "u.shard, u.parts from units u "                                                  \
   "where u.state = 'open' "
 
-#define WS_OPEN_REPLICAS                                                                    \
-  "select p.unit, p.lease, p.agent, p.owner, p.slot, p.state, "                             \
-  "r.outcome is not null and r.outcome <> 'void', "                                         \
-  "(extract(epoch from p.expires_at) * 1000)::bigint, "                                     \
-  "(extract(epoch from p.leased_at) * 1000)::bigint, u.job "                                \
-  "from replicas p join units u on u.id = p.unit left join results r on r.lease = p.lease " \
+#define WS_OPEN_REPLICAS                                                                     \
+  "select p.unit, p.lease, p.agent, p.owner, p.slot, p.state, "                              \
+  "r.outcome is not null and r.outcome <> 'void', "                                          \
+  "(extract(epoch from p.expires_at) * 1000)::bigint, "                                      \
+  "(extract(epoch from p.leased_at) * 1000)::bigint, " WS_AUDIT_COLUMNS                      \
+  " from replicas p join units u on u.id = p.unit left join results r on r.lease = p.lease " \
+  "left join audits a on a.id = p.audit left join results t on t.lease = a.target "          \
   "where u.state = 'open' and p.state <> 'expired' "
 
 std::vector<std::string> split(std::string_view text) {
@@ -102,7 +104,9 @@ Result<std::vector<JobRow>> to_rows(Result<pg::Rows> rows) {
   return jobs;
 }
 
-Result<std::vector<StoredUnit>> to_units(Result<pg::Rows> units, Result<pg::Rows> replicas) {
+Result<std::vector<StoredUnit>> to_units(pg::Connection& pg,
+                                         Result<pg::Rows> units,
+                                         Result<pg::Rows> replicas) {
   if (!units) return std::unexpected(units.error());
   if (!replicas) return std::unexpected(replicas.error());
   std::vector<StoredUnit> out;
@@ -127,6 +131,11 @@ Result<std::vector<StoredUnit>> to_units(Result<pg::Rows> units, Result<pg::Rows
     const auto found = index.find(replicas->integer(i, 0));
     if (found != index.end()) add_replica(out[found->second], *replicas, i);
   }
+  std::vector<UnitId> ids;
+  for (const auto& unit : out) ids.push_back(unit.id);
+  auto audits = read_audits(pg.exec(kOpenAudits, {pg::array(ids)}));
+  if (!audits) return std::unexpected(audits.error());
+  for (auto& [id, orders] : *audits) out[index.at(id)].audits = std::move(orders);
   return out;
 }
 
@@ -135,8 +144,9 @@ Result<std::vector<StoredUnit>> to_units(Result<pg::Rows> units, Result<pg::Rows
 void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
   const std::string_view state = rows.text(i, 5);
   const bool has_opinion = rows.boolean(i, 6);
-  if (state == "void") unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), false});
-  if (has_opinion) unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), true});
+  const bool audit = !rows.is_null(i, 9);
+  if (state == "void") unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), false, audit});
+  if (has_opinion) unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), true, audit});
   if (state != "leased" || has_opinion) return;
   Lease lease;
   lease.id = rows.str(i, 1);
@@ -148,6 +158,7 @@ void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
   lease.expires_at = time(rows, i, 7);
   lease.stored_expiry = lease.expires_at;
   lease.granted_at = time(rows, i, 8);
+  if (audit) lease.audit = read_audit(rows, i, 9);
   unit.leases.push_back(std::move(lease));
 }
 
@@ -168,13 +179,13 @@ Result<std::vector<JobVersion>> changed_jobs(pg::Connection& pg, std::int64_t ve
 Result<std::vector<StoredUnit>> open_units(pg::Connection& pg,
                                            const std::vector<std::string>& jobs) {
   auto units = pg.exec(WS_OPEN_UNITS "and u.job = any($1) order by u.id", {pg::array(jobs)});
-  return to_units(std::move(units),
+  return to_units(pg, std::move(units),
                   pg.exec(WS_OPEN_REPLICAS "and u.job = any($1)", {pg::array(jobs)}));
 }
 
 Result<std::vector<StoredUnit>> all_open_units(pg::Connection& pg) {
   auto units = pg.exec(WS_OPEN_UNITS "order by u.id");
-  return to_units(std::move(units), pg.exec(WS_OPEN_REPLICAS));
+  return to_units(pg, std::move(units), pg.exec(WS_OPEN_REPLICAS));
 }
 
 Result<std::vector<std::pair<std::string, TenantTerms>>> tenant_terms(pg::Connection& pg) {

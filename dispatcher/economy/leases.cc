@@ -33,6 +33,7 @@ void Economy::insert_lease(Lease lease) {
   if (unit == nullptr || leases_.contains(lease.id)) return;
   const OwnerId owner = owners_.number(lease.owner);
   unit->leases.insert(lease.id);
+  if (lease.audit) ++unit->auditing;
   insert(unit->owners, owner);
   OpenJob& job = jobs_.at(unit->job_id);
   ++job.leases;
@@ -56,6 +57,7 @@ void Economy::forget_lease(const std::string& id) {
   if (unit == nullptr) return;
   unit->leases.erase(id);
   if (lease.straggling) --unit->stragglers;
+  if (lease.audit) --unit->auditing;
   OpenJob& job = jobs_.at(unit->job_id);
   --job.leases;
   queue_.in_work(job.tenant, -1);
@@ -148,7 +150,7 @@ std::string Economy::likely_next(NodeId id) {
 
 void Economy::note_duration(const Lease& lease) {
   const OpenUnit* unit = find_unit(lease.unit);
-  if (unit == nullptr || lease.granted_at == Clock::TimePoint{}) return;
+  if (unit == nullptr || lease.audit || lease.granted_at == Clock::TimePoint{}) return;
   OpenJob& job = jobs_.at(unit->job_id);
   const double seconds = std::chrono::duration<double>(now_ - lease.granted_at).count();
   job.samples = std::min(job.samples + 1, 20U);
@@ -204,6 +206,19 @@ void Economy::note_void(OpenUnit& unit, const Report& report, Reported& outcome)
                                             " results could not be used as images of this frame"};
 }
 
+/// What an auditor could not do speaks neither against the unit nor against the auditor.
+void Economy::note_audit(OpenUnit& unit, const Report& report) {
+  const OwnerId owner = owners_.number(report.owner);
+  if (report.counts) {
+    insert(unit.owners, owner);
+    insert(unit.opinion_owners, owner);
+    std::erase_if(unit.audits, [&](const auto& order) { return order.id == report.audit; });
+  } else {
+    release_owner(unit, owner, report.owner, leases_);
+    insert(unit.void_owners, owner);
+  }
+}
+
 Reported Economy::reported(const Report& report, Clock::TimePoint now) {
   Reported outcome;
   now_ = now;
@@ -211,6 +226,11 @@ Reported Economy::reported(const Report& report, Clock::TimePoint now) {
   forget_lease(report.lease);
   OpenUnit* unit = find_unit(report.unit);
   if (unit == nullptr) return outcome;
+  if (report.audit != 0) {
+    note_audit(*unit, report);
+    relist(*unit);
+    return outcome;
+  }
   const bool is_new = !unit->opinions.contains(report.lease) && !unit->voids.contains(report.lease);
   if (is_new && report.counts && report.rendered) {
     if (const auto node = roster_.find(report.agent)) roster_.note_finished(*node);
@@ -231,6 +251,13 @@ void Economy::want(UnitId id, std::uint32_t opinions) {
   if (unit == nullptr || unit->wanted >= opinions) return;
   unit->wanted = opinions;
   unit->held_until = {};
+  relist(*unit);
+}
+
+void Economy::set_audits(UnitId id, std::vector<AuditOrder> orders) {
+  OpenUnit* unit = find_unit(id);
+  if (unit == nullptr || (orders.empty() && unit->audits.empty())) return;
+  unit->audits = std::move(orders);
   relist(*unit);
 }
 
@@ -292,7 +319,9 @@ void Economy::look_at_straggler(const std::string& id) {
   if (found == leases_.end()) return;
   Lease& lease = found->second;
   OpenUnit* unit = find_unit(lease.unit);
-  if (unit == nullptr || lease.straggling || lease.phase == wire::LeasePhase::reported) return;
+  if (unit == nullptr || lease.audit || lease.straggling ||
+      lease.phase == wire::LeasePhase::reported)
+    return;
   const OpenJob& job = jobs_.at(unit->job_id);
   const auto usual = std::chrono::duration<double>(job.mean_seconds * options_.straggler_factor);
   const auto late_at =

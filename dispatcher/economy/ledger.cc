@@ -36,9 +36,10 @@ constexpr const char* kProgress = R"(
    where j.id = x.id)";
 
 constexpr const char* kGrant = R"(
-  insert into replicas (lease, unit, agent, owner, slot, expires_at)
-  select l, u, a, o, s, to_timestamp(t / 1000.0)
-    from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::bigint[]) x(l, u, a, o, s, t))";
+  insert into replicas (lease, unit, agent, owner, slot, expires_at, audit)
+  select l, u, a, o, s, to_timestamp(t / 1000.0), nullif(au, 0)
+    from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[])
+           x(l, u, a, o, s, t, au))";
 
 constexpr const char* kExtendLeases = R"(
   update replicas p set expires_at = to_timestamp(x.t / 1000.0)
@@ -116,6 +117,7 @@ Result<> make_leases(pg::Transaction& transaction,
   std::vector<std::string> owners;
   std::vector<std::int64_t> slots;
   std::vector<std::int64_t> expiries;
+  std::vector<std::int64_t> audits;
   for (const auto& lease : leases) {
     if (!active.contains(lease.job)) continue;
     ids.push_back(lease.id);
@@ -124,9 +126,11 @@ Result<> make_leases(pg::Transaction& transaction,
     owners.push_back(lease.owner);
     slots.push_back(lease.slot);
     expiries.push_back(static_cast<std::int64_t>(unix_ms(lease.expires_at)));
+    audits.push_back(lease.audit ? lease.audit->id : 0);
   }
-  auto rows = transaction.exec(kGrant, {pg::array(ids), pg::array(units), pg::array(agents),
-                                        pg::array(owners), pg::array(slots), pg::array(expiries)});
+  auto rows = transaction.exec(
+      kGrant, {pg::array(ids), pg::array(units), pg::array(agents), pg::array(owners),
+               pg::array(slots), pg::array(expiries), pg::array(audits)});
   if (!rows) return std::unexpected(rows.error());
   return {};
 }

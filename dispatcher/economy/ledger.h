@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dispatcher/economy/audit_rows.h"
 #include "dispatcher/economy/economy.h"
 #include "dispatcher/economy/leadership.h"
 #include "shared/pg/connection.h"
@@ -21,6 +22,7 @@ struct VerdictEffect {
   std::string owner;
   bool rendered = true;       ///< the result was an image, and not an error
   double render_seconds = 0;  ///< as far as the trust engine believes it
+  std::int64_t audit = 0;     ///< that the lease was of; 0: a replica
 };
 
 struct JobEnd {
@@ -36,6 +38,7 @@ struct Endings {
 
 struct VerdictEffects {
   std::vector<VerdictEffect> verdicts;  ///< as they were given
+  AuditOrders audits;                   ///< open ones of their units
   Endings endings;
 };
 

@@ -12,6 +12,13 @@
 namespace worldshare::dispatcher {
 namespace {
 
+/// Auditors are drawn from among so many, and the one is taken of whom the least ill is believed.
+constexpr int kCandidates = 3;
+/// Who is believed to cheat with at least this probability audits nobody: audits.auditor_malice.
+constexpr double kDoubted = 0.25;
+/// Of whom nothing is known: population.malicious_share of the trust engine's policies.
+constexpr double kNewcomer = 0.1;
+
 std::vector<OwnerId> united(const std::vector<OwnerId>& a, const std::vector<OwnerId>& b) {
   std::vector<OwnerId> all;
   std::ranges::set_union(a, b, std::back_inserter(all));
@@ -136,6 +143,67 @@ std::optional<Seat> Economy::choose_seat(const OpenJob& job, const OpenUnit& uni
   return seat;
 }
 
+void Economy::set_malice(const std::string& name, double malice) {
+  const OwnerId owner = owners_.number(name);
+  malice_[owner] = malice;
+  const std::size_t before = doubted_.size();
+  if (malice >= kDoubted) {
+    insert(doubted_, owner);
+  } else {
+    std::erase(doubted_, owner);
+  }
+  if (doubted_.size() == before) return;
+  for (auto& [id, unit] : units_) {
+    if (!unit.audits.empty()) relist(unit);
+  }
+}
+
+double Economy::malice(OwnerId owner) const {
+  const auto found = malice_.find(owner);
+  return found == malice_.end() ? kNewcomer : found->second;
+}
+
+/// Of a few seats of different owners, drawn at random.
+std::optional<Seat> Economy::most_trusted(std::span<const ClassId> classes,
+                                          std::optional<SceneId> scene,
+                                          std::vector<OwnerId> excluded) {
+  std::optional<Seat> best;
+  double least = 0;
+  for (int drawn = 0; drawn < kCandidates; ++drawn) {
+    const auto seat = roster_.seats().draw(classes, scene, excluded, draw_);
+    if (!seat) break;
+    const OwnerId owner = roster_.node(seat->node).owner;
+    if (!best || malice(owner) < least) {
+      best = seat;
+      least = malice(owner);
+    }
+    insert(excluded, owner);
+  }
+  return best;
+}
+
+/// Who renders as the audited one does can tell whether its picture is right, and who has the scene
+/// does it for a fraction of a render.
+std::optional<Seat> Economy::choose_auditor(const OpenJob& job,
+                                            const OpenUnit& unit,
+                                            const AuditOrder& audit) {
+  const auto excluded = useless(unit, &audit);
+  const auto node = roster_.find(audit.agent);
+  const auto capability = node ? roster_.capability({*node, audit.slot}) : std::nullopt;
+  const std::string like =
+      capability ? roster_.book().render_class(*capability) : unit.render_class;
+  const auto alike = roster_.book().alike(job.need, like);
+  const auto able = roster_.book().able(job.need);
+  const auto useless = united(excluded, unit.void_owners);
+  std::optional<Seat> seat;
+  for (const std::span<const ClassId> classes : {std::span<const ClassId>(alike), able}) {
+    if (!seat) seat = most_trusted(classes, job.scene, useless);
+    if (!seat) seat = most_trusted(classes, std::nullopt, useless);
+  }
+  if (!seat) seat = most_trusted(able, std::nullopt, excluded);
+  return seat;
+}
+
 Lease Economy::make_lease(const OpenUnit& unit, Seat seat) const {
   const Node& node = roster_.node(seat.node);
   Lease lease;
@@ -157,23 +225,37 @@ bool Economy::serve(const JobQueue::Pick& pick, Grants& grants) {
   OpenJob& job = jobs_.at(pick.job);
   OpenUnit* unit = job.job.first.empty() ? choose_unit(job) : nullptr;
   if (unit == nullptr) unit = open_frame(job, grants);
-  const auto seat = unit == nullptr ? std::nullopt : choose_seat(job, *unit);
+  const AuditOrder* audit = unit == nullptr ? nullptr : next_audit(*unit);
+  const auto seat = unit == nullptr    ? std::nullopt
+                    : audit == nullptr ? choose_seat(job, *unit)
+                                       : choose_auditor(job, *unit, *audit);
   if (!seat) {
     // A range that ends with frames made early has nothing more to open.
     requeue(job);
     return unit == nullptr && unit_ids_.size() >= division_of(job).parts();
   }
-  queue_.charge(pick);
-  if (unit->render_class.empty())
-    unit->render_class = roster_.book().render_class(*roster_.capability(*seat));
-  Lease lease = make_lease(*unit, *seat);
+  grant(pick, *unit, *seat, audit, grants);
+  return true;
+}
+
+void Economy::grant(const JobQueue::Pick& pick,
+                    OpenUnit& unit,
+                    Seat seat,
+                    const AuditOrder* audit,
+                    Grants& grants) {
+  queue_.charge(pick, audit == nullptr ? 1 : std::min(1.0, audit->cost));
+  Lease lease = make_lease(unit, seat);
+  if (audit != nullptr) {
+    lease.audit = *audit;
+  } else if (unit.render_class.empty()) {
+    unit.render_class = roster_.book().render_class(*roster_.capability(seat));
+  }
   grants.leases.push_back(lease);
   ++counters_.granted;
   insert_lease(std::move(lease));
   const auto hold = static_cast<std::uint64_t>(options_.sibling_hold.count());
-  if (hold > 0) unit->held_until = now_ + std::chrono::milliseconds(draw_(hold + 1));
-  relist(*unit);
-  return true;
+  if (hold > 0) unit.held_until = now_ + std::chrono::milliseconds(draw_(hold + 1));
+  relist(unit);
 }
 
 Grants Economy::match(Clock::TimePoint now, std::size_t limit) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,17 @@ inline void insert(std::vector<OwnerId>& owners, OwnerId owner) {
   if (place == owners.end() || *place != owner) owners.insert(place, owner);
 }
 
+/// The trust engine wants another owner to render a result of a unit again in part.
+struct AuditOrder {
+  std::int64_t id = 0;
+  std::uint64_t seed = 0;     ///< of the tiles
+  std::uint32_t tiles = 0;    ///< about so many
+  std::uint32_t samples = 0;  ///< that a pixel of an honest frame has
+  double cost = 1;            ///< in renders of the unit
+  std::string agent;          ///< that rendered what is audited
+  std::uint32_t slot = 0;     ///< of it
+};
+
 struct Lease {
   std::string id;
   UnitId unit = 0;
@@ -28,6 +40,7 @@ struct Lease {
   std::string agent;
   std::string owner;
   std::uint32_t slot = 0;
+  std::optional<AuditOrder> audit;  ///< absent: it is a replica
   Clock::TimePoint granted_at{};
   Clock::TimePoint expires_at{};
   Clock::TimePoint stored_expiry{};  ///< what its row says; expires_at runs ahead of it
@@ -49,12 +62,14 @@ struct Unit {
   std::set<std::string> voids;     ///< leases whose results it could not use
   std::set<std::string> leases;    ///< live ones
   std::uint32_t stragglers = 0;    ///< of these
+  std::uint32_t auditing = 0;      ///< of these: audits
+  std::vector<AuditOrder> audits;  ///< that are not answered
   std::uint32_t expiries = 0;
   std::string render_class;  ///< of the first that got it: others of this class are preferred
   std::vector<OwnerId> opinion_owners;  ///< sorted; whose results it counts
-  std::vector<OwnerId> owners;          ///< sorted; who holds or held a replica that counts
-  std::vector<OwnerId> void_owners;     ///< sorted; asked again only after everybody else
-  std::vector<OwnerId> troubled;        ///< sorted; who lost a lease or reported nothing of use
+  std::vector<OwnerId> owners;  ///< sorted; who holds or held a replica or an audit that counts
+  std::vector<OwnerId> void_owners;  ///< sorted; asked again only after everybody else
+  std::vector<OwnerId> troubled;     ///< sorted; who lost a lease or reported nothing of use
   std::set<std::string> troubled_agents;
   bool preferred = false;         ///< the artist asked for it now
   bool reissued = false;          ///< accepted; the trust engine wants further opinions
@@ -67,6 +82,7 @@ struct StoredUnit {
     std::string lease;
     std::string owner;
     bool counts = true;
+    bool audit = false;
   };
   UnitId id = 0;
   std::string job;
@@ -77,6 +93,7 @@ struct StoredUnit {
   bool reissued = false;
   std::vector<Report> reports;
   std::vector<Lease> leases;
+  std::vector<AuditOrder> audits;
 };
 
 struct StopOrder {

@@ -12,7 +12,8 @@ constexpr const char* kLockJobs = R"(
   select 1 from jobs where id in (select job from units where id = any($1)) order by id for no key update)";
 
 constexpr const char* kReports = R"(
-  select x.n, p.agent, p.owner, coalesce(r.outcome <> 'failed', true), coalesce(r.render_seconds, 0)
+  select x.n, p.agent, p.owner, coalesce(r.outcome <> 'failed', true), coalesce(r.render_seconds, 0),
+         coalesce(p.audit, 0)
     from unnest($1::text[]) with ordinality x(lease, n) join replicas p on p.lease = x.lease
     left join results r on r.lease = p.lease)";
 
@@ -225,8 +226,12 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
   if (!reports) return std::unexpected(reports.error());
   for (int i = 0; i < reports->size(); ++i) {
     auto& effect = effects.verdicts[static_cast<std::size_t>(reports->integer(i, 0) - 1)];
-    effect = {
-        {}, reports->str(i, 1), reports->str(i, 2), reports->boolean(i, 3), reports->real(i, 4)};
+    effect = {{},
+              reports->str(i, 1),
+              reports->str(i, 2),
+              reports->boolean(i, 3),
+              reports->real(i, 4),
+              reports->integer(i, 5)};
   }
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     const auto& verdict = verdicts[i];
@@ -237,6 +242,9 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
   done = settle_replicas(*transaction, verdicts);
   if (done) done = raise_wanted(*transaction, verdicts);
   if (!done) return std::unexpected(done.error());
+  auto audits = read_audits(transaction->exec(kOpenAudits, {pg::array(units)}));
+  if (!audits) return std::unexpected(audits.error());
+  effects.audits = std::move(*audits);
   auto endings = close(*transaction, closings);
   if (!endings) return std::unexpected(endings.error());
   effects.endings = std::move(*endings);

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "dispatcher/economy/audit_rows.h"
 #include "dispatcher/economy/job_rows.h"
 #include "shared/messages/manifest.h"
 
@@ -17,8 +18,10 @@ constexpr const char* kReissued = R"(
 
 constexpr const char* kTheirReplicas = R"(
   select p.unit, p.lease, p.agent, p.owner, p.slot, p.state, r.outcome is not null and r.outcome <> 'void',
-         (extract(epoch from p.expires_at) * 1000)::bigint, (extract(epoch from p.leased_at) * 1000)::bigint
+         (extract(epoch from p.expires_at) * 1000)::bigint, (extract(epoch from p.leased_at) * 1000)::bigint,
+         )" WS_AUDIT_COLUMNS R"(
     from replicas p left join results r on r.lease = p.lease
+    left join audits a on a.id = p.audit left join results t on t.lease = a.target
    where p.unit = any($1) and p.state <> 'expired')";
 
 constexpr const char* kEndedJobs = R"(
@@ -34,6 +37,11 @@ constexpr const char* kAnythingToDo = R"(
       or exists (select from agents a join trust t on t.owner = a.owner
                   where t.state = 'active' and a.standing = 'disabled'
                     and a.standing_reason like 'its owner is excluded: %'))";
+
+// A row's time is taken before its transaction commits: look back a little.
+constexpr const char* kRecords = R"(
+  select owner, malice, (extract(epoch from updated_at) * 1000000)::bigint from trust
+   where malice is not null and updated_at > to_timestamp($1 / 1000000.0) - interval '10 seconds')";
 
 constexpr const char* kEndTheirLeases = R"(
   update replicas p set state = 'expired', ended_at = now() from trust t
@@ -105,6 +113,15 @@ Result<std::vector<Job>> ended_jobs(pg::Connection& pg, const std::vector<std::s
     job.position = messages::frame_count(job.manifest);
     out.push_back(std::move(job));
   }
+  return out;
+}
+
+Result<std::vector<OwnerRecord>> changed_records(pg::Connection& pg, std::int64_t version) {
+  const auto rows = pg.exec(kRecords, {version});
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<OwnerRecord> out;
+  for (int row = 0; row < rows->size(); ++row)
+    out.push_back({rows->str(row, 0), rows->real(row, 1), rows->integer(row, 2)});
   return out;
 }
 

@@ -19,6 +19,15 @@ Result<std::vector<StoredUnit>> reissued_units(pg::Connection& pg);
 /// Those that have ended, as matching needs them: all their frames have units.
 Result<std::vector<Job>> ended_jobs(pg::Connection& pg, const std::vector<std::string>& ids);
 
+/// What the trust engine believes of an owner.
+struct OwnerRecord {
+  std::string owner;
+  double malice = 0;         ///< probability that it cheats
+  std::int64_t version = 0;  ///< when that changed, unix microseconds
+};
+/// Those that changed since `version`, and a little before.
+Result<std::vector<OwnerRecord>> changed_records(pg::Connection& pg, std::int64_t version);
+
 struct Exclusions {
   std::vector<std::string> leases;  ///< that excluded owners held
   std::vector<std::string> agents;  ///< whose standing changed

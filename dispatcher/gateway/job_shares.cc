@@ -9,7 +9,7 @@ namespace {
 constexpr const char* kOwnerShares = R"(
   select p.owner, count(*) filter (where p.state = 'leased'), count(*) filter (where r.judged = 'agreed'),
          count(*) filter (where r.judged in ('rejected', 'void')), count(*) filter (where r.judged = 'failed'),
-         coalesce(sum(c.amount), 0), count(r.lease)
+         coalesce(sum(c.amount), 0), count(r.lease) filter (where p.audit is null)
     from replicas p join units u on u.id = p.unit
     left join results r on r.lease = p.lease left join credit c on c.lease = p.lease
    where )" WS_UNITS_OF_JOB " group by p.owner order by p.owner";

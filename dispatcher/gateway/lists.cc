@@ -29,7 +29,7 @@ constexpr const char* kUnits = R"(
   select u.id, u.frame, u.state, u.replicas_wanted, count(*) filter (where p.state = 'leased'),
          count(*) filter (where p.state = 'reported'), count(*) filter (where p.state = 'expired'), coalesce(u.reason, ''),
          u.shard, (u.state = 'accepted')::int
-    from units u left join replicas p on p.unit = u.id
+    from units u left join replicas p on p.unit = u.id and p.audit is null
    where )" WS_UNITS_OF_JOB R"( and ($2 = '' or u.state = $2)
      and ($3::int is null or ((u.state = 'accepted')::int, u.frame, u.id) > ($3::int, $4::int, $5::bigint))
    group by u.id order by u.state = 'accepted', u.frame, u.id limit $6)";
@@ -47,7 +47,7 @@ constexpr const char* kFrames = R"(
         select count(*) filter (where p.state = 'leased') leased, count(r.lease) reported,
                count(*) filter (where r.judged = 'agreed') agreed,
                count(*) filter (where r.judged in ('rejected', 'void')) rejected
-          from replicas p left join results r on r.lease = p.lease where p.unit = u.id) c on true
+          from replicas p left join results r on r.lease = p.lease where p.unit = u.id and p.audit is null) c on true
      where u.job = $1 and u.state <> 'replaced' and ($3::int is null or u.frame > $3::int)
      group by u.frame, o.unit, o.artifact, o.size_bytes) f
    where $2 = '' or f.shown = $2 order by f.frame limit $4)";

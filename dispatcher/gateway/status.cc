@@ -10,7 +10,7 @@ constexpr const char* kJob = R"(
   select j.title, case when j.paused and j.state in ('queued', 'active') then 'paused' else j.state end, j.frames_total, j.frames_accepted, j.frames_failed, j.replicas,
          coalesce(extract(epoch from coalesce(j.finished_at, now()) - coalesce(j.started_at, j.created_at)), 0),
          (select count(*) from units u join replicas p on p.unit = u.id
-           where u.job = $1 and u.state = 'open' and p.state = 'leased'),
+           where u.job = $1 and u.state = 'open' and p.state = 'leased' and p.audit is null),
          case when j.frames_failed > 0 then
            (select u.reason from units u where u.job = j.id and u.state = 'failed' order by u.frame limit 1) end,
          (extract(epoch from j.created_at) * 1000)::bigint, (extract(epoch from j.finished_at) * 1000)::bigint,
@@ -40,7 +40,7 @@ constexpr const char* kReplicas = R"(
          (extract(epoch from p.leased_at) * 1000)::bigint, (extract(epoch from r.received_at) * 1000)::bigint,
          coalesce(r.size_bytes, 0), r.outcome = 'rendered' and r.judged in ('agreed', 'rejected')
     from units u join replicas p on p.unit = u.id left join results r on r.lease = p.lease
-   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by p.leased_at, p.lease)";
+   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' and p.audit is null order by p.leased_at, p.lease)";
 
 constexpr const char* kComparisons = R"(
   select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips, c.worst_block_psnr_db

@@ -42,7 +42,8 @@ constexpr const char* kUnit = R"(
 constexpr const char* kResults = R"(
   select p.lease, p.owner, p.agent, coalesce(nullif(r.judged, 'pending'), p.state), coalesce(r.render_seconds, 0),
          r.artifact, r.error
-    from replicas p left join results r on r.lease = p.lease where p.unit = $1 order by p.leased_at, p.lease)";
+    from replicas p left join results r on r.lease = p.lease where p.unit = $1 and p.audit is null
+   order by p.leased_at, p.lease)";
 
 constexpr const char* kPairs = R"(
   select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips, c.worst_block_psnr_db
@@ -58,6 +59,12 @@ constexpr const char* kReissues = R"(
   select (extract(epoch from made_at) * 1000)::bigint, coalesce((extract(epoch from ended_at) * 1000)::bigint, 0), kind,
          state, wanted, reason
     from reissues where unit = $1 order by id)";
+
+constexpr const char* kAudits = R"(
+  select t.owner, a.target, coalesce(r.owner, ''), a.state, a.finding, coalesce(r.render_seconds, 0),
+         (extract(epoch from a.ordered_at) * 1000)::bigint, coalesce((extract(epoch from a.ended_at) * 1000)::bigint, 0)
+    from audits a join results t on t.lease = a.target left join results r on r.lease = a.lease
+   where a.unit = $1 order by a.id)";
 
 /// Runs a query, and makes a line of each row.
 template <class Line, class Make>
@@ -167,6 +174,19 @@ Result<> add_decisions(pg::Connection& pg, wire::UnitVerdictsT& out) {
   });
 }
 
+Result<> add_audits(pg::Connection& pg, wire::UnitVerdictsT& out) {
+  return fill(pg, kAudits, out.unit, out.audits, [](RowReader& row, wire::ResultAuditT& line) {
+    line.owner = row.text();
+    line.lease = row.text();
+    line.auditor = row.text();
+    line.state = row.text();
+    line.finding = row.text();
+    line.render_seconds = row.real();
+    line.ordered_ms = row.number();
+    line.ended_ms = row.number();
+  });
+}
+
 Result<wire::UnitVerdictsT> unit_verdicts(pg::Connection& pg,
                                           const std::string& tenant,
                                           const std::string& text) {
@@ -187,6 +207,7 @@ Result<wire::UnitVerdictsT> unit_verdicts(pg::Connection& pg,
   out.artifact = row.text();
   if (auto ok = add_evidence(pg, out); !ok) return std::unexpected(ok.error());
   if (auto ok = add_decisions(pg, out); !ok) return std::unexpected(ok.error());
+  if (auto ok = add_audits(pg, out); !ok) return std::unexpected(ok.error());
   return out;
 }
 

@@ -72,6 +72,54 @@ TEST_F(WishesTest, AReissuedUnitGoesToAnotherOwnerThoughItsJobHasEnded) {
   EXPECT_EQ(query("select state from units"), "accepted");
 }
 
+TEST_F(WishesTest, AnAuditGoesToAnotherOwnerAsAnAssignmentAndOutlivesARestart) {
+  stop();
+  config_.economy.pair_after_commit = true;
+  start();
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  const std::string job = submit(R"({"first": 1, "last": 1})");
+  const auto work = assigned(one);
+  EXPECT_FALSE(work.audit);
+  query(
+      "insert into results (lease, unit, owner, agent, outcome) select lease, unit, owner, agent, "
+      "'rendered' from replicas");
+  query(
+      "insert into audits (unit, target, seed, tiles, samples, cost) select unit, lease, 9, 16, "
+      "32, 0.05 from replicas");
+  verdict(work.lease, wire::Decision::pending, 1);
+  one.beat({0});
+  const auto audit = assigned(two);
+  EXPECT_EQ(audit.frame, work.frame);
+  EXPECT_EQ(unit_of(audit.lease), unit_of(work.lease));
+  ASSERT_TRUE(audit.audit);
+  EXPECT_EQ(audit.audit->samples, 4U) << "an eighth of the samples";
+  ASSERT_GE(audit.audit->tiles.size(), 9U);
+  EXPECT_FALSE(one.next(500ms)) << "nobody audits himself";
+  EXPECT_EQ(query("select audit is not null from replicas where lease = '" + audit.lease + "'"),
+            "t");
+  stop();
+  start();
+  two.beat({});
+  const auto resent = two.next();
+  ASSERT_TRUE(resent && resent->body.AsAssignment() != nullptr);
+  ASSERT_TRUE(resent->body.AsAssignment()->audit);
+  EXPECT_EQ(resent->body.AsAssignment()->audit->tiles.size(), audit.audit->tiles.size());
+  EXPECT_EQ(resent->body.AsAssignment()->audit->tiles[3]->x0, audit.audit->tiles[3]->x0);
+  query(
+      "insert into results (lease, unit, owner, agent, outcome, judged, audit) select lease, unit, "
+      "owner, agent, 'rendered', 'agreed', audit from replicas where audit is not null");
+  query("update audits set state = 'passed', lease = '" + audit.lease + "', finding = 'nothing'");
+  verdict(audit.lease, wire::Decision::accepted, 1);
+  ASSERT_TRUE(eventually([&] { return status(job).state == "completed"; }));
+  const auto shown = get<wire::UnitVerdicts>("/v1/units/" + unit_of(work.lease) + "/verdicts");
+  ASSERT_EQ(shown.audits.size(), 1U);
+  EXPECT_EQ(shown.audits[0]->owner, "anna");
+  EXPECT_EQ(shown.audits[0]->auditor, "bert");
+  EXPECT_EQ(shown.audits[0]->state, "passed");
+  EXPECT_EQ(shown.replicas.size(), 1U) << "an audit is no replica";
+}
+
 TEST_F(WishesTest, AnExcludedOwnersLeasesEndAndItGetsNoMoreUntilItIsReadmitted) {
   FakeAgent one = agent("anna");
   FakeAgent two = agent("bert");

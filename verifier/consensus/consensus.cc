@@ -51,14 +51,14 @@ class Court {
     const auto sets = partition();
     const Weighed weighed = weigh(sets);
     const Clique& leader = sets[weighed.leader];
-    const bool enough = weighed.enough && leader.size() >= policy_.replicas;
+    const std::size_t least = policy_.one_may_do ? 1 : policy_.replicas;
+    const bool enough = weighed.enough && leader.size() >= least;
     if (enough) {
       Decision out = accept(leader);
       out.reason += "; " + weighed.why;
       return out;
     }
-    const std::size_t lacking =
-        leader.size() < policy_.replicas ? policy_.replicas - leader.size() : 1;
+    const std::size_t lacking = leader.size() < least ? least - leader.size() : 1;
     const std::string why = counts() + "; " + weighed.why;
     if (opinions_.size() + lacking > policy_.max_replicas) {
       return ask(Ruling::kFailed, 0,

@@ -29,6 +29,8 @@ struct Agreement {
 struct Policy {
   unsigned replicas = 2;      ///< how many must agree
   unsigned max_replicas = 5;  ///< how many owners are asked at most
+  /// Where the policy has a say, it may accept a single rendering: others looked into it.
+  bool one_may_do = false;
 };
 
 enum class Ruling : std::uint8_t { kPending, kAccepted, kMoreReplicas, kFailed };
@@ -62,8 +64,9 @@ Decision decide(const std::vector<Opinion>& opinions,
                 const Policy& policy);
 
 /// The same where a policy has a say: a set is accepted when it leads, is enough for `weigh`, and
-/// reaches `policy.replicas`. Sets are looked for largest first, each among what the larger ones
-/// left over. One further opinion is asked for at a time, so that nobody knows his partner's.
+/// reaches `policy.replicas` (or one_may_do). Sets are looked for largest first, each among what
+/// the larger ones left over. One further opinion is asked for at a time, so that nobody knows his
+/// partner's.
 Decision decide(const std::vector<Opinion>& opinions,
                 const std::vector<Agreement>& agreements,
                 const Policy& policy,

@@ -5,6 +5,7 @@
 
 #include "shared/crypto.h"
 #include "verifier/metrics/metrics.h"
+#include "verifier/trust/audit_rows.h"
 #include "verifier/trust/columns.h"
 #include "verifier/trust/reissue_rows.h"
 
@@ -24,7 +25,7 @@ constexpr const char* kUnits = R"(
 constexpr const char* kResults = R"(
   select unit, lease, owner, outcome = 'rendered', error_code <> 'undecodable', artifact,
          case when error = '' then error_code else error end, judged, renderer
-    from results where unit = any($1) and outcome <> 'void' order by unit, received_at, lease)";
+    from results where unit = any($1) and audit is null and outcome <> 'void' order by unit, received_at, lease)";
 
 constexpr const char* kVoids =
     "select unit, lease from results where lease = any($1) and outcome = 'void'";
@@ -42,11 +43,11 @@ constexpr const char* kMoment = R"(
 // Render seconds are the agent's word; it cannot have rendered for longer than it had the lease.
 constexpr const char* kAddResults = R"(
   insert into results (lease, unit, owner, agent, outcome, artifact, size_bytes, render_seconds,
-                       renderer, error_code, error, log_tail, judged, received_at)
+                       renderer, error_code, error, log_tail, judged, received_at, audit)
   select r.lease, r.unit, r.owner, r.agent, x.outcome, nullif(x.artifact, ''), nullif(x.size, -1),
          greatest(0, least(x.seconds, extract(epoch from $1::timestamptz - r.leased_at)::float8)),
          x.renderer, x.error_code, x.error, x.log_tail, x.judged,
-         $1::timestamptz + x.position * interval '1 microsecond'
+         $1::timestamptz + x.position * interval '1 microsecond', r.audit
     from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::float8[], $7::text[], $8::text[],
                 $9::text[], $10::text[], $11::text[], $12::bigint[])
            x(lease, outcome, artifact, size, seconds, renderer, error_code, error, log_tail, judged,
@@ -65,9 +66,11 @@ constexpr const char* kAddComparisons = R"(
 constexpr const char* kAddVerdicts = R"(
   insert into verdicts (unit, lease, decision, counts, replicas_needed, artifact, reason, decided_at, risk, policy)
   select unit, lease, decision, counts, needed, nullif(artifact, ''), reason,
-         $1::timestamptz + position * interval '1 microsecond', nullif(risk, '')::float8, $11
+         $1::timestamptz + position * interval '1 microsecond', nullif(risk, '')::float8,
+         coalesce(nullif(policy, ''), $11)
     from unnest($2::bigint[], $3::text[], $4::text[], $5::bool[], $6::smallint[], $7::text[], $8::text[],
-                $9::bigint[], $10::text[]) x(unit, lease, decision, counts, needed, artifact, reason, position, risk))";
+                $9::bigint[], $10::text[], $12::text[])
+           x(unit, lease, decision, counts, needed, artifact, reason, position, risk, policy))";
 
 constexpr const char* kJudge = R"(
   update results r set judged = x.judged from unnest($1::text[], $2::text[]) x(lease, judged)
@@ -193,6 +196,7 @@ Result<std::map<std::int64_t, Papers>> Docket::papers(const std::vector<std::str
         std::minmax(comparisons->str(row, 1), comparisons->str(row, 2)),
         read_comparison(*comparisons, row));
   }
+  if (auto ok = read_audits(transaction_, units_, out); !ok) return std::unexpected(ok.error());
   return out;
 }
 
@@ -201,6 +205,9 @@ Result<> Docket::beliefs(const std::map<std::int64_t, Papers>& papers,
                          Beliefs& beliefs) {
   for (const auto& [unit, one] : papers) {
     for (const auto& result : one.results) owners.push_back(result.owner);
+    for (const auto& audit : one.audits) {
+      if (!audit.owner.empty()) owners.push_back(audit.owner);
+    }
   }
   return read_beliefs(transaction_, std::move(owners), beliefs);
 }
@@ -212,9 +219,11 @@ Result<> Docket::write(const Minutes& minutes) {
   if (auto ok = add_comparisons(minutes); !ok) return ok;
   if (auto ok = add_verdicts(minutes); !ok) return ok;
   if (auto ok = mark_earlier(minutes); !ok) return ok;
+  if (auto ok = write_audits(transaction_, minutes); !ok) return ok;
   if (auto ok = add_outcomes(minutes); !ok) return ok;
   if (auto ok = change_reissues(transaction_, minutes); !ok) return ok;
-  // Last, because the owners' rows stay locked until the end.
+  // Last, because the rows of jobs and owners stay locked until the end.
+  if (auto ok = write_measures(transaction_, minutes); !ok) return ok;
   auto excluded = change_trust(transaction_, rules_.parameters, minutes.records, minutes.trust);
   if (!excluded) return std::unexpected(excluded.error());
   exclusions_ = std::move(*excluded);
@@ -297,7 +306,8 @@ Result<> Docket::add_verdicts(const Minutes& minutes) {
        column(rows, [](const auto& row) { return row.verdict.artifact; }),
        column(rows, [](const auto& row) { return row.verdict.reason; }),
        column(rows, [](const auto& row) { return static_cast<std::int64_t>(row.position); }),
-       column(rows, [](const auto& row) { return optional(row.risk); }), minutes.decided_by});
+       column(rows, [](const auto& row) { return optional(row.risk); }), minutes.decided_by,
+       column(rows, [](const auto& row) { return row.policy; })});
 }
 
 /// Results of earlier sittings; those of this one are written as they were judged.

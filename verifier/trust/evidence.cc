@@ -37,6 +37,32 @@ Result<Exhibit> Evidence::compare(const std::string& a,
   return compare_pixels(a, b, limits);
 }
 
+Result<AuditExhibit> Evidence::audit(const std::string& claim,
+                                     const std::string& audit,
+                                     const ImageLimits& limits,
+                                     const sharding::AuditPlan& plan) {
+  AuditExhibit out;
+  out.figures.tiles = static_cast<std::uint32_t>(plan.tiles.size());
+  if (claim == audit) return out;
+  const auto pair = artifacts_.get_pair(claim, audit, limits);
+  if (!pair) return fail(Errc::kUnavailable, pair.error().message);
+  if (pair->same_payload) return out;
+  const auto flaw_claim = fault(pair->a);
+  if (!flaw_claim) return std::unexpected(flaw_claim.error());
+  const auto flaw_audit = fault(pair->b);
+  if (!flaw_audit) return std::unexpected(flaw_audit.error());
+  out.flaw_claim = flaw_claim->value_or("");
+  out.flaw_audit = flaw_audit->value_or("");
+  if (*flaw_claim || *flaw_audit) return out;
+  const auto figures = examine_audit(*pair->a, *pair->b, plan);
+  if (figures) {
+    out.figures = *figures;
+  } else {
+    out.flaw_audit = figures.error().message;
+  }
+  return out;
+}
+
 std::string Evidence::lpips_network() const {
   return aids_.lpips != nullptr ? aids_.lpips->network() : "";
 }

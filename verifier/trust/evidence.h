@@ -4,6 +4,7 @@
 #include <string>
 
 #include "shared/result.h"
+#include "verifier/audit/audit.h"
 #include "verifier/consensus/agreement.h"
 #include "verifier/image/artifacts.h"
 #include "verifier/lpips_on_demand.h"
@@ -19,6 +20,14 @@ struct Exhibit {
   /// Why an artifact does not decode; empty when it does, or when nobody needed to know.
   std::string flaw_a;
   std::string flaw_b;
+};
+
+/// A picture and an audit of it, and what that showed.
+struct AuditExhibit {
+  AuditFigures figures;
+  /// Why an artifact does not decode, or says nothing of the other; empty when both do.
+  std::string flaw_claim;
+  std::string flaw_audit;
 };
 
 /// What there may be or not.
@@ -52,6 +61,11 @@ class Evidence {
   Result<std::optional<std::string>> prove(const std::string& artifact, const ImageLimits& limits);
   /// Of two artifacts that passed examine(). Errors as examine().
   Result<Exhibit> compare(const std::string& a, const std::string& b, const ImageLimits& limits);
+  /// Of a picture and an audit of it, which both passed examine(). Errors as examine().
+  Result<AuditExhibit> audit(const std::string& claim,
+                             const std::string& audit,
+                             const ImageLimits& limits,
+                             const sharding::AuditPlan& plan);
   /// Of the distances in comparisons; empty when there are none.
   std::string lpips_network() const;
 

@@ -14,9 +14,10 @@ Exhibits::Key Exhibits::key_of(const ImageLimits& limits,
 
 void Exhibits::begin_sitting() {
   wanted_.clear();
-  if (comparisons_.size() + proofs_.size() <= kRemembered) return;
+  if (comparisons_.size() + proofs_.size() + audits_.size() <= kRemembered) return;
   comparisons_.clear();
   proofs_.clear();
+  audits_.clear();
 }
 
 const Exhibit* Exhibits::compared(std::int64_t unit,
@@ -27,7 +28,20 @@ const Exhibit* Exhibits::compared(std::int64_t unit,
   const Key key = key_of(limits, a, b);
   const auto found = comparisons_.find(key);
   if (found != comparisons_.end()) return &found->second;
-  wanted_.emplace(key, Question{unit, limits});
+  wanted_.emplace(key, Question{unit, limits, {}});
+  return nullptr;
+}
+
+const AuditExhibit* Exhibits::audited(std::int64_t unit,
+                                      const ImageLimits& limits,
+                                      const std::string& claim,
+                                      const std::string& audit,
+                                      const NumberedPlan& plan) {
+  Key key = key_of(limits, claim, audit);
+  std::get<0>(key) += " audit " + std::to_string(plan.number);
+  const auto found = audits_.find(key);
+  if (found != audits_.end()) return &found->second;
+  wanted_.emplace(key, Question{unit, limits, plan.plan});
   return nullptr;
 }
 
@@ -37,12 +51,19 @@ const std::optional<std::string>* Exhibits::proven(std::int64_t unit,
   const Key key = key_of(limits, artifact, "");
   const auto found = proofs_.find(key);
   if (found != proofs_.end()) return &found->second;
-  wanted_.emplace(key, Question{unit, limits});
+  wanted_.emplace(key, Question{unit, limits, {}});
   return nullptr;
 }
 
-Result<> Exhibits::answer(const Key& key, const ImageLimits& limits, Evidence& evidence) {
+Result<> Exhibits::answer(const Key& key, const Question& question, Evidence& evidence) {
   const auto& [what, a, b] = key;
+  const ImageLimits& limits = question.limits;
+  if (question.plan) {
+    auto audit = evidence.audit(a, b, limits, *question.plan);
+    if (!audit) return std::unexpected(audit.error());
+    audits_[key] = std::move(*audit);
+    return {};
+  }
   if (b.empty()) {
     const auto flaw = evidence.prove(a, limits);
     if (!flaw) return std::unexpected(flaw.error());

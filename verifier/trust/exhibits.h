@@ -12,6 +12,12 @@
 
 namespace worldshare::verifier {
 
+/// What an audit renders, and the number of the audit.
+struct NumberedPlan {
+  std::int64_t number = 0;
+  sharding::AuditPlan plan;
+};
+
 /// What is known of artifacts while their units are heard. A hearing asks; what is not known is
 /// put on a list, and gather() finds it out, outside of any transaction, because it may take
 /// seconds. One thread.
@@ -32,6 +38,13 @@ class Exhibits {
                                            const ImageLimits& limits,
                                            const std::string& artifact);
 
+  /// Null: not known yet, and on the list now.
+  const AuditExhibit* audited(std::int64_t unit,
+                              const ImageLimits& limits,
+                              const std::string& claim,
+                              const std::string& audit,
+                              const NumberedPlan& plan);
+
   bool lacks_something() const { return !wanted_.empty(); }
   /// Finds out what is on the list and empties it; `go_on` is asked in between, and ends it when it
   /// answers false. What cannot be found out now is an error of its unit.
@@ -44,12 +57,14 @@ class Exhibits {
   struct Question {
     std::int64_t unit = 0;
     ImageLimits limits;
+    std::optional<sharding::AuditPlan> plan = {};  ///< of an audit
   };
   static Key key_of(const ImageLimits& limits, const std::string& a, const std::string& b);
-  Result<> answer(const Key& key, const ImageLimits& limits, Evidence& evidence);
+  Result<> answer(const Key& key, const Question& question, Evidence& evidence);
 
   std::map<Key, Exhibit> comparisons_;
   std::map<Key, std::optional<std::string>> proofs_;
+  std::map<Key, AuditExhibit> audits_;
   std::map<Key, Question> wanted_;
   const Exhibit same_blob_{identical(Method::kSameBlob), {}, {}};
 };
@@ -58,8 +73,8 @@ template <class GoOn>
 std::map<std::int64_t, Error> Exhibits::gather(Evidence& evidence, GoOn go_on) {
   std::map<std::int64_t, Error> failed;
   for (const auto& [key, question] : wanted_) {
-    const Result<> found = go_on() ? answer(key, question.limits, evidence)
-                                   : fail(Errc::kUnavailable, "the verifier stops");
+    const Result<> found =
+        go_on() ? answer(key, question, evidence) : fail(Errc::kUnavailable, "the verifier stops");
     if (!found) failed.emplace(question.unit, found.error());
   }
   wanted_.clear();

@@ -40,9 +40,13 @@ void Hearing::hear(const Submission& submission) {
   const Finding& finding = submission.finding;
   const std::string& owner = submission.lease.owner;
   const bool excluded = court_.beliefs.excluded(owner);
+  const bool is_void = excluded || finding.outcome == Finding::Outcome::kVoid;
   file(excluded ? Finding::Outcome::kVoid : finding.outcome);
+  FiledAudit* audit = now_->lease.audit && !is_void ? file_answer() : nullptr;
   if (finding.outcome == Finding::Outcome::kVoid) return dismiss(finding.why_void);
   if (excluded) return dismiss("its owner is excluded: " + court_.beliefs.reason(owner));
+  if (submission.lease.audit) return hear_audit(audit);
+  measure();
   tell(wire::EventKind::frame_reported, submission.lease.owner,
        finding.outcome == Finding::Outcome::kRendered ? "rendered" : "cannot be rendered");
   if (!papers_.ending) return deliberate();
@@ -60,16 +64,19 @@ bool Hearing::is_news() const {
   const bool known = std::ranges::any_of(papers_.results, [&](const FiledResult& filed) {
     return filed.lease == now_->lease.lease || (!is_void && filed.owner == now_->lease.owner);
   });
+  const bool audited = std::ranges::any_of(papers_.audits, [&](const FiledAudit& audit) {
+    return audit.lease == now_->lease.lease || (!is_void && audit.owner == now_->lease.owner);
+  });
   const bool known_as_void =
       std::ranges::find(papers_.voids, now_->lease.lease) != papers_.voids.end();
-  return !known && !known_as_void;
+  return !known && !audited && !known_as_void;
 }
 
 void Hearing::file(Finding::Outcome outcome) {
   minutes().results.push_back({now_, minutes().positions++, outcome});
   if (outcome == Finding::Outcome::kVoid) {
     papers_.voids.push_back(now_->lease.lease);
-  } else {
+  } else if (!now_->lease.audit) {
     papers_.results.push_back(to_filed(*now_));
   }
 }
@@ -77,8 +84,10 @@ void Hearing::file(Finding::Outcome outcome) {
 void Hearing::dismiss(const std::string& why) {
   Ruled ruled;
   ruled.counts = false;
-  ruled.decision = papers_.ending ? wire::Decision::pending : wire::Decision::more_replicas;
-  ruled.replicas_needed = papers_.ending ? 0 : 1;
+  // An audit that is not answered stays ordered.
+  const bool replaced = !papers_.ending && !now_->lease.audit;
+  ruled.decision = replaced ? wire::Decision::more_replicas : wire::Decision::pending;
+  ruled.replicas_needed = replaced ? 1 : 0;
   ruled.reason = "the result is void: " + why;
   tell(wire::EventKind::replica_rejected, now_->lease.owner, ruled.reason);
   minutes().judged[now_->lease.lease] = "void";
@@ -107,12 +116,25 @@ std::optional<Hearing::Outcome> Hearing::conclude(const Policy& manifest) {
 
 Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
                                      const Policy& manifest) {
-  Outcome out{{}, Weighing(court_.rules, court_.beliefs, papers_.results)};
-  if (court_.rules.parameters.mode == policy::Mode::kQuorum) {
+  const Checks how = checks();
+  Outcome out{{}, Weighing(how.parameters, court_.beliefs, papers_.results), how.cost};
+  if (how.parameters.mode == policy::Mode::kQuorum) {
     out.decision = decide(opinions(), agreements, manifest);
-  } else {
-    out.decision = decide(opinions(), agreements, manifest,
-                          [&](const auto& sets) { return out.weighing.weigh(sets); });
+    return out;
+  }
+  out.weighing.add(papers_.audits, how.audits ? static_cast<double>(first_seed()) / 0x1p63 : 0);
+  Policy asked = manifest;
+  asked.one_may_do = how.audits;
+  out.decision = decide(opinions(), agreements, asked,
+                        [&](const auto& sets) { return out.weighing.weigh(sets); });
+  Decision& decision = out.decision;
+  if (decision.ruling == Ruling::kAccepted && how.audits && manifest.replicas > 1) {
+    const auto rejected = decision.rejected.size();
+    decision.reason = audit_sentence(decision.agreed) + "; " + out.weighing.why() +
+                      (rejected == 0 ? "" : "; " + std::to_string(rejected) + " other(s) rejected");
+  } else if (decision.ruling != Ruling::kAccepted && out.weighing.audits() > 0) {
+    decision = {};
+    decision.reason = "audited before it is decided; " + out.weighing.why();
   }
   return out;
 }
@@ -219,6 +241,14 @@ void Hearing::pronounce(const Outcome& outcome) {
   ruled.decision = spoken(decision);
   ruled.replicas_needed = decision.replicas_needed;
   ruled.reason = decision.reason;
+  if (decision.ruling == Ruling::kPending && outcome.weighing.audits() > 0) {
+    const std::size_t target = outcome.weighing.target();
+    order_audits(papers_.results[target], outcome.weighing.audits(), outcome.audit_cost);
+    ruled.reason = audit_sentence({target}) + "; " + outcome.weighing.why();
+  } else {
+    drop_audits(decision.ruling == Ruling::kAccepted ? "the frame was accepted without it"
+                                                     : "other evidence is asked for");
+  }
   ruled.risk = outcome.weighing.risk();
   if (decision.ruling == Ruling::kAccepted) {
     ruled.artifact = papers_.results[decision.accepted].artifact;
@@ -228,6 +258,7 @@ void Hearing::pronounce(const Outcome& outcome) {
   if (decision.ruling == Ruling::kFailed) {
     // Nobody earns and nobody is blamed: it is not known who was right.
     judge_all({});
+    settle_audits();
     tell(wire::EventKind::frame_failed, "", decision.reason);
     papers_.ending = Ending{};
   }
@@ -245,6 +276,7 @@ void Hearing::accept(const Outcome& outcome) {
     tell(wire::EventKind::frame_accepted, accepted.owner, decision.reason);
   }
   judge_all(decision.agreed);
+  settle_audits();
   minutes().outputs.push_back(accepted.lease);
   for (const auto& result : papers_.results) {
     RecordChange& record = minutes().records[result.owner];
@@ -295,7 +327,7 @@ void Hearing::give_verdict(Ruled ruled) {
   verdict.replicas_needed = static_cast<std::uint8_t>(ruled.replicas_needed);
   verdict.artifact = std::move(ruled.artifact);
   verdict.reason = std::move(ruled.reason);
-  minutes().verdicts.push_back({std::move(verdict), minutes().positions++, ruled.risk});
+  minutes().verdicts.push_back({std::move(verdict), minutes().positions++, ruled.risk, policy_});
 }
 
 void Hearing::tell(wire::EventKind kind, const std::string& owner, const std::string& message) {

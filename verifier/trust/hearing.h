@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@
 
 namespace worldshare::verifier {
 
+/// From the kernel's random numbers, and what PostgreSQL's bigint holds.
+std::uint64_t draw_audit_seed();
+
 /// What all hearings of a sitting share.
 struct Court {
   Exhibits& exhibits;
@@ -24,6 +28,7 @@ struct Court {
   Beliefs& beliefs;
   std::function<bool(double)> chance;  ///< true with this probability, unforeseeable
   std::uint64_t now_ms = 0;
+  std::function<std::uint64_t()> seed = draw_audit_seed;  ///< of an audit, unforeseeable
 };
 
 /// Hears the results of one unit, one after the other, on the papers that the database holds of it,
@@ -53,6 +58,7 @@ class Hearing {
   struct Outcome {
     Decision decision;
     Weighing weighing;
+    double audit_cost = 0;
   };
   Minutes& minutes() { return court_.minutes; }
   bool is_news() const;
@@ -90,6 +96,24 @@ class Hearing {
   void end_reissue(const std::string& state, const std::string& reason);
 
   void give_verdict(Ruled ruled);
+  // auditing.cc: what other owners render again of a result
+  FiledAudit* file_answer();
+  void hear_audit(FiledAudit* audit);
+  void say_of_audit(std::string reason);
+  void answer(FiledAudit& audit);
+  const AuditExhibit* held_against(const FiledResult& target, const FiledAudit& audit);
+  void note_unauditable(const std::string& why);
+  void measure();
+  Checks checks();
+  void announce(const Checks& checks);
+  std::uint64_t first_seed();
+  void order_audits(const FiledResult& target, unsigned wanted, double cost);
+  std::size_t open_audits(const std::string& target) const;
+  void drop_audits(const std::string& why);
+  void settle_audits();
+  std::string audit_sentence(const std::vector<std::size_t>& results) const;
+  FiledResult* result_of(const std::string& lease);
+
   void tell(wire::EventKind kind, const std::string& owner, const std::string& message);
 
   Papers papers_;
@@ -97,6 +121,8 @@ class Hearing {
   const Submission* now_ = nullptr;  ///< the one that is heard
   int flaws_ = 0;                    ///< noted since the opinions were looked at
   bool stopped_ = false;             ///< an exhibit is lacking
+  std::string policy_;               ///< that decided, where units are not all checked alike
+  std::optional<std::uint64_t> first_seed_;
 };
 
 }  // namespace worldshare::verifier

@@ -8,8 +8,9 @@ namespace {
 
 constexpr const char* kLeases = R"(
   select r.lease, r.owner, r.agent, r.state, r.committed_sha256, r.committed_bytes, u.id, u.job, u.frame,
-         j.scene, j.replicas, j.max_replicas, u.shard
-    from replicas r join units u on u.id = r.unit join jobs j on j.id = u.job
+         j.scene, j.replicas, j.max_replicas, u.shard,
+         a.id, a.target, a.seed, a.tiles, a.samples
+    from replicas r join units u on u.id = r.unit join jobs j on j.id = u.job left join audits a on a.id = r.audit
    where r.lease = any($1))";
 
 constexpr const char* kManifests = "select id, manifest::text from jobs where id = any($1)";
@@ -36,22 +37,33 @@ Result<messages::Shard> shard_of(const std::string& job,
   return shard;
 }
 
-/// Of a whole frame.
-Result<ImageLimits> image_limits(const std::string& job, std::string_view manifest_json) {
-  const auto manifest = messages::parse_json<wire::Manifest>(manifest_json);
-  if (!manifest || !manifest->output) {
-    return fail(Errc::kInternal, "the stored manifest of job " + job + " cannot be read");
-  }
-  ImageLimits out;
-  out.format = to_format(manifest->output->format);
-  out.width = manifest->output->width;
-  out.height = manifest->output->height;
+/// Why frames of this job are not audited, as far as its manifest tells; empty when nothing is
+/// known against it.
+std::string objection(const wire::ManifestT& manifest) {
+  if (manifest.requirements && manifest.requirements->engine != wire::Engine::cycles)
+    return "only Cycles repeats a tile";
+  if (manifest.output->format == wire::ImageFormat::jpeg) return "JPEG mixes neighbouring pixels";
+  if (!manifest.sharding || manifest.sharding->samples == 0)
+    return "the manifest does not say how many samples a pixel has";
+  std::string out;
+  for (const auto& reason : manifest.sharding->whole_frames)
+    out += (out.empty() ? "" : ", ") + messages::clean_text(reason, 200);
   return out;
 }
 
 ImageLimits limits_of(const messages::Shard& shard, const ImageLimits& frame) {
   if (!messages::is_part_of_frame(shard)) return frame;
   return part_limits(shard, {frame.width, frame.height});
+}
+
+AuditOrder audit_of(const pg::Rows& rows, int row) {
+  AuditOrder out;
+  out.id = rows.integer(row, 13);
+  out.target = rows.str(row, 14);
+  out.seed = static_cast<std::uint64_t>(rows.integer(row, 15));
+  out.tiles = static_cast<std::uint32_t>(rows.integer(row, 16));
+  out.samples = static_cast<std::uint32_t>(rows.integer(row, 17));
+  return out;
 }
 
 Result<LeaseRecord> to_record(const pg::Rows& rows, int row) {
@@ -71,6 +83,7 @@ Result<LeaseRecord> to_record(const pg::Rows& rows, int row) {
   const auto shard = shard_of(out.job, out.frame, rows.text(row, 12));
   if (!shard) return std::unexpected(shard.error());
   out.shard = *shard;
+  if (!rows.is_null(row, 13)) out.audit = audit_of(rows, row);
   return out;
 }
 
@@ -90,30 +103,46 @@ Result<std::map<std::string, Result<LeaseRecord>>> LeaseRecords::load(
   if (auto ok = learn_jobs(jobs); !ok) return std::unexpected(ok.error());
   for (auto& [lease, record] : out) {
     if (!record) continue;
-    const Result<ImageLimits>& frame = images_.at(record->job);
-    if (frame) {
-      record->image = limits_of(record->shard, *frame);
+    const Result<JobTerms>& terms = jobs_.at(record->job);
+    if (terms) {
+      record->image = limits_of(record->shard, terms->image);
+      record->samples = terms->samples;
+      record->unauditable = terms->unauditable;
     } else {
-      record = std::unexpected(frame.error());
+      record = std::unexpected(terms.error());
     }
   }
   return out;
 }
 
 Result<> LeaseRecords::learn_jobs(const std::vector<std::string>& jobs) {
-  if (images_.size() > kRemembered) images_.clear();
+  if (jobs_.size() > kRemembered) jobs_.clear();
   std::vector<std::string> unknown;
   for (const auto& job : jobs) {
-    if (!images_.contains(job)) unknown.push_back(job);
+    if (!jobs_.contains(job)) unknown.push_back(job);
   }
   if (unknown.empty()) return {};
   const auto rows = connection_.exec(kManifests, {pg::array(unknown)});
   if (!rows) return std::unexpected(rows.error());
   for (int row = 0; row < rows->size(); ++row) {
-    images_.insert_or_assign(rows->str(row, 0),
-                             image_limits(rows->str(row, 0), rows->text(row, 1)));
+    jobs_.insert_or_assign(rows->str(row, 0), terms_of(rows->str(row, 0), rows->text(row, 1)));
   }
   return {};
+}
+
+Result<LeaseRecords::JobTerms> LeaseRecords::terms_of(const std::string& job,
+                                                      std::string_view manifest_json) {
+  const auto manifest = messages::parse_json<wire::Manifest>(manifest_json);
+  if (!manifest || !manifest->output) {
+    return fail(Errc::kInternal, "the stored manifest of job " + job + " cannot be read");
+  }
+  JobTerms out;
+  out.image.format = to_format(manifest->output->format);
+  out.image.width = manifest->output->width;
+  out.image.height = manifest->output->height;
+  if (manifest->sharding) out.samples = manifest->sharding->samples;
+  out.unauditable = objection(*manifest);
+  return out;
 }
 
 Result<> check_holder(const LeaseRecord& lease,

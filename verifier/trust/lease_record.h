@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,16 @@
 #include "verifier/image/decode.h"
 
 namespace worldshare::verifier {
+
+/// What an audit looks at. Its picture is the frame again, as sharding::plan_audit() lays it out.
+struct AuditOrder {
+  std::int64_t id = 0;  ///< 0: it is being ordered
+  std::string target;   ///< lease of the result
+  std::uint64_t seed = 0;
+  std::uint32_t tiles = 0;
+  std::uint32_t samples = 0;  ///< that a pixel of an honest frame has
+  double cost = 1;            ///< in renders; only of one that is being ordered
+};
 
 /// What the database knows of a lease: who got it, for what.
 struct LeaseRecord {
@@ -29,6 +40,9 @@ struct LeaseRecord {
   std::string scene_sha256;
   Policy policy;
   ImageLimits image;  ///< what the artifact must be; pixel_bytes is left to the caller
+  std::optional<AuditOrder> audit;  ///< absent: it is a replica
+  std::uint32_t samples = 0;        ///< of a pixel, as the manifest says
+  std::string unauditable;          ///< why the manifest forbids audits, for people
 };
 
 /// Reads leases, many at once. Manifests never change, so what they say is kept. One thread; the
@@ -45,7 +59,14 @@ class LeaseRecords {
   Result<> learn_jobs(const std::vector<std::string>& jobs);
 
   pg::Connection& connection_;
-  std::map<std::string, Result<ImageLimits>> images_;  ///< by job
+  /// What the manifest says of a whole frame.
+  struct JobTerms {
+    ImageLimits image;
+    std::uint32_t samples = 0;
+    std::string unauditable;
+  };
+  static Result<JobTerms> terms_of(const std::string& job, std::string_view manifest_json);
+  std::map<std::string, Result<JobTerms>> jobs_;
 };
 
 /// kDenied unless `result` comes from the agent that holds the lease, with the dispatcher's ticket.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/messages/messages.h"
+#include "verifier/audit/audit.h"
 #include "verifier/trust/papers.h"
 
 namespace worldshare::verifier {
@@ -36,6 +37,18 @@ struct Minutes {
     wire::VerdictT verdict;
     std::size_t position = 0;
     std::optional<double> risk;  ///< that the leading picture is wrong, where the policy was asked
+    std::string policy = {};     ///< that decided, where it is not Minutes::decided_by
+  };
+  /// An audit is wanted.
+  struct Audit {
+    std::int64_t unit = 0;
+    AuditOrder order;
+  };
+  struct AuditAnswer {
+    AuditState state = AuditState::kOpen;
+    std::string lease;
+    std::string finding;
+    std::optional<AuditFigures> figures;
   };
   /// A further replica is wanted of an accepted unit.
   struct Canary {
@@ -61,10 +74,13 @@ struct Minutes {
   std::vector<std::string> reversed;          ///< leases whose credit is taken back
   std::vector<TrustEvent> trust;              ///< in their order
   std::vector<Canary> canaries;
-  std::map<std::int64_t, ReissueChange> reissues;  ///< by reissue
-  std::map<std::int64_t, std::string> doubts;      ///< unit → why what was accepted cannot be right
-  std::string decided_by;                          ///< the policy
-  std::map<std::string, RecordChange> records;     ///< by owner
+  std::vector<Audit> audit_orders;
+  std::map<std::int64_t, AuditAnswer> audit_answers;  ///< by audit
+  std::map<std::string, JobMeasures> measured;        ///< by job: what is added to its row
+  std::map<std::int64_t, ReissueChange> reissues;     ///< by reissue
+  std::map<std::int64_t, std::string> doubts;   ///< unit → why what was accepted cannot be right
+  std::string decided_by;                       ///< the policy
+  std::map<std::string, RecordChange> records;  ///< by owner
   std::vector<wire::EventT> events;
   std::size_t positions = 0;
 };

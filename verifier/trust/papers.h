@@ -9,6 +9,7 @@
 #include "shared/messages/messages.h"
 #include "verifier/consensus/agreement.h"
 #include "verifier/policy/event.h"
+#include "verifier/trust/checks.h"
 #include "verifier/trust/examination.h"
 #include "verifier/trust/lease_record.h"
 
@@ -58,6 +59,26 @@ struct FiledResult {
   std::string renderer = "";       ///< what rendered it, as the agent tells
 };
 
+enum class AuditState : std::uint8_t {
+  kOpen,
+  kPassed,   ///< nothing was found
+  kFailed,   ///< the picture looked wrong
+  kUnable,   ///< the auditor could not do it, or its picture says nothing
+  kDropped,  ///< nobody waits for it any more
+};
+
+/// An audit that was ordered of a result, and its answer.
+struct FiledAudit {
+  AuditOrder order;
+  AuditState state = AuditState::kOpen;
+  std::string lease;               ///< of the answer; empty: there is none
+  std::string owner;               ///< the auditor
+  std::string artifact;            ///< empty: the auditor reports a failure
+  std::string renderer;            ///< what rendered it, as the agent tells
+  std::string judged = "pending";  ///< as in results.judged
+  std::string finding;             ///< for people
+};
+
 /// What two leases' comparison showed, keyed by the smaller and the larger lease.
 using Comparisons = std::map<std::pair<std::string, std::string>, Comparison>;
 
@@ -69,6 +90,8 @@ struct Papers {
   Comparisons comparisons;
   unsigned replicas_wanted = 255;  ///< opinions that the dispatcher was asked for, in all
   std::optional<Reissue> reissue;
+  std::vector<FiledAudit> audits;  ///< in the order in which they were ordered
+  JobMeasures measures;
 };
 
 }  // namespace worldshare::verifier

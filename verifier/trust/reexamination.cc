@@ -138,6 +138,7 @@ void Hearing::hold_to(const FiledResult& right, const Outcome& outcome) {
     RecordChange& record = minutes().records[result.owner];
     ++(after == "agreed" ? record.agreed : after == "rejected" ? record.rejected : record.failed);
   }
+  settle_audits();
   for (TrustEvent& event : outcome.weighing.settle(now_->lease.unit)) {
     if (std::ranges::find(changed, event.lease) == changed.end()) continue;
     minutes().trust.push_back(std::move(event));

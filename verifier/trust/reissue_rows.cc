@@ -18,7 +18,7 @@ constexpr const char* kChangeReissues = R"(
 
 constexpr const char* kAddDoubts = R"(
   insert into reissues (unit, kind, wanted, reason)
-  select x.unit, 'doubt', 1 + (select count(*) from results r where r.unit = x.unit and r.outcome <> 'void'), x.reason
+  select x.unit, 'doubt', 1 + (select count(*) from results r where r.unit = x.unit and r.audit is null and r.outcome <> 'void'), x.reason
     from unnest($1::bigint[], $2::text[]) with ordinality x(unit, reason, place) order by x.place
   on conflict (unit) where state = 'open' do update
      set kind = 'doubt', wanted = excluded.wanted, reason = excluded.reason)";

@@ -35,36 +35,59 @@ constexpr const char* kReviewed =
 
 // Frames that an artist may fetch; what was looked at since the exclusion is not looked at twice.
 constexpr const char* kSuspects = R"(
-  select r.unit, r.owner, j.replicas
+  select r.unit, r.owner, j.replicas, r.lease, coalesce(a.target, '')
     from results mine join outputs o on o.unit = mine.unit join jobs j on j.id = o.job
     join results r on r.unit = mine.unit and r.judged = 'agreed'
     join trust t on t.owner = mine.owner
+    left join audits a on a.id = r.audit and a.state = 'passed'
    where mine.owner = $1 and mine.judged = 'agreed'
+     and (r.audit is null or a.id is not null)
      and not exists (select from reissues i where i.unit = mine.unit and i.kind = 'doubt'
                         and i.made_at >= t.excluded_at)
-   order by r.unit, r.received_at, r.lease)";
+   order by r.unit, r.audit nulls first, r.received_at, r.lease)";
 
 /// An accepted unit that an excluded owner took part in.
 struct Suspect {
-  std::vector<std::string> agreed;  ///< owners
-  std::int64_t replicas = 0;        ///< that the manifest asks for
+  struct Agreed {
+    std::string owner;
+    std::string lease;
+    std::string audited;  ///< the lease of what it found nothing in; empty: it rendered
+  };
+  std::vector<Agreed> agreed;  ///< renderings before audits
+  std::int64_t replicas = 0;   ///< that the manifest asks for
 };
+
+/// What the acceptance rests on now: an excluded auditor's word is none.
+policy::Evidence evidence_of(const Suspect& suspect, Beliefs& beliefs) {
+  policy::Evidence evidence;
+  std::map<std::string, std::size_t> places;
+  for (const auto& one : suspect.agreed) {
+    if (one.audited.empty()) {
+      places[one.lease] = evidence.submissions.size();
+      evidence.submissions.push_back({.identity = beliefs.identity(one.owner)});
+    } else if (const auto place = places.find(one.audited);
+               place != places.end() && !beliefs.excluded(one.owner)) {
+      ++evidence.submissions[place->second].passes;
+    }
+  }
+  return evidence;
+}
 
 /// Whether a unit would not have been accepted without those who are excluded since, and how likely
 /// it is that it is wrong.
 std::optional<double> doubt(const Suspect& suspect, const Rules& rules, Beliefs& beliefs) {
   const auto active = std::ranges::count_if(
-      suspect.agreed, [&](const std::string& owner) { return !beliefs.excluded(owner); });
-  policy::Evidence evidence;
-  for (const auto& owner : suspect.agreed) {
-    evidence.submissions.push_back({.identity = beliefs.identity(owner)});
-  }
+      suspect.agreed, [&](const auto& one) { return !beliefs.excluded(one.owner); });
+  const policy::Evidence evidence = evidence_of(suspect, beliefs);
+  if (evidence.submissions.empty()) return std::nullopt;
+  const bool audited =
+      std::ranges::any_of(suspect.agreed, [](const auto& one) { return !one.audited.empty(); });
+  const auto& parameters = audited || !rules.audits ? rules.parameters : rules.replicated;
   policy::Step accepted;
   accepted.act = policy::Act::kAccept;
-  const double risk =
-      policy::risk_in_hindsight(evidence, accepted, rules.parameters, beliefs.roster());
+  const double risk = policy::risk_in_hindsight(evidence, accepted, parameters, beliefs.roster());
   const bool reopens = active < suspect.replicas ||
-                       policy::reopens(evidence, accepted, rules.parameters, beliefs.roster());
+                       policy::reopens(evidence, accepted, parameters, beliefs.roster());
   return reopens ? std::optional(risk) : std::nullopt;
 }
 
@@ -147,7 +170,7 @@ Result<std::vector<Doubt>> Review::doubts(pg::Transaction& transaction,
   std::vector<std::string> owners;
   for (int row = 0; row < rows->size(); ++row) {
     Suspect& suspect = suspects[rows->integer(row, 0)];
-    suspect.agreed.push_back(rows->str(row, 1));
+    suspect.agreed.push_back({rows->str(row, 1), rows->str(row, 3), rows->str(row, 4)});
     suspect.replicas = rows->integer(row, 2);
     owners.push_back(rows->str(row, 1));
   }

@@ -11,13 +11,21 @@ Result<Rules> rules_in_production(const policy::Policies& policies, const std::s
     for (const auto& [other, parameters] : policies) known += (known.empty() ? "" : ", ") + other;
     return fail(Errc::kInvalid, "trust.policy: there is no '" + name + "'; must be " + known);
   }
+  const policy::Parameters& wanted = found->second;
   policy::JobCosts costs;
   costs.auditable = costs.splittable = costs.trusted = false;
   Rules out;
-  out.parameters = policy::for_job(found->second, policies.at("replicated"), costs);
   out.text = name;
-  if (found->second.audits.maximum > 0) {
-    out.text += ", by whole replicas: this version hands out no audits";
+  out.replicated = policy::for_job(policies.at("replicated"), policies.at("replicated"), costs);
+  out.audits = wanted.mode == policy::Mode::kEvidence && wanted.audits.maximum > 0;
+  if (out.audits) {
+    out.parameters = wanted;
+    out.parameters.trusted = false;
+  } else {
+    out.parameters = policy::for_job(wanted, policies.at("replicated"), costs);
+  }
+  if (wanted.mode == policy::Mode::kSplit) {
+    out.text += ", by whole replicas: this version compares no halves";
   }
   return out;
 }

@@ -11,13 +11,17 @@ namespace worldshare::verifier {
 /// A policy as this version can carry it out.
 struct Rules {
   policy::Parameters parameters;
-  std::string text;  ///< its name and what it has to do without; kept with every verdict
+  policy::Parameters replicated;  ///< for what cannot be audited, or not for less than a replica
+  bool audits = false;            ///< results are audited where that pays, see checks.h
+  std::uint32_t audit_tiles = 256;
+  double audit_cost = 0;  ///< of one, in renders; 0: as it is measured of each job
+  std::string text;       ///< its name and what it has to do without; kept with every verdict
   Tolerances tolerances;
 };
 
-/// Nobody audits yet, no unit is split by the trust engine, and there is no trusted hardware: what
-/// a policy would do so is done by whole replicas instead, as `replicated` decides. kInvalid: there
-/// is no policy of this name.
+/// No unit is split by the trust engine, and there is no trusted hardware: what a policy would do
+/// so is done by whole replicas instead, as `replicated` decides, or, where audits contradict, by
+/// further audits and owners. kInvalid: there is no policy of this name.
 Result<Rules> rules_in_production(const policy::Policies& policies, const std::string& name);
 
 }  // namespace worldshare::verifier

@@ -9,23 +9,54 @@
 
 namespace worldshare::verifier {
 
+void Weighing::add(const std::vector<FiledAudit>& audits, double chance) {
+  chance_ = chance;
+  for (const FiledAudit& audit : audits) {
+    if (audit.lease.empty() || beliefs_.excluded(audit.owner)) continue;
+    Tally& tally = tallies_[audit.order.target];
+    if (audit.state == AuditState::kPassed) ++tally.passes;
+    if (audit.state == AuditState::kFailed) ++tally.failures;
+  }
+}
+
+/// All that are certain to be wanted, so that a frame does not wait for one after the other.
+unsigned Weighing::further_audits() const {
+  policy::Evidence evidence = evidence_;
+  policy::Step step = step_;
+  unsigned out = 0;
+  while (step.act == policy::Act::kAudit && step.target == step_.target &&
+         out < parameters_.audits.maximum) {
+    ++out;
+    ++evidence.submissions[step.target].passes;
+    step = policy::decide(evidence, parameters_, beliefs_.roster());
+  }
+  return out;
+}
+
 Weighed Weighing::weigh(const std::vector<Clique>& sets) {
   evidence_ = {};
+  evidence_.chance = chance_;
   places_.clear();
   for (std::size_t place = 0; place < results_.size(); ++place) {
     const auto holds = [&](const Clique& set) { return std::ranges::binary_search(set, place); };
     const auto set = std::ranges::find_if(sets, holds);
     if (set == sets.end()) continue;
+    const Tally tally = tallies_[results_[place].lease];
     evidence_.submissions.push_back({.identity = beliefs_.identity(results_[place].owner),
-                                     .cluster = static_cast<std::uint32_t>(set - sets.begin())});
+                                     .cluster = static_cast<std::uint32_t>(set - sets.begin()),
+                                     .passes = tally.passes,
+                                     .failures = tally.failures});
     places_.push_back(place);
   }
-  step_ = policy::decide(evidence_, rules_.parameters, beliefs_.roster());
+  step_ = policy::decide(evidence_, parameters_, beliefs_.roster());
+  audits_ = further_audits();
   Weighed out;
   out.leader = evidence_.submissions[step_.target].cluster;
   out.enough = step_.act == policy::Act::kAccept;
   out.why = fmt::format("the chance that the picture is wrong is put at {:.1e}{}{:.1e}", step_.risk,
-                        out.enough ? ", within " : ", over ", rules_.parameters.risk.limit);
+                        step_.risk <= parameters_.risk.limit ? ", within " : ", over ",
+                        parameters_.risk.limit);
+  why_ = out.why;
   return out;
 }
 
@@ -35,13 +66,15 @@ std::vector<TrustEvent> Weighing::settle(std::int64_t unit) const {
   policy::Step accepted = step_;
   accepted.act = policy::Act::kAccept;
   for (const policy::Event& event :
-       policy::settle(evidence_, accepted, rules_.parameters, beliefs_.roster())) {
+       policy::settle(evidence_, accepted, parameters_, beliefs_.roster())) {
     const auto at =
         std::ranges::find(evidence_.submissions, event.identity, &policy::Submission::identity);
     const auto place = places_[static_cast<std::size_t>(at - evidence_.submissions.begin())];
     const FiledResult& result = results_[place];
     out.push_back({result.owner, event.kind, event.ok, event.bad, unit, result.lease,
-                   event.bad > 0 ? "others agreed on another picture" : "others agreed with it"});
+                   event.bad > 0    ? "others agreed on another picture"
+                   : at->passes > 0 ? "others audited it and found nothing"
+                                    : "others agreed with it"});
   }
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,6 @@
 #include "verifier/policy/step.h"
 #include "verifier/trust/beliefs.h"
 #include "verifier/trust/papers.h"
-#include "verifier/trust/rules.h"
 
 namespace worldshare::verifier {
 
@@ -17,8 +17,13 @@ namespace worldshare::verifier {
 /// decision; the referenced objects must outlive it.
 class Weighing {
  public:
-  Weighing(const Rules& rules, Beliefs& beliefs, const std::vector<FiledResult>& results)
-      : rules_(rules), beliefs_(beliefs), results_(results) {}
+  Weighing(const policy::Parameters& parameters,
+           Beliefs& beliefs,
+           const std::vector<FiledResult>& results)
+      : parameters_(parameters), beliefs_(beliefs), results_(results) {}
+
+  /// Audits of the results. `chance` is the unit's secret, see policy::Evidence.
+  void add(const std::vector<FiledAudit>& audits, double chance);
 
   /// Asks the policy; `sets` hold indices of results.
   Weighed weigh(const std::vector<Clique>& sets);
@@ -27,14 +32,29 @@ class Weighing {
   std::vector<TrustEvent> settle(std::int64_t unit) const;
   /// That the leading picture is wrong; nothing when the policy was not asked.
   std::optional<double> risk() const;
+  /// How many further audits of the result target() would do if they find nothing; 0: something
+  /// else is to be done.
+  unsigned audits() const { return audits_; }
+  std::size_t target() const { return places_.at(step_.target); }
+  const std::string& why() const { return why_; }
 
  private:
-  const Rules& rules_;
+  struct Tally {
+    std::uint16_t passes = 0;
+    std::uint16_t failures = 0;
+  };
+  unsigned further_audits() const;
+
+  const policy::Parameters parameters_;
   Beliefs& beliefs_;
   const std::vector<FiledResult>& results_;
   policy::Evidence evidence_;
   policy::Step step_;
-  std::vector<std::size_t> places_;  ///< of the submissions, among the results
+  std::vector<std::size_t> places_;       ///< of the submissions, among the results
+  std::map<std::string, Tally> tallies_;  ///< of audits, by the lease of their target
+  double chance_ = 0;
+  unsigned audits_ = 0;
+  std::string why_;
 };
 
 }  // namespace worldshare::verifier

@@ -20,6 +20,7 @@ const kNews: Record<string, string> = {
   frame_failed: "failed",
   replica_rejected: "a replica was rejected",
   frame_wanted: "wanted first",
+  checks_chosen: "how results are checked",
 };
 
 function News({ job }: { job: string }): JSX.Element | null {

@@ -1,0 +1,323 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "tests/unit/hearing_fixture.h"
+
+// Audits in hearings: ordered after a result, answered by others, weighed, paid. Here who audits
+// honestly hands in the picture that is right, as one would who renders all of it.
+
+namespace worldshare::verifier {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
+using wire::Decision;
+
+class HearingAuditTest : public HearingTest {
+ protected:
+  HearingAuditTest() {
+    rules_ = rules("standard");
+    rules_.audit_cost = 0.05;
+  }
+
+  Submission& render(const std::string& name, const std::string& artifact) {
+    Submission& out = rendered(name, artifact);
+    out.lease.samples = 32;
+    return out;
+  }
+
+  /// The answer to the papers' n-th audit.
+  Submission& audit(const std::string& name, std::size_t n, const std::string& artifact) {
+    Submission& out =
+        artifact.empty() ? add(name, Finding::Outcome::kFailed) : rendered(name, artifact);
+    out.lease.samples = 32;
+    out.lease.audit = papers_.audits.at(n).order;
+    return out;
+  }
+
+  /// Holds one sitting after another on the same unit, as the rows would have it in between.
+  Minutes sit() {
+    papers_.replicas_wanted = std::max<unsigned>(1, papers_.replicas_wanted);
+    Minutes minutes = hold(papers_);
+    for (const auto& row : minutes.results) note(row);
+    for (auto& [id, answer] : minutes.audit_answers) {
+      FiledAudit& audit = papers_.audits.at(static_cast<std::size_t>(id - 1));
+      audit.state = answer.state;
+      audit.finding = answer.finding;
+    }
+    for (const auto& row : minutes.audit_orders) {
+      papers_.audits.emplace_back().order = row.order;
+      papers_.audits.back().order.id = static_cast<std::int64_t>(papers_.audits.size());
+    }
+    for (const auto& [job, more] : minutes.measured) {
+      papers_.measures.chosen = more.chosen.empty() ? papers_.measures.chosen : more.chosen;
+      if (!more.unauditable.empty()) papers_.measures.unauditable = more.unauditable;
+    }
+    for (const auto& row : minutes.verdicts) {
+      const auto decision = row.verdict.decision;
+      if (decision == Decision::accepted) papers_.ending = Ending{true, row.verdict.artifact};
+      if (decision == Decision::more_replicas && row.verdict.counts)
+        papers_.replicas_wanted = row.verdict.opinions + row.verdict.replicas_needed;
+    }
+    for (const auto& [lease, judged] : minutes.judged) {
+      for (auto& result : papers_.results) {
+        if (result.lease == lease) result.judged = judged;
+      }
+      for (auto& one : papers_.audits) {
+        if (one.lease == lease) one.judged = judged;
+      }
+    }
+    submissions_.clear();
+    return minutes;
+  }
+
+  std::size_t open() const {
+    return static_cast<std::size_t>(
+        std::ranges::count(papers_.audits, AuditState::kOpen, &FiledAudit::state));
+  }
+
+  Papers papers_ = [] {
+    Papers out;
+    out.replicas_wanted = 1;
+    return out;
+  }();
+
+ private:
+  void note(const Minutes::Result& row) {
+    const Submission& submission = *row.submission;
+    if (row.outcome == Finding::Outcome::kVoid)
+      return papers_.voids.push_back(submission.lease.lease);
+    const std::string artifact =
+        submission.result.artifact ? submission.result.artifact->sha256 : std::string();
+    if (!submission.lease.audit) {
+      papers_.results.push_back({submission.lease.lease, submission.lease.owner, !artifact.empty(),
+                                 !artifact.empty(), artifact, "", "pending",
+                                 submission.result.renderer});
+      return;
+    }
+    FiledAudit& audit = papers_.audits.at(static_cast<std::size_t>(submission.lease.audit->id - 1));
+    audit.lease = submission.lease.lease;
+    audit.owner = submission.lease.owner;
+    audit.artifact = artifact;
+  }
+};
+
+TEST_F(HearingAuditTest, OneRenderAndItsAuditsAreEnough) {
+  const std::string right = picture(1);
+  render("a", right);
+  Minutes minutes = sit();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::pending});
+  EXPECT_EQ(minutes.verdicts[0].verdict.replicas_needed, 0);
+  EXPECT_THAT(minutes.verdicts[0].verdict.reason,
+              HasSubstr("rendered by owner of a; waiting for 3 audits"));
+  ASSERT_EQ(minutes.audit_orders.size(), 3U) << "all that are wanted at once";
+  for (const auto& row : minutes.audit_orders) {
+    EXPECT_EQ(row.order.target, "a");
+    EXPECT_EQ(row.order.tiles, 256U);
+    EXPECT_EQ(row.order.samples, 32U);
+  }
+  EXPECT_NE(minutes.audit_orders[0].order.seed, minutes.audit_orders[1].order.seed);
+  audit("b", 0, right);
+  audit("c", 1, right);
+  minutes = sit();
+  EXPECT_EQ(decisions(minutes), (std::vector{Decision::pending, Decision::pending}));
+  EXPECT_TRUE(minutes.audit_orders.empty());
+  audit("d", 2, right);
+  minutes = sit();
+  ASSERT_EQ(decisions(minutes), std::vector{Decision::accepted});
+  const auto& verdict = minutes.verdicts[0].verdict;
+  EXPECT_EQ(verdict.artifact, right);
+  EXPECT_EQ(verdict.opinions, 1) << "an audit is no opinion";
+  EXPECT_THAT(verdict.reason,
+              StartsWith("rendered by owner of a, audited by owner of b, owner of c and "
+                         "owner of d: nothing was found; the chance"));
+  EXPECT_THAT(minutes.verdicts[0].policy, StartsWith("standard, by audits: an audit costs"));
+  EXPECT_EQ(minutes.outputs, std::vector<std::string>{"a"});
+  EXPECT_THAT(minutes.credited, UnorderedElementsAre("a", "b", "c", "d"));
+  ASSERT_EQ(minutes.trust.size(), 1U) << "an audit says something of who was audited";
+  EXPECT_EQ(minutes.trust[0].owner, "owner of a");
+  EXPECT_GT(minutes.trust[0].ok, 0.9);
+}
+
+TEST_F(HearingAuditTest, AWrongPictureIsRenderedByAnotherAndTheAuditorsEarn) {
+  const std::string wrong = picture(2);
+  const std::string right = picture(1);
+  render("a", wrong);
+  sit();
+  for (std::size_t n = 0; n < 3; ++n) audit(std::string(1, static_cast<char>('b' + n)), n, right);
+  Minutes minutes = sit();
+  EXPECT_EQ(minutes.verdicts.back().verdict.decision, Decision::more_replicas)
+      << minutes.verdicts.back().verdict.reason;
+  EXPECT_EQ(minutes.verdicts.back().verdict.replicas_needed, 1);
+  EXPECT_TRUE(minutes.trust.empty()) << "nobody is blamed by an audit alone";
+  EXPECT_EQ(open(), 0U);
+  render("e", right);
+  minutes = sit();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::pending});
+  ASSERT_GE(open(), 2U) << "the other picture is audited like any other";
+  for (const auto& row : minutes.audit_orders) EXPECT_EQ(row.order.target, "e");
+  for (std::size_t n = 3; n < papers_.audits.size(); ++n)
+    audit(std::string(1, static_cast<char>('f' + n)), n, right);
+  minutes = sit();
+  ASSERT_EQ(minutes.verdicts.back().verdict.decision, Decision::accepted)
+      << minutes.verdicts.back().verdict.reason;
+  EXPECT_EQ(minutes.outputs, std::vector<std::string>{"e"});
+  EXPECT_EQ(minutes.judged.at("a"), "rejected");
+  EXPECT_EQ(minutes.judged.at("b"), "agreed") << "it was right about the picture";
+  for (const char* lease : {"b", "c", "d", "e"})
+    EXPECT_EQ(std::ranges::count(minutes.credited, lease), 1) << lease;
+  EXPECT_EQ(std::ranges::count(minutes.credited, "a"), 0);
+  const auto blamed = std::ranges::find(minutes.trust, "owner of a", &TrustEvent::owner);
+  ASSERT_NE(blamed, minutes.trust.end());
+  EXPECT_GT(blamed->bad, 0.8);
+}
+
+TEST_F(HearingAuditTest, OneAuditorWhoSlandersCostsARenderAndIsNotPaid) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  audit("b", 0, picture(9));
+  audit("c", 1, right);
+  audit("d", 2, right);
+  Minutes minutes = sit();
+  EXPECT_EQ(minutes.verdicts.back().verdict.decision, Decision::more_replicas);
+  render("e", right);
+  minutes = sit();
+  ASSERT_EQ(decisions(minutes), std::vector{Decision::accepted});
+  EXPECT_THAT(minutes.verdicts[0].verdict.reason,
+              HasSubstr("audited by owner of c and owner of d: nothing was found, audited "
+                        "by owner of b: it looks wrong"));
+  EXPECT_THAT(minutes.credited, UnorderedElementsAre("a", "c", "d", "e"));
+  EXPECT_EQ(minutes.judged.at("b"), "rejected");
+  for (const auto& event : minutes.trust) {
+    EXPECT_NE(event.owner, "owner of b") << "nor is it blamed";
+    EXPECT_EQ(event.bad, 0);
+  }
+}
+
+TEST_F(HearingAuditTest, WhatCannotBeAuditedIsReplicatedAndTheJobRemembersIt) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  auto& refused = audit("b", 0, "");
+  refused.result.error_code = "not_auditable";
+  refused.result.error = "Frames of this scene are not audited because of: the node Blur.";
+  Minutes minutes = sit();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::more_replicas});
+  EXPECT_EQ(minutes.verdicts[0].verdict.replicas_needed, 1);
+  EXPECT_THAT(minutes.measured.at("job").unauditable, HasSubstr("the node Blur"));
+  EXPECT_EQ(open(), 0U) << "the others are not waited for";
+  const auto told =
+      std::ranges::find(minutes.events, wire::EventKind::checks_chosen, &wire::EventT::kind);
+  ASSERT_NE(told, minutes.events.end());
+  EXPECT_THAT(told->message, HasSubstr("whole replicas: it cannot be audited"));
+  for (const char* lease : {"c", "d", "e"}) render(lease, right);
+  minutes = sit();
+  EXPECT_EQ(minutes.verdicts.back().verdict.decision, Decision::accepted);
+  EXPECT_EQ(minutes.judged.at("b"), "failed");
+  EXPECT_THAT(minutes.verdicts.back().policy, HasSubstr("by whole replicas"));
+}
+
+TEST_F(HearingAuditTest, WhoCannotTellIsReplacedAndAfterThreeTheUnitIsReplicated) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  audit("b", 0, "").result.error_code = "crash";
+  audit("c", 1, right).result.renderer = "Blender 4.5.0 cuda";
+  Minutes minutes = sit();
+  EXPECT_EQ(decisions(minutes), (std::vector{Decision::pending, Decision::pending}));
+  EXPECT_EQ(minutes.audit_orders.size(), 2U);
+  EXPECT_EQ(open(), 3U);
+  audit("d", 2, undecodable());
+  minutes = sit();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::more_replicas});
+  EXPECT_TRUE(minutes.measured.empty() || minutes.measured.at("job").unauditable.empty());
+}
+
+TEST_F(HearingAuditTest, AnExcludedAuditorsAnswerIsVoidAndItsEarlierOneCountsNoMore) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  policy::Standing banned;
+  banned.state = policy::State::kBanned;
+  standings_["owner of b"] = banned;
+  audit("b", 0, right);
+  Minutes minutes = sit();
+  EXPECT_FALSE(minutes.verdicts[0].verdict.counts);
+  EXPECT_EQ(minutes.verdicts[0].verdict.replicas_needed, 0) << "the audit itself stays ordered";
+  EXPECT_EQ(open(), 3U);
+  audit("c", 0, right);
+  audit("d", 1, right);
+  sit();
+  standings_["owner of c"] = banned;
+  audit("e", 2, right);
+  minutes = sit();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::pending});
+  EXPECT_EQ(minutes.audit_orders.size(), 1U);
+}
+
+TEST_F(HearingAuditTest, OwnersHaveOneSayAndASecondAnswerChangesNothing) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  audit("b", 0, right);
+  sit();
+  auto& again = audit("b2", 1, right);
+  again.lease.owner = "owner of b";
+  EXPECT_TRUE(sit().results.empty());
+  audit("c", 0, right);
+  const Minutes minutes = sit();
+  EXPECT_THAT(minutes.verdicts[0].verdict.reason, HasSubstr("another answered"));
+  EXPECT_TRUE(minutes.credited.empty());
+}
+
+TEST_F(HearingAuditTest, ALateAuditIsPaidWhenItIsRight) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  for (std::size_t n = 0; n < 3; ++n) audit(std::string(1, static_cast<char>('b' + n)), n, right);
+  papers_.audits.emplace_back().order = {4, "a", 77, 256, 32, 1};
+  sit();
+  ASSERT_TRUE(papers_.ending);
+  EXPECT_EQ(papers_.audits[3].state, AuditState::kDropped);
+  audit("z", 3, right);
+  const Minutes minutes = sit();
+  EXPECT_EQ(minutes.credited, std::vector<std::string>{"z"});
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::pending});
+}
+
+TEST_F(HearingAuditTest, ShortFramesPartsAndWhatTheArtistAskedForAreReplicated) {
+  const std::string right = picture(1);
+  rules_.audit_cost = 0;
+  rules_.audit_tiles = 16;
+  auto& quick = render("a", right);
+  quick.result.render_seconds = 0.2F;
+  Minutes minutes = hold(papers_);
+  EXPECT_TRUE(minutes.audit_orders.empty());
+  EXPECT_THAT(minutes.verdicts[0].policy, HasSubstr("no less than another render"));
+  quick.result.render_seconds = 600;
+  minutes = hold(papers_);
+  EXPECT_EQ(minutes.audit_orders.size(), 3U);
+  EXPECT_EQ(minutes.measured.at("job").frames, 1U);
+  EXPECT_EQ(minutes.measured.at("job").frame_seconds, 600);
+  quick.result.load_seconds = 500;
+  EXPECT_TRUE(hold(papers_).audit_orders.empty()) << "loading the scene costs as much";
+  quick.result.load_seconds = 1;
+  quick.lease.unauditable = "denoising";
+  EXPECT_TRUE(hold(papers_).audit_orders.empty());
+  quick.lease.unauditable.clear();
+  quick.lease.policy = {3, 5};
+  EXPECT_TRUE(hold(papers_).audit_orders.empty());
+  quick.lease.policy = {2, 5};
+  quick.lease.shard.tile = messages::Tile{{0, 0, 12, 20}, 0};
+  EXPECT_TRUE(hold(papers_).audit_orders.empty());
+  quick.lease.shard.tile.reset();
+  quick.lease.policy = {1, 5};
+  minutes = hold(papers_);
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::accepted}) << "waived";
+}
+
+}  // namespace
+}  // namespace worldshare::verifier
