@@ -23,7 +23,7 @@ constexpr std::size_t kTagBytes = 8;
 constexpr std::size_t kCacheBytes = 64 * 1024;
 // It is in every heartbeat.
 constexpr std::size_t kTroubleBytes = 400;
-constexpr std::chrono::seconds kCpuTime{60};
+constexpr std::chrono::minutes kCpuTime{2};
 // A GPU's programs may be compiled first.
 constexpr std::chrono::minutes kGpuTime{10};
 
