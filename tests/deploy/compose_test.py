@@ -23,7 +23,7 @@ WITHOUT_HEALTH = {"followers", "nats-exporter"}
 
 
 def run(*command, **options):
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, **options)
 
 
 def parsed_by_docker_compose(files):

@@ -1,10 +1,12 @@
 """Runs the services of compose.yaml without a container engine: each in the root file system of its image, as its user, in a
 network namespace of its own, so that one machine is many hosts. Needs root, buildah, bubblewrap and iproute2."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -151,15 +153,20 @@ class Farm:
     def last_words(self):
         return "\n".join(f"== {log.stem}\n{log.read_text()[-3000:]}" for log in sorted((self.folder / "logs").iterdir()))
 
+    def processes(self):
+        """All that run on the hosts: who changed its user does not die with bubblewrap."""
+        return [int(pid) for name in self.network.namespaces for pid in call("ip", "netns", "pids", name).split()]
+
     def close(self):
+        for number, seconds in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
+            for pid in self.processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            deadline = time.monotonic() + seconds
+            while self.processes() and time.monotonic() < deadline:
+                time.sleep(0.2)
         for process in self.running.values():
-            process.terminate()
-        for process in self.running.values():
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait()
         self.network.close()
         for image in self.images.values():
             image.close()
