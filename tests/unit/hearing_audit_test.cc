@@ -174,7 +174,7 @@ TEST_F(HearingAuditTest, AWrongPictureIsRenderedByAnotherAndTheAuditorsEarn) {
   EXPECT_GT(blamed->bad, 0.8);
 }
 
-TEST_F(HearingAuditTest, OneAuditorWhoSlandersCostsARenderAndIsNotPaid) {
+TEST_F(HearingAuditTest, OneAuditorWhoSlandersIsOutweighedByFurtherAuditsAndNotPaid) {
   const std::string right = picture(1);
   render("a", right);
   sit();
@@ -182,14 +182,17 @@ TEST_F(HearingAuditTest, OneAuditorWhoSlandersCostsARenderAndIsNotPaid) {
   audit("c", 1, right);
   audit("d", 2, right);
   Minutes minutes = sit();
-  EXPECT_EQ(minutes.verdicts.back().verdict.decision, Decision::more_replicas);
-  render("e", right);
+  EXPECT_EQ(minutes.verdicts.back().verdict.decision, Decision::pending);
+  ASSERT_GE(open(), 1U) << "no other owner renders it";
+  std::size_t right_ones = 2;
+  for (std::size_t n = 3; n < papers_.audits.size(); ++n, ++right_ones)
+    audit("late" + std::to_string(n), n, right);
   minutes = sit();
-  ASSERT_EQ(decisions(minutes), std::vector{Decision::accepted});
-  EXPECT_THAT(minutes.verdicts[0].verdict.reason,
-              HasSubstr("audited by owner of c and owner of d: nothing was found, audited "
-                        "by owner of b: it looks wrong"));
-  EXPECT_THAT(minutes.credited, UnorderedElementsAre("a", "c", "d", "e"));
+  const auto accepted = std::ranges::find(minutes.verdicts, Decision::accepted,
+                                          [](const auto& row) { return row.verdict.decision; });
+  ASSERT_NE(accepted, minutes.verdicts.end());
+  EXPECT_THAT(accepted->verdict.reason, HasSubstr("audited by owner of b: it looks wrong"));
+  EXPECT_EQ(minutes.credited.size(), 1 + right_ones);
   EXPECT_EQ(minutes.judged.at("b"), "rejected");
   for (const auto& event : minutes.trust) {
     EXPECT_NE(event.owner, "owner of b") << "nor is it blamed";

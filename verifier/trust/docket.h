@@ -26,7 +26,7 @@ class Docket {
                              std::vector<std::int64_t> units,
                              const Rules& rules);
 
-  /// Of these units, with the void results among `leases`.
+  /// Of these units, with the results among `leases` that are no opinions.
   Result<std::map<std::int64_t, Papers>> papers(const std::vector<std::string>& leases);
   /// Of these owners and of those who have results in `papers`.
   Result<> beliefs(const std::map<std::int64_t, Papers>& papers,

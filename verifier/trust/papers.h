@@ -86,7 +86,8 @@ using Comparisons = std::map<std::pair<std::string, std::string>, Comparison>;
 struct Papers {
   std::optional<Ending> ending;      ///< nothing while the unit is open
   std::vector<FiledResult> results;  ///< in the order of their arrival
-  std::vector<std::string> voids;    ///< leases whose results are void
+  /// Leases whose results are on record and are no opinions: void, or of audits.
+  std::vector<std::string> voids;
   Comparisons comparisons;
   unsigned replicas_wanted = 255;  ///< opinions that the dispatcher was asked for, in all
   std::optional<Reissue> reissue;
