@@ -16,11 +16,11 @@ std::string counted(std::size_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-class Court {
+class Deliberation {
  public:
-  Court(const std::vector<Opinion>& opinions,
-        const std::vector<Agreement>& agreements,
-        const Policy& policy)
+  Deliberation(const std::vector<Opinion>& opinions,
+               const std::vector<Agreement>& agreements,
+               const Policy& policy)
       : opinions_(opinions), agreements_(agreements), policy_(policy), graph_(opinions.size()) {
     for (std::size_t i = 0; i < opinions.size(); ++i) {
       if (opinions[i].rendered) renderings_.push_back(i);
@@ -172,14 +172,14 @@ class Court {
 Decision decide(const std::vector<Opinion>& opinions,
                 const std::vector<Agreement>& agreements,
                 const Policy& policy) {
-  return Court(opinions, agreements, policy).decide();
+  return Deliberation(opinions, agreements, policy).decide();
 }
 
 Decision decide(const std::vector<Opinion>& opinions,
                 const std::vector<Agreement>& agreements,
                 const Policy& policy,
                 const Weigh& weigh) {
-  return Court(opinions, agreements, policy).decide(weigh);
+  return Deliberation(opinions, agreements, policy).decide(weigh);
 }
 
 }  // namespace worldshare::verifier
