@@ -95,7 +95,10 @@ class Deliberation {
     if (done < minimum_audits()) return step(Act::kAudit, target, risk);
     if (risk <= rules_.risk.limit) return step(Act::kAccept, target, risk);
     if (audits_settle(leader, done, others)) return step(Act::kAudit, target, risk);
-    return ask(1);
+    Step more = ask(1);
+    more.target = target;
+    more.risk = risk;
+    return more;
   }
 
   /// Whether so many further audits as are allowed, and cost less than a replica, would do.

@@ -19,8 +19,11 @@ void Weighing::add(const std::vector<FiledAudit>& audits, double chance) {
   }
 }
 
-/// All that are certain to be wanted, so that a frame does not wait for one after the other.
+/// All that are certain to be wanted, so that a frame does not wait for one after the other; once
+/// one has failed, the next says whether there will be more.
 unsigned Weighing::further_audits() const {
+  if (step_.act != policy::Act::kAudit) return 0;
+  if (evidence_.submissions[step_.target].failures > 0) return 1;
   policy::Evidence evidence = evidence_;
   policy::Step step = step_;
   unsigned out = 0;
