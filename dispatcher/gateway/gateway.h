@@ -44,7 +44,7 @@ struct Gateway {
   ConnectionPool& pool;
   Intake intake;
   RecentFigures figures;
-  Recent<JobShares> shares{std::chrono::seconds(1)};
+  Recent<JobShares> shares{std::chrono::seconds(2)};
   Recent<NodeHistory> histories{std::chrono::seconds(5), 100'000};
 };
 

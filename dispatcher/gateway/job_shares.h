@@ -16,7 +16,7 @@ struct JobShares {
   double consensus_rate = 0;              ///< agreed / judged replicas
 };
 
-/// At most a second old, or older by 20 times what counting takes. `state` is the job's: a job that
+/// At most two seconds old, or older by 20 times what counting takes. `state` is the job's: a job that
 /// has ended since is counted anew.
 Result<JobShares> job_shares(pg::Connection& pg,
                              Recent<JobShares>& recent,

@@ -112,11 +112,12 @@ TEST_F(TrustAuditTest, ACheaterIsCaughtAndItsFrameRenderedByAnother) {
   EXPECT_EQ(query("select count(*) from audits where state = 'failed' and finding like '%tiles%'"),
             "3");
   bench_->verdict(render(frame, "ann", picture(1)));
-  const int orders = std::stoi(query("select count(*) from audits where state = 'open'"));
-  ASSERT_GE(orders, 2);
   wire::VerdictT last;
-  for (int n = 1; n <= orders; ++n)
-    last = audit(frame, "late" + std::to_string(n), 3 + n, picture(1));
+  for (int n = 1; n <= 6 && last.decision != Decision::accepted; ++n) {
+    const std::string open = query("select min(id) from audits where state = 'open'");
+    ASSERT_FALSE(open.empty()) << last.reason;
+    last = audit(frame, "late" + std::to_string(n), std::stoi(open), picture(1));
+  }
   EXPECT_EQ(last.decision, Decision::accepted) << last.reason;
   EXPECT_EQ(query("select artifact from outputs"), to_hex(sha256(picture(1))));
   EXPECT_EQ(query("select count(*) from credit where owner = 'eve'"), "0");
