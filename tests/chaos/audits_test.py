@@ -158,7 +158,7 @@ class AuditsTest(unittest.TestCase):
                 "r = next(n for n in t.nodes if n.bl_idname == 'CompositorNodeRLayers'); c = next(n for n in t.nodes if n.bl_idname == 'CompositorNodeComposite'); "
                 f"t.links.new(r.outputs['Image'], b.inputs['Image']); t.links.new(b.outputs['Image'], c.inputs['Image']); bpy.ops.wm.save_as_mainfile(filepath='{blurred}')")
         subprocess.run(["blender", "-b", "--factory-startup", "-noaudio", SCENE, "--python-exit-code", "3", "--python-expr", text], check=True, capture_output=True)
-        farm = self.start(agents=6)
+        farm = self.start(agents=8)
         job = farm.submit(blurred, "1-2")
         self.ends_well(job)
         self.assertIn("node Blur", farm.psql("select unauditable from job_checks"))
