@@ -165,7 +165,9 @@ class AuditsTest(unittest.TestCase):
         self.assertEqual(farm.psql("select chosen from job_checks"), "replicas")
         self.assertEqual(self.count("audits where state in ('passed', 'failed')"), 0)
         self.assertGreaterEqual(self.count("results where audit is null and judged = 'agreed'"), 2 * 3)
-        self.assertIn("by whole replicas: it cannot be audited", self.verdict_of(farm.psql("select max(id) from units")))
+        # Three auditors may have tried before the first of them was heard.
+        self.assertRegex(self.verdict_of(farm.psql("select max(id) from units")),
+                         "by whole replicas: (it cannot be audited|3 auditors could not tell)")
 
 
 if __name__ == "__main__":
