@@ -128,10 +128,11 @@ class Parts : public ::testing::Test {
   }
 
   Bytes finished(const Scene& scene, const Picture& picture) {
-    const auto path = folder_.path() / "picture.exr";
+    const TempFolder apart;  // each Blender empties its folder, and another one is warm
+    const auto path = apart.path() / "picture.exr";
     EXPECT_TRUE(verifier::write_float_file(path, picture));
     const auto out = agent::finish_frame(
-        testing::blender_options(folder_),
+        testing::blender_options(apart),
         {scene.path(), path, 2, wire::EnumNameImageFormat(scene.format)}, kLimit);
     EXPECT_TRUE(out) << out.error().message;
     return out.value_or(Bytes{});

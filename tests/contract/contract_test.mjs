@@ -95,6 +95,10 @@ async function checkEnrolment(operator) {
   const request = { agent, token: made.token, nonce, signature, render_class: "blender-3_4-cpu-avx2" };
   await operator.ask("enrolAgent", 403, { body: { ...request, signature: "0".repeat(128) }, token: "" });
   assert.equal((await operator.ask("enrolAgent", 200, { body: request, token: "" })).data.owner, "newcomer");
+  const again = (await operator.ask("challengeAgent", 200, { body: { agent }, token: "" })).data.nonce;
+  const renewal = sign(null, Buffer.from(["worldshare credential 1", again, agent, ""].join("\n")), privateKey).toString("hex");
+  await operator.ask("renewCredential", 403, { body: { agent, nonce: again, signature: "0".repeat(128) }, token: "" });
+  await operator.ask("renewCredential", 200, { body: { agent, nonce: again, signature: renewal }, token: "" });
   const spare = (await operator.ask("makeEnrolmentToken", 201, { body: { owner: "newcomer" } })).data;
   await operator.ask("withdrawEnrolmentToken", 200, { names: { id: spare.id } });
   const gone = await operator.ask("revokeOwner", 200, { names: { owner: "newcomer" }, body: { reason: "for a test" } });
