@@ -41,6 +41,19 @@ def packages_with(libraries):
     return out
 
 
+def with_what_they_need(packages):
+    """These and the packages that apt installs with them, by Debian's own word."""
+    known = subprocess.run(["dpkg-query", "-W", "-f", "${Package}\\t${Pre-Depends}, ${Depends}\\n"], capture_output=True, text=True, check=True).stdout
+    needs = {line.partition("\t")[0]: re.findall(r"(?:^|[,|]\s*)([a-z0-9][a-z0-9+.-]*)", line.partition("\t")[2]) for line in known.splitlines()}
+    found, waiting = set(), list(packages)
+    while waiting:
+        package = waiting.pop()
+        if package not in found:
+            found.add(package)
+            waiting += needs.get(package, [])
+    return found
+
+
 def libraries_of(program):
     """Without those that only a build with sanitizers needs, which no image is made of."""
     found = re.findall(r"NEEDED\s+(\S+)", subprocess.run(["objdump", "-p", BUILD / "bin" / program], capture_output=True, text=True, check=True).stdout)
@@ -55,7 +68,7 @@ class Dockerfile(unittest.TestCase):
         needed = {program: libraries_of(program) for _, program in programs}
         packages = packages_with(sorted(set().union(*needed.values())))
         for image, program in programs:
-            named = packages_of(image) | IN_EVERY_DEBIAN
+            named = with_what_they_need(packages_of(image) | IN_EVERY_DEBIAN)
             for library in needed[program]:
                 self.assertTrue(packages[library] & named, f"{image}: {program} needs {library} of {packages[library]}")
 
