@@ -297,6 +297,8 @@ class Blender(FaultTest):
 
     def test_that_segfaults_whatever_is_done_is_reported_and_the_next_unit_renders(self):
         farm = self.start()
+        # Their self-tests are over: what is killed renders a unit.
+        farm.wait_until("both agents", lambda: farm.psql("select count(*) from agents where online") == "2", 120)
         job = farm.submit(LONG_SCENE, "1-1", "--max-replicas", "2")
         killed = set()
         for _ in range(2):
