@@ -12,7 +12,8 @@
 namespace worldshare::cli {
 
 // Exit codes: 0 done; 1 not every frame could be verified; 2 the input or the options are wrong;
-// 3 a service or a program is missing or does not answer; 130 interrupted. `compare` and `verify` have their own.
+// 3 a service or a program is missing or does not answer; 130 interrupted. `compare` and `verify`
+// have their own.
 inline constexpr int kDone = 0;
 inline constexpr int kNotVerified = 1;
 inline constexpr int kBadInput = 2;

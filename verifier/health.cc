@@ -17,7 +17,8 @@ http::Reply page(unsigned status, const Table& table) {
 
 http::Reply health_page(const HealthState& state) {
   wire::HealthT health;
-  health.status = state.broker && state.database && state.assembly && state.desk ? "ok" : "degraded";
+  health.status =
+      state.broker && state.database && state.assembly && state.desk ? "ok" : "degraded";
   health.version = WORLDSHARE_VERSION;
   health.nats = state.broker ? "ok" : "unavailable";
   health.postgres = state.database ? "ok" : "unavailable";

@@ -16,8 +16,8 @@ struct JobShares {
   double consensus_rate = 0;              ///< agreed / judged replicas
 };
 
-/// At most two seconds old, or older by 20 times what counting takes. `state` is the job's: a job that
-/// has ended since is counted anew.
+/// At most two seconds old, or older by 20 times what counting takes. `state` is the job's: a job
+/// that has ended since is counted anew.
 Result<JobShares> job_shares(pg::Connection& pg,
                              Recent<JobShares>& recent,
                              const std::string& job,
