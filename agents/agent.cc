@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <set>
 #include <thread>
@@ -16,6 +15,7 @@
 #include "agents/dispatcher_client.h"
 #include "agents/lease_book.h"
 #include "agents/machine_trouble.h"
+#include "agents/mailbox.h"
 #include "agents/politeness/politeness.h"
 #include "agents/scenes/prefetcher.h"
 #include "agents/scenes/scene_cache.h"
@@ -25,7 +25,6 @@
 #include "agents/work_history.h"
 #include "agents/workforce.h"
 #include "shared/clock.h"
-#include "shared/ids.h"
 #include "shared/messages/messages.h"
 
 namespace worldshare::agent {
@@ -51,17 +50,9 @@ bool can_finish(const LeaseBook::Work& work, milliseconds left) {
   return spent * (1 - work.progress) / work.progress < left;
 }
 
-/// An assignment that can be worked on at all.
-bool is_complete(const wire::AssignmentT& assignment) {
-  return is_id(assignment.lease) && assignment.ticket.size() == kSignatureBytes &&
-         assignment.scene != nullptr && is_sha256_hex(assignment.scene->sha256) &&
-         assignment.output != nullptr && assignment.output->width > 0 &&
-         assignment.output->height > 0;
-}
-
 }  // namespace
 
-struct Agent::Impl {
+struct Agent::Impl final : Mailbox::Reader {
   Impl(const Config& settings, NKey own_key, Sandbox own_sandbox, Workforce own_workforce)
       : config(settings),
         key(std::move(own_key)),
@@ -77,9 +68,9 @@ struct Agent::Impl {
 
   std::unique_ptr<nats::Connection> connect(const std::stop_token& stop);
   bool say_hello(const std::stop_token& stop);
-  void read_mailbox(const std::stop_token& stop, nats::Subscription& mailbox);
-  void handle(const nats::Message& message);
-  void handle_hint(const nats::Message& message);
+  void assign(std::uint32_t slot, wire::AssignmentT assignment) override;
+  void stop_lease(std::uint32_t slot, const wire::StopT& stop) override;
+  void expect(wire::NextSceneT next) override;
   void send_heartbeats(const std::stop_token& stop);
   /// Why this is no time to work; empty: it is. Closes and opens the gate.
   std::string look_at_machine();
@@ -149,7 +140,8 @@ void Agent::run(std::stop_token stop) {
   self.connection = self.connect(stop);
   if (!self.connection) return;
   DispatcherClient& client = self.client.emplace(*self.connection, id());
-  auto mailbox = client.subscribe_mailbox();
+  auto mailbox =
+      Mailbox::open(client, id(), static_cast<std::uint32_t>(self.workforce.slots.size()));
   if (!mailbox) {
     spdlog::error("cannot subscribe reason=\"{}\"", mailbox.error().message);
     return;
@@ -166,7 +158,7 @@ void Agent::run(std::stop_token stop) {
   for (std::uint32_t slot = 0; slot < self.workforce.slots.size(); ++slot) {
     self.slots.push_back(std::make_unique<Slot>(slot, self.workforce.slots[slot], services));
   }
-  const std::jthread reader([&](const std::stop_token& end) { self.read_mailbox(end, *mailbox); });
+  const std::jthread reader([&](const std::stop_token& end) { mailbox->read(end, self); });
   // Before the first heartbeat offers anything.
   self.look_at_machine();
   std::jthread watcher([&](const std::stop_token& end) { self.watch_machine(end); });
@@ -247,54 +239,16 @@ bool Agent::Impl::say_hello(const std::stop_token& stop) {
   return false;
 }
 
-void Agent::Impl::read_mailbox(const std::stop_token& stop, nats::Subscription& mailbox) {
-  while (!stop.stop_requested()) {
-    auto message = mailbox.next(milliseconds(200));
-    if (!message) {
-      spdlog::error("mailbox is closed reason=\"{}\"", message.error().message);
-      if (!sleep_unless_stopped(stop, milliseconds(1000))) return;
-    } else if (*message) {
-      handle(**message);
-    }
-  }
+void Agent::Impl::assign(std::uint32_t slot, wire::AssignmentT assignment) {
+  slots[slot]->assign(std::move(assignment));
 }
 
-void Agent::Impl::handle(const nats::Message& message) {
-  const std::string_view subject = message.subject();
-  const std::string prefix = "work." + key.public_key() + ".";
-  std::uint32_t slot = 0;
-  const bool for_me = subject.starts_with(prefix);
-  const std::string_view token = for_me ? subject.substr(prefix.size()) : std::string_view();
-  if (token == "next") return handle_hint(message);
-  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), slot);
-  if (!for_me || error != std::errc{} || slot >= slots.size()) {
-    spdlog::warn("message for nobody here subject={}", subject);
-    return;
-  }
-  auto work = messages::decode<wire::Work>(message.data());
-  if (!work) {
-    spdlog::warn("mailbox message is damaged slot={} reason=\"{}\"", slot, work.error().message);
-    return;
-  }
-  if (auto* assignment = work->body.AsAssignment()) {
-    if (is_complete(*assignment)) {
-      slots[slot]->assign(std::move(*assignment));
-    } else {
-      spdlog::warn("assignment lacks something slot={} lease={}", slot, assignment->lease);
-    }
-  } else if (const auto* over = work->body.AsStop()) {
-    slots[slot]->stop_lease(over->lease, over->reason);
-  }
+void Agent::Impl::stop_lease(std::uint32_t slot, const wire::StopT& stop) {
+  slots[slot]->stop_lease(stop.lease, stop.reason);
 }
 
-void Agent::Impl::handle_hint(const nats::Message& message) {
-  auto work = messages::decode<wire::Work>(message.data());
-  auto* next = work ? work->body.AsNextScene() : nullptr;
-  if (next == nullptr || next->scene == nullptr || !is_sha256_hex(next->scene->sha256)) {
-    spdlog::warn("hint is not understood");
-    return;
-  }
-  if (gate.reason().empty()) prefetcher->fetch(std::move(*next));
+void Agent::Impl::expect(wire::NextSceneT next) {
+  if (gate.reason().empty()) prefetcher->fetch(std::move(next));
 }
 
 void Agent::Impl::send_heartbeats(const std::stop_token& stop) {

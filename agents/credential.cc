@@ -27,14 +27,11 @@ bool is_due(const std::filesystem::path& file, Clock::TimePoint now) {
 Result<std::string> next_credential(const Config& config,
                                     const NKey& key,
                                     const http::ClientOptions& web) {
-  wire::ChallengeRequestT question;
-  question.agent = key.public_key();
-  const auto challenge = ask_server<wire::Challenge>(config.farm_server + "/v1/enrolment/challenge",
-                                                     question, web, {});
-  if (!challenge) return std::unexpected(challenge.error());
+  const auto nonce = ask_nonce(config.farm_server, key.public_key(), web, {});
+  if (!nonce) return std::unexpected(nonce.error());
   wire::CredentialRequestT request;
   request.agent = key.public_key();
-  request.nonce = challenge->nonce;
+  request.nonce = *nonce;
   request.signature =
       to_hex(key.sign(as_bytes(messages::credential_proof(request.nonce, request.agent))));
   const auto answer = ask_server<wire::Credential>(config.farm_server + "/v1/enrolment/credential",

@@ -42,15 +42,12 @@ Result<NKey> own_key(const Home& home) {
 Result<wire::EnrolmentT> prove(const EnrolmentOrder& order,
                                const NKey& key,
                                const http::ClientOptions& options) {
-  wire::ChallengeRequestT question;
-  question.agent = key.public_key();
-  const auto challenge = ask_server<wire::Challenge>(order.server + "/v1/enrolment/challenge",
-                                                     question, options, kPatience);
-  if (!challenge) return std::unexpected(challenge.error());
+  const auto nonce = ask_nonce(order.server, key.public_key(), options, kPatience);
+  if (!nonce) return std::unexpected(nonce.error());
   wire::EnrolmentRequestT request;
   request.agent = key.public_key();
   request.token = order.token;
-  request.nonce = challenge->nonce;
+  request.nonce = *nonce;
   request.render_class = order.render_class;
   request.signature = to_hex(
       key.sign(as_bytes(messages::enrolment_proof(request.nonce, request.agent, request.token))));

@@ -28,4 +28,17 @@ Result<typename Answer::NativeTableType> ask_server(const std::string& url,
   return answer;
 }
 
+/// The nonce that an agent signs to prove its key.
+inline Result<std::string> ask_nonce(const std::string& server,
+                                     const std::string& agent,
+                                     const http::ClientOptions& options,
+                                     std::chrono::milliseconds patience) {
+  wire::ChallengeRequestT question;
+  question.agent = agent;
+  auto challenge =
+      ask_server<wire::Challenge>(server + "/v1/enrolment/challenge", question, options, patience);
+  if (!challenge) return std::unexpected(challenge.error());
+  return std::move(challenge->nonce);
+}
+
 }  // namespace worldshare::agent

@@ -1,6 +1,5 @@
 #include "dispatcher/collector.h"
 
-#include "dispatcher/gateway/verifications.h"
 #include "shared/blobs/reference_lock.h"
 #include "shared/log.h"
 #include "shared/signals.h"
@@ -35,6 +34,9 @@ constexpr const char* kNotCommitted = R"(
                     where committed_sha256 = any($1) and leased_at > now() - interval '30 days'))";
 
 constexpr const char* kStillLeads = "select 1 from leadership where epoch = $1 for share";
+// Their pictures and heat maps are referred to by nobody then.
+constexpr const char* kForgetVerifications =
+    "delete from verifications where finished_at < now() - interval '30 days'";
 constexpr const char* kForget = "delete from uploads where sha256 = any($1)";
 
 std::vector<std::string> names_of(const pg::Rows& rows) {
@@ -122,7 +124,7 @@ Result<> Collector::remove(const std::vector<std::string>& names) {
 Result<> Collector::drop_leftovers() {
   const auto now = clock_.now();
   if (now < leftovers_due_) return {};
-  if (auto ok = forget_old_verifications(pg_); !ok) return ok;
+  if (auto rows = pg_.exec(kForgetVerifications); !rows) return std::unexpected(rows.error());
   const auto dropped = store_.drop_leftovers(now - kLeftoversKept);
   if (!dropped) return std::unexpected(dropped.error());
   leftovers_due_ = now + kLeftoversEvery;

@@ -52,9 +52,6 @@ constexpr const char* kPairsOfThem = R"(
          coalesce(heat_map_bytes, 0)
     from verification_pairs where verification = any($1) order by verification, a, b)";
 
-constexpr const char* kForgetOld =
-    "delete from verifications where finished_at < now() - interval '30 days'";
-
 /// What can be known without the tables.
 Result<> check_request(const wire::VerificationRequestT& request, const std::string& key) {
   const auto& artifacts = request.artifacts;
@@ -221,11 +218,6 @@ Result<wire::VerificationListT> verification_list(pg::Connection& pg,
       pg.exec(kPageOfVerifications.c_str(), {tenant, page.key(0), page.key(1), page.limit + 1});
   if (!rows) return std::unexpected(rows.error());
   return read_list(pg, *rows, page, url_for);
-}
-
-Result<> forget_old_verifications(pg::Connection& pg) {
-  if (auto rows = pg.exec(kForgetOld, {}); !rows) return std::unexpected(rows.error());
-  return {};
 }
 
 }  // namespace worldshare::dispatcher

@@ -39,7 +39,4 @@ Result<wire::VerificationListT> verification_list(pg::Connection& pg,
                                                   const Page& page,
                                                   const UrlFor& url_for);
 
-/// Drops those that ended 30 days ago.
-Result<> forget_old_verifications(pg::Connection& pg);
-
 }  // namespace worldshare::dispatcher

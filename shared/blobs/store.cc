@@ -55,6 +55,16 @@ Result<Store::Upload> Store::begin(const std::string& sha256, std::uint64_t size
   return upload;
 }
 
+Result<std::string> Store::keep(ByteView bytes) const {
+  std::string sha256 = to_hex(worldshare::sha256(bytes));
+  if (const auto there = size(sha256); there) return sha256;
+  auto upload = begin(sha256, bytes.size());
+  if (!upload) return std::unexpected(upload.error());
+  if (auto ok = upload->write(bytes); !ok) return std::unexpected(ok.error());
+  if (auto ok = upload->commit(); !ok) return std::unexpected(ok.error());
+  return sha256;
+}
+
 Result<> Store::Upload::write(ByteView bytes) {
   written_bytes_ += bytes.size();
   if (written_bytes_ > expected_bytes_) {

@@ -302,6 +302,11 @@ Result<Rows> Transaction::exec(const char* sql, std::initializer_list<Param> par
   return connection_->exec(sql, params);
 }
 
+Result<> Transaction::run(const char* sql, std::initializer_list<Param> params) {
+  if (auto rows = exec(sql, params); !rows) return std::unexpected(rows.error());
+  return {};
+}
+
 Result<> Transaction::commit() {
   auto answer = connection_->exec("commit");
   if (!answer) return std::unexpected(answer.error());

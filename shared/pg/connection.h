@@ -109,6 +109,8 @@ class Transaction {
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
   Result<Rows> exec(const char* sql, std::initializer_list<Param> params = {});
+  /// For what answers no rows.
+  Result<> run(const char* sql, std::initializer_list<Param> params = {});
   Result<> commit();
 
  private:

@@ -99,7 +99,7 @@ class AssemblyLineTest : public ::testing::Test {
   Result<bool> make_next() {
     verifier::Assembler assembler(artifacts_, options_);
     auto connection = must(pg::Connection::open(conninfo_));
-    return verifier::AssemblyLine(std::move(connection), assembler).make_next();
+    return verifier::AssemblyLine(std::move(connection), assembler).do_next();
   }
 
   static std::unique_ptr<PostgresServer> postgres_;

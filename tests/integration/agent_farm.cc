@@ -61,14 +61,9 @@ wire::AssignmentT AgentFarm::assignment(const std::filesystem::path& file, std::
   wire::AssignmentT out;
   out.lease = new_id();
   out.scene = std::make_unique<wire::SceneRefT>();
-  out.scene->sha256 = to_hex(sha256(as_bytes(bytes)));
+  out.scene->sha256 = must(store_.keep(as_bytes(bytes)), "upload");
   out.scene->size_bytes = bytes.size();
   out.scene->name = file.filename();
-  if (!store_.size(out.scene->sha256)) {
-    auto upload = must(store_.begin(out.scene->sha256, bytes.size()), "upload");
-    WS_CHECK(upload.write(as_bytes(bytes)).has_value(), "write");
-    WS_CHECK(upload.commit().has_value(), "commit");
-  }
   out.scene_url = signer_->sign(blobs::Access::kGet, out.scene->sha256, bytes.size(), in_an_hour());
   out.output = std::make_unique<wire::OutputT>();
   out.output->width = 64;

@@ -64,7 +64,7 @@ class VerificationTest : public DispatcherTest {
     std::vector<std::string> shas;
     for (const auto& picture : pictures) shas.push_back(upload(picture));
     const std::string id = asked(request(shas, more));
-    const auto answer = desk_->answer_next();
+    const auto answer = desk_->do_next();
     EXPECT_TRUE(answer && *answer) << (answer ? "nothing was due" : answer.error().message);
     return read(id);
   }
@@ -162,7 +162,7 @@ TEST_F(VerificationTest, BadInputNamesTheField) {
                 .find("title: "),
             std::string::npos);
   EXPECT_EQ(http::get(url_ + "/v1/verifications/nobody", options_)->status, 404U);
-  EXPECT_FALSE(*desk_->answer_next()) << "nothing of it was kept";
+  EXPECT_FALSE(*desk_->do_next()) << "nothing of it was kept";
 }
 
 TEST_F(VerificationTest, OneKeyMakesOneVerification) {
@@ -172,8 +172,8 @@ TEST_F(VerificationTest, OneKeyMakesOneVerification) {
   EXPECT_EQ(first.status, 202U);
   EXPECT_EQ(first.headers.at("location"), again.headers.at("location"));
   EXPECT_EQ(ask(request({one, one, one}), "key").status, 409U);
-  EXPECT_TRUE(*desk_->answer_next());
-  EXPECT_FALSE(*desk_->answer_next());
+  EXPECT_TRUE(*desk_->do_next());
+  EXPECT_FALSE(*desk_->do_next());
 }
 
 TEST_F(VerificationTest, ATenantThatHasAHundredWaitingIsToldSo) {
@@ -210,9 +210,9 @@ TEST_F(VerificationTest, ARequestThatIsInWorkIsTakenByTheNextDeskOnlyWhenTheFirs
   {
     auto other = pg::Transaction::begin(*pg_);
     ASSERT_TRUE(other->exec("select from verifications where id = $1 for update", {id}));
-    EXPECT_FALSE(*desk_->answer_next());
+    EXPECT_FALSE(*desk_->do_next());
   }
-  EXPECT_TRUE(*desk_->answer_next());
+  EXPECT_TRUE(*desk_->do_next());
   EXPECT_EQ(read(id).state, "done");
 }
 

@@ -153,11 +153,8 @@ Lease VerifierBench::lease(std::int64_t unit, Volunteer& holder) {
 }
 
 std::string VerifierBench::commit(const Lease& lease, const Bytes& artifact) {
-  const std::string name = to_hex(sha256(artifact));
   const auto store = blobs::Store::open(folder_.path() / "blobs");
-  auto upload = store->begin(name, artifact.size());
-  EXPECT_TRUE(upload->write(artifact));
-  EXPECT_TRUE(upload->commit());
+  const std::string name = store->keep(artifact).value();
   must(database_.exec(
       "update replicas set committed_sha256 = $2, committed_bytes = $3 where lease = $1",
       {lease.id, name, artifact.size()}));

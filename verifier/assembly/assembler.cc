@@ -1,6 +1,5 @@
 #include "verifier/assembly/assembler.h"
 
-#include "shared/crypto.h"
 #include "shared/ids.h"
 #include "verifier/assembly/float_file.h"
 
@@ -66,7 +65,9 @@ Result<StoredImage> Assembler::make_frame(const FrameParts& frame, const std::st
   order.frame = frame.parts.front().shard.frame;
   const auto image = finish(options_.finisher, order, stop);
   if (!image) return std::unexpected(image.error());
-  return store(*image);
+  const auto name = artifacts_.store().keep(*image);
+  if (!name) return std::unexpected(name.error());
+  return StoredImage{*name, image->size()};
 }
 
 Result<Picture> Assembler::assemble_parts(const FrameParts& frame) {
@@ -84,16 +85,6 @@ Result<Picture> Assembler::assemble_parts(const FrameParts& frame) {
 bool Assembler::holds(const StoredImage& image) const {
   const auto size = artifacts_.store().size(image.sha256);
   return size && *size == image.size_bytes;
-}
-
-Result<StoredImage> Assembler::store(ByteView image) {
-  StoredImage out{to_hex(sha256(image)), image.size()};
-  if (holds(out)) return out;
-  auto upload = artifacts_.store().begin(out.sha256, out.size_bytes);
-  if (!upload) return std::unexpected(upload.error());
-  if (auto ok = upload->write(image); !ok) return std::unexpected(ok.error());
-  if (auto ok = upload->commit(); !ok) return std::unexpected(ok.error());
-  return out;
 }
 
 }  // namespace worldshare::verifier

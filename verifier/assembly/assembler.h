@@ -51,7 +51,6 @@ class Assembler {
 
  private:
   Result<Picture> assemble_parts(const FrameParts& frame);
-  Result<StoredImage> store(ByteView image);
 
   Artifacts& artifacts_;
   const AssemblerOptions options_;

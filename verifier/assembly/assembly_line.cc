@@ -4,12 +4,10 @@
 
 #include "shared/blobs/reference_lock.h"
 #include "shared/messages/messages.h"
-#include "shared/signals.h"
 
 namespace worldshare::verifier {
 namespace {
 
-constexpr std::chrono::milliseconds kLookEvery{1000};
 constexpr std::size_t kReasonBytes = 1000;
 
 // The row stays locked while its frame is made, so that nobody else takes it; who dies lets it go.
@@ -52,18 +50,6 @@ constexpr const char* kLater = R"(
          due_at = clock_timestamp() + least(600, 2 ^ least(tries, 10)) * interval '1 second'
    where job = $1 and frame = $2)";
 
-/// It would be the same the next time.
-bool is_final(Errc code) {
-  return code == Errc::kInvalid || code == Errc::kDenied || code == Errc::kCorrupt;
-}
-
-Result<> run_one(pg::Transaction& transaction,
-                 const char* sql,
-                 std::initializer_list<pg::Param> params) {
-  if (auto rows = transaction.exec(sql, params); !rows) return std::unexpected(rows.error());
-  return {};
-}
-
 }  // namespace
 
 Result<std::optional<AssemblyLine::Order>> AssemblyLine::take(pg::Transaction& transaction) {
@@ -100,23 +86,22 @@ Result<> AssemblyLine::record(pg::Transaction& transaction,
                               const Result<StoredImage>& image) {
   if (image) {
     // One that was there before this try may have been collected meanwhile.
-    auto locked =
-        run_one(transaction, blobs::kLockToRefer, {pg::array(std::vector{image->sha256})});
+    auto locked = transaction.run(blobs::kLockToRefer, {pg::array(std::vector{image->sha256})});
     if (!locked) return locked;
     if (!assembler_.holds(*image)) {
-      return run_one(transaction, kLater,
-                     {order.job, order.frame, "the blob store does not have the image any more"});
+      return transaction.run(
+          kLater, {order.job, order.frame, "the blob store does not have the image any more"});
     }
-    auto added = run_one(transaction, kAddOutput,
-                         {order.unit, order.job, order.frame, image->sha256, image->size_bytes});
-    return added ? run_one(transaction, kMade, {order.job, order.frame}) : added;
+    auto added = transaction.run(
+        kAddOutput, {order.unit, order.job, order.frame, image->sha256, image->size_bytes});
+    return added ? transaction.run(kMade, {order.job, order.frame}) : added;
   }
   const std::string reason = messages::clean_text(image.error().message, kReasonBytes);
   const char* sql = is_final(image.error().code) ? kFailed : kLater;
-  return run_one(transaction, sql, {order.job, order.frame, reason});
+  return transaction.run(sql, {order.job, order.frame, reason});
 }
 
-Result<bool> AssemblyLine::make_next(const std::stop_token& stop) {
+Result<bool> AssemblyLine::do_next(const std::stop_token& stop) {
   auto transaction = pg::Transaction::begin(database_);
   if (!transaction) return std::unexpected(transaction.error());
   const auto order = take(*transaction);
@@ -136,16 +121,9 @@ Result<bool> AssemblyLine::make_next(const std::stop_token& stop) {
   return true;
 }
 
-void AssemblyLine::run(std::stop_token stop) {
-  while (!stop.stop_requested()) {
-    const auto made = make_next(stop);
-    if (!made && healthy_) {
-      spdlog::warn("cannot assemble for now reason=\"{}\"", made.error().message);
-    }
-    healthy_ = made.has_value();
-    if (made && !*made) healthy_ = database_.exec(kGiveUp).has_value();
-    if (!made || !*made) sleep_unless_stopped(stop, kLookEvery);
-  }
+Result<> AssemblyLine::when_idle() {
+  if (auto rows = database_.exec(kGiveUp); !rows) return std::unexpected(rows.error());
+  return {};
 }
 
 }  // namespace worldshare::verifier

@@ -7,12 +7,10 @@
 #include "shared/blobs/reference_lock.h"
 #include "shared/crypto.h"
 #include "shared/messages/messages.h"
-#include "shared/signals.h"
 
 namespace worldshare::verifier {
 namespace {
 
-constexpr std::chrono::milliseconds kLookForRequestsEvery{1000};
 constexpr std::size_t kDeskReasonBytes = 1000;
 
 // The row stays locked while its pictures are compared; who dies lets it go.
@@ -38,29 +36,8 @@ constexpr const char* kRequestLater = R"(
          due_at = clock_timestamp() + least(600, 2 ^ least(tries, 10)) * interval '1 second'
    where id = $1)";
 
-/// It would be the same the next time.
-bool is_final_for_request(Errc code) {
-  return code == Errc::kInvalid || code == Errc::kDenied || code == Errc::kCorrupt;
-}
-
-Result<> say_once(pg::Transaction& transaction,
-                  const char* sql,
-                  std::initializer_list<pg::Param> params) {
-  if (auto rows = transaction.exec(sql, params); !rows) return std::unexpected(rows.error());
-  return {};
-}
-
 pg::Param optional(const std::optional<double>& value) {
   return value ? pg::Param(*value) : pg::Param(std::nullopt);
-}
-
-/// Under the lock it stays when it is there, and is written when it was collected.
-Result<> store(const blobs::Store& blobs, const std::string& sha256, ByteView file) {
-  if (const auto size = blobs.size(sha256); size) return {};
-  auto upload = blobs.begin(sha256, file.size());
-  if (!upload) return std::unexpected(upload.error());
-  if (auto ok = upload->write(file); !ok) return ok;
-  return upload->commit();
 }
 
 }  // namespace
@@ -83,18 +60,20 @@ Result<> VerificationDesk::add_pair(pg::Transaction& transaction,
   pg::Param map = std::nullopt;
   pg::Param map_bytes = std::nullopt;
   if (!pair.heat_map.empty()) {
-    const std::string sha256 = to_hex(worldshare::sha256(pair.heat_map));
-    auto locked = say_once(transaction, blobs::kLockToRefer, {pg::array(std::vector{sha256})});
+    // Under the lock it stays when it is there, and is written when it was collected.
+    const std::string name = to_hex(sha256(pair.heat_map));
+    auto locked = transaction.run(blobs::kLockToRefer, {pg::array(std::vector{name})});
     if (!locked) return locked;
-    if (auto ok = store(tools_.store, sha256, pair.heat_map); !ok) return ok;
-    map = sha256;
+    if (auto kept = tools_.store.keep(pair.heat_map); !kept) return std::unexpected(kept.error());
+    map = name;
     map_bytes = pair.heat_map.size();
   }
   const auto& found = pair.comparison;
-  return say_once(transaction, kAddComparedPair,
-                  {request, pair.a, pair.b, to_string(found.method), found.agree,
-                   optional(found.psnr_db), optional(found.ssim),
-                   optional(found.worst_block_psnr_db), optional(found.lpips), map, map_bytes});
+  return transaction.run(
+      kAddComparedPair,
+      {request, pair.a, pair.b, to_string(found.method), found.agree, optional(found.psnr_db),
+       optional(found.ssim), optional(found.worst_block_psnr_db), optional(found.lpips), map,
+       map_bytes});
 }
 
 Result<> VerificationDesk::record(pg::Transaction& transaction,
@@ -102,20 +81,19 @@ Result<> VerificationDesk::record(pg::Transaction& transaction,
                                   const Result<std::vector<ComparedPair>>& pairs) {
   if (!pairs) {
     const std::string reason = messages::clean_text(pairs.error().message, kDeskReasonBytes);
-    return say_once(transaction,
-                    is_final_for_request(pairs.error().code) ? kRequestFailed : kRequestLater,
-                    {request.id, reason});
+    return transaction.run(is_final(pairs.error().code) ? kRequestFailed : kRequestLater,
+                           {request.id, reason});
   }
   for (const auto& pair : *pairs) {
     if (auto ok = add_pair(transaction, request.id, pair); !ok) return ok;
   }
   const bool agreed =
       std::ranges::all_of(*pairs, [](const auto& pair) { return pair.comparison.agree; });
-  return say_once(transaction, kRequestDone,
-                  {request.id, agreed, sentence_of(*pairs, tolerance_of(request))});
+  return transaction.run(kRequestDone,
+                         {request.id, agreed, sentence_of(*pairs, tolerance_of(request))});
 }
 
-Result<bool> VerificationDesk::answer_next() {
+Result<bool> VerificationDesk::do_next(const std::stop_token& /*stop*/) {
   auto transaction = pg::Transaction::begin(database_);
   if (!transaction) return std::unexpected(transaction.error());
   const auto request = take(*transaction);
@@ -131,17 +109,6 @@ Result<bool> VerificationDesk::answer_next() {
   if (auto ok = record(*transaction, **request, pairs); !ok) return std::unexpected(ok.error());
   if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
   return true;
-}
-
-void VerificationDesk::run(std::stop_token stop) {
-  while (!stop.stop_requested()) {
-    const auto answered = answer_next();
-    if (!answered && healthy_) {
-      spdlog::warn("cannot compare for now reason=\"{}\"", answered.error().message);
-    }
-    healthy_ = answered.has_value();
-    if (!answered || !*answered) sleep_unless_stopped(stop, kLookForRequestsEvery);
-  }
 }
 
 }  // namespace worldshare::verifier
