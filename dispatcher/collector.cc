@@ -120,10 +120,10 @@ Result<> Collector::remove(const std::vector<std::string>& names) {
 }
 
 Result<> Collector::drop_leftovers() {
-  const auto now = clock_.now();
+  const auto now = std::chrono::steady_clock::now();
   if (now < leftovers_due_) return {};
   if (auto ok = forget_old_verifications(pg_); !ok) return ok;
-  const auto dropped = store_.drop_leftovers(now - kLeftoversKept);
+  const auto dropped = store_.drop_leftovers(clock_.now() - kLeftoversKept);
   if (!dropped) return std::unexpected(dropped.error());
   leftovers_due_ = now + kLeftoversEvery;
   board_.add({.leftovers = *dropped});
