@@ -196,7 +196,9 @@ TEST_F(ClockTest, ALeaseOfAClockThatWasWrongDoesNotOutliveItsAgent) {
   stop();
   set_clock("+0");
   Server server;
-  launch(server, "initial_seconds: 2, extend_seconds: 2, sibling_hold_seconds: 0", environment());
+  launch(server,
+         "initial_seconds: 2, extend_seconds: 2, report_grace_seconds: 2, sibling_hold_seconds: 0",
+         environment());
   ASSERT_TRUE(eventually([&] { return leads(server); }));
   set_clock("+3d");
   ASSERT_TRUE(says("the clock was set by 259200 s"));
