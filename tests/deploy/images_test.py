@@ -68,12 +68,16 @@ class Images(unittest.TestCase):
                 one.close()
 
     def test_labels_health_and_packages_are_told(self):
+        trees = set()
         for image in PROGRAMS:
             one = Image(name_of(image))
             try:
                 self.assertEqual(one.labels["org.opencontainers.image.title"], f"worldshare-{image}")
-                self.assertRegex(one.labels["org.opencontainers.image.revision"], "^[0-9a-f]{40}$")
-                self.assertTrue(one.labels["org.opencontainers.image.version"])
+                revision, version = (one.labels[f"org.opencontainers.image.{what}"] for what in ("revision", "version"))
+                self.assertRegex(revision, "^[0-9a-f]{40}$")
+                self.assertTrue(version.endswith("-" + revision[:12]), version)
+                self.assertIn(TAG, ("latest", version))
+                trees.add(revision)
                 if image != "tools":
                     self.assertTrue(one.health)
                 packages = (one.root / "usr/local/share/worldshare/packages.txt").read_text()
@@ -83,6 +87,7 @@ class Images(unittest.TestCase):
                 self.assertFalse(list((one.root / "var/lib/apt/lists").glob("*_*")))
             finally:
                 one.close()
+        self.assertEqual(len(trees), 1, "they are of several commits")
 
 
 class WholeFarm(unittest.TestCase):
