@@ -122,10 +122,10 @@ Result<> Collector::remove(const std::vector<std::string>& names) {
 }
 
 Result<> Collector::drop_leftovers() {
-  const auto now = clock_.now();
+  const auto now = std::chrono::steady_clock::now();
   if (now < leftovers_due_) return {};
   if (auto rows = pg_.exec(kForgetVerifications); !rows) return std::unexpected(rows.error());
-  const auto dropped = store_.drop_leftovers(now - kLeftoversKept);
+  const auto dropped = store_.drop_leftovers(clock_.now() - kLeftoversKept);
   if (!dropped) return std::unexpected(dropped.error());
   leftovers_due_ = now + kLeftoversEvery;
   board_.add({.leftovers = *dropped});

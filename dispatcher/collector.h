@@ -41,7 +41,7 @@ class Collector {
   const Clock& clock_;
   Board& board_;
   std::string after_;  ///< the name that was looked at last
-  Clock::TimePoint leftovers_due_{};
+  std::chrono::steady_clock::time_point leftovers_due_{};
 };
 
 }  // namespace worldshare::dispatcher

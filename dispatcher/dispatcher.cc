@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "dispatcher/clock_jump.h"
 #include "shared/log.h"
 #include "shared/messages/news.h"
 #include "shared/signals.h"
@@ -62,6 +63,7 @@ Result<> Dispatcher::lead(std::stop_token stop) {
     return {};
   }
   const std::uint64_t generation = ledger_.generation();
+  ClockJump clock_jump(parts_.clock);
   if (auto ok = rebuild(); !ok) return ok;
   spdlog::info("economy leads epoch={} jobs={} leases={}", ledger_.leadership().epoch(),
                economy_.job_count(), economy_.lease_count());
@@ -72,6 +74,7 @@ Result<> Dispatcher::lead(std::stop_token stop) {
   bool more = false;
   while (!stop.stop_requested()) {
     auto notices = inbox_.drain(stop, more ? 0ms : kTick);
+    if (const auto by = clock_jump.noticed()) return begin_anew(*by);
     oldest_news_ = notices.empty() ? std::chrono::steady_clock::now() : notices.front().came;
     const auto granted = economy_.counters().granted;
     if (auto ok = digest(std::move(notices)); !ok) return ok;
@@ -81,6 +84,12 @@ Result<> Dispatcher::lead(std::stop_token stop) {
       return fail(Errc::kUnavailable, "the database session was replaced");
   }
   return {};
+}
+
+/// The ends of leases and when agents were heard are times of the clock as it was.
+Result<> Dispatcher::begin_anew(std::chrono::seconds jump) {
+  economy_ = Economy(options_of(parts_.config), random_below);
+  return fail(Errc::kUnavailable, fmt::format("the clock was set by {} s", jump.count()));
 }
 
 Result<> Dispatcher::rebuild() {
@@ -113,9 +122,13 @@ void Dispatcher::adopt(std::vector<JobRow> rows, std::vector<StoredUnit> units) 
     if (row.state == "completed") economy_.job_completed(row.id);
   }
   // The agents could not be heard while nobody led: they get the time to say what they hold.
-  const auto grace = now + parts_.config.economy.heartbeat * 2 + 5s;
+  const EconomyOptions& economy = parts_.config.economy;
+  const auto grace = now + economy.heartbeat * 2 + 5s;
+  // Who wrote an end that nothing could have put so late had another clock.
+  const auto latest = std::max(
+      grace, now + std::max({economy.lease_initial, economy.lease_extend, economy.report_grace}));
   for (auto& unit : units) {
-    for (auto& lease : unit.leases) lease.expires_at = std::max(lease.expires_at, grace);
+    for (auto& lease : unit.leases) lease.expires_at = std::clamp(lease.expires_at, grace, latest);
     economy_.add_unit(std::move(unit));
   }
 }
@@ -162,7 +175,7 @@ Result<> Dispatcher::tick() {
 }
 
 Result<> Dispatcher::slow_tick() {
-  const auto now = parts_.clock.now();
+  const auto now = std::chrono::steady_clock::now();
   if (now < next_slow_tick_) return {};
   next_slow_tick_ = now + kSlowTick;
   const auto extended = economy_.take_extended(parts_.clock.now());

@@ -58,6 +58,7 @@ class Dispatcher {
   };
 
   Result<> lead(std::stop_token stop);
+  Result<> begin_anew(std::chrono::seconds jump);
   Result<> rebuild();
   void adopt(std::vector<JobRow> rows, std::vector<StoredUnit> units);
   Result<> load_jobs(const std::vector<std::string>& ids);
@@ -110,7 +111,7 @@ class Dispatcher {
   std::int64_t records_version_ = 0;                        ///< likewise, of the owners' records
   std::vector<Drained> drained_;                            ///< to be written
   std::chrono::steady_clock::time_point oldest_news_{};
-  Clock::TimePoint next_slow_tick_{};
+  std::chrono::steady_clock::time_point next_slow_tick_{};
   Histogram dispatch_seconds_;
   std::uint64_t units_accepted_ = 0;
   std::uint64_t units_failed_ = 0;

@@ -53,7 +53,7 @@ class Outgoing {
   std::string scene_url(const wire::SceneRefT& scene) const;
   Parts parts_;
   std::unique_ptr<nats::BackgroundPublisher> mailboxes_;
-  std::unordered_map<std::string, Clock::TimePoint> shown_;
+  std::unordered_map<std::string, std::chrono::steady_clock::time_point> shown_;
 };
 
 }  // namespace worldshare::dispatcher

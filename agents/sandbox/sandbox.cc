@@ -130,6 +130,7 @@ Result<> Sandbox::attempt() const {
       {"/usr/bin/true"});
   process.extra_fd = filter->get();
   process.pipe_output = true;
+  process.clear_environment = true;  // as Blender is started: ours may hold what breaks there
   auto spawned = Process::spawn(process);
   if (!spawned) return std::unexpected(spawned.error());
   const auto status = spawned->wait(kAttemptTime);

@@ -70,6 +70,9 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 git archive HEAD | tar -x -C "$context"
+# buildah 1.28 takes a label from its cache whatever the arguments in it are now.
+# shellcheck disable=SC2016
+sed -i 's|${VERSION}|'"$tag"'|; s|${REVISION}|'"$revision"'|' "$context/deploy/docker/Dockerfile"
 
 case $engine in
   docker)

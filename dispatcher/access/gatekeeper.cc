@@ -131,18 +131,22 @@ Result<Caller> Gatekeeper::caller_of(const std::string& token, const std::string
   return std::move(**found);
 }
 
+bool Gatekeeper::is_over(const Caller& caller) const {
+  return caller.expires_ms != 0 && clock_.now() >= from_unix_ms(caller.expires_ms);
+}
+
 template <class Find>
 Result<Caller> Gatekeeper::remembered(const std::string& hash, Find find) {
-  const auto now = clock_.now();
+  const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(mutex_);
     const auto known = known_.find(hash);
-    if (known != known_.end() && now < known->second.until) return known->second.caller;
+    if (known != known_.end() && now < known->second.until && !is_over(known->second.caller))
+      return known->second.caller;
   }
   auto caller = find();
   if (!caller) return caller;
-  auto until = now + kTrusted;
-  if (caller->expires_ms != 0) until = std::min(until, from_unix_ms(caller->expires_ms));
+  const auto until = now + kTrusted;
   const std::lock_guard lock(mutex_);
   if (known_.size() >= kMostKnown) known_.clear();
   known_.insert_or_assign(hash, Known{*caller, until});

@@ -42,10 +42,11 @@ class Gatekeeper {
  private:
   struct Known {
     Caller caller;
-    Clock::TimePoint until;
+    std::chrono::steady_clock::time_point until;
   };
   Result<Caller> by_token(const http::Request& request, const std::string& token);
   Result<Caller> by_session(const http::Request& request, const std::string& session);
+  bool is_over(const Caller& caller) const;
   template <class Find>
   Result<Caller> remembered(const std::string& hash, Find find);
 

@@ -113,7 +113,7 @@ Result<std::string> EventHub::tenant_of(const std::string& job) {
 
 /// Whoever lost the right to watch is cut off, wherever the right was taken.
 Result<> EventHub::end_those_without_right() {
-  const auto now = clock_.now();
+  const auto now = std::chrono::steady_clock::now();
   if (now < checked_ + kCheckRights) return {};
   std::set<std::string> tokens;
   {
@@ -134,7 +134,7 @@ Result<> EventHub::end_those_without_right() {
   const std::lock_guard lock(mutex_);
   std::erase_if(watchers_, [&](const Watcher& watcher) {
     const auto& what = watcher.what;
-    const bool late = what.expires_ms != 0 && what.expires_ms <= unix_ms(now);
+    const bool late = what.expires_ms != 0 && what.expires_ms <= unix_ms(clock_.now());
     const bool over = late || std::ranges::find(ended, what.token) != ended.end();
     if (over) watcher.stream->close(kNoRight);
     return over || !watcher.stream->is_open();

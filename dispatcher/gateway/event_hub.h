@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -66,9 +67,9 @@ class EventHub {
   ConnectionPool& pool_;
   const Clock& clock_;
   // Of the reading thread:
-  std::uint64_t next_ = 0;                      ///< the sequence that it expects
-  std::map<std::string, std::string> tenants_;  ///< of jobs; it never changes
-  Clock::TimePoint checked_{};                  ///< when the watchers' tokens were looked at
+  std::uint64_t next_ = 0;                           ///< the sequence that it expects
+  std::map<std::string, std::string> tenants_;       ///< of jobs; it never changes
+  std::chrono::steady_clock::time_point checked_{};  ///< when the watchers' tokens were looked at
   mutable std::mutex mutex_;
   std::uint64_t last_ = 0;         // guarded by mutex_: the newest id
   std::uint64_t forgotten_ = 0;    // guarded by mutex_: the newest id that is not kept

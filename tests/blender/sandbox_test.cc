@@ -249,6 +249,16 @@ TEST(Sandbox, ThatCannotWorkSaysWhatToDo) {
   EXPECT_NE(Sandbox::open(options).error().message.find("sandbox.mode"), std::string::npos);
 }
 
+/// Blender never sees the agent's environment, so it must not decide whether Blender is confined.
+TEST(Sandbox, IsTriedInTheEnvironmentThatBlenderGets) {
+  const TempFolder folder;
+  write_all(folder.path() / "libc.so.6", "no library");
+  ASSERT_EQ(::setenv("LD_LIBRARY_PATH", folder.path().c_str(), 1), 0);
+  const auto sandbox = Sandbox::open({.mode = "required"});
+  ::unsetenv("LD_LIBRARY_PATH");
+  EXPECT_TRUE(sandbox) << sandbox.error().message;
+}
+
 TEST(Sandbox, AMemoryBombOfASceneEndsItsBlenderOnly) {
   TempFolder folder;
   BlenderOptions options = testing::blender_options(folder);

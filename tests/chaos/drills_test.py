@@ -10,7 +10,8 @@ import tempfile
 import unittest
 
 import checker
-from farm import DATABASE, ROOT, USER, Farm
+from database import DATABASE, USER
+from farm import ROOT, Farm
 
 BINARIES = sys.argv.pop(1)
 SCENE = pathlib.Path(sys.argv.pop(1)).resolve()

@@ -11,13 +11,11 @@ import subprocess
 import threading
 import time
 
+from database import DATABASE, Database
+from processes import descendants, signal_all
+
 ROOT = pathlib.Path(__file__).parents[2]
-DATABASE, USER = "worldshare", "worldshare"
 RESTART_SECONDS = 0.5
-
-
-def postgres_programs():
-    return max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 
 
 def free_port():
@@ -74,9 +72,9 @@ class Service:
 
 
 class Farm:
-    def __init__(self, binaries, folder, agents=3, dispatchers=1, verifiers=1, network=None, settings=None):
+    def __init__(self, binaries, folder, agents=3, dispatchers=1, verifiers=1, databases=1, network=None, settings=None):
         self.binaries, self.folder, self.network = pathlib.Path(binaries).resolve(), pathlib.Path(folder), network
-        # "tls": a folder of tools/make_ca.sh, and all is encrypted; "wrap": {name: start of its command}; "postgres": options;
+        # "tls": a folder of tools/make_ca.sh, and all is encrypted; "wrap": {name: start of its command}; "clocks": Clocks; "postgres": options;
         # "dispatcher", "verifier", "agent": {section: {key: value}} for their YAML.
         self.settings = settings or {}
         self.tls = self.settings.get("tls")
@@ -85,8 +83,9 @@ class Farm:
         self.agents = [f"agent-{n + 1}" for n in range(agents)]
         self.dispatchers = [f"dispatcher-{n + 1}" for n in range(dispatchers)]
         self.verifiers = [f"verifier-{n + 1}" for n in range(verifiers)]
-        self.names = ["postgres", "nats", *self.dispatchers, *self.verifiers, *self.agents]
-        for part in ("logs", "keys", "blobs", "nats", "postgres"):
+        self.database = Database(self, [f"postgres-{n + 1}" if n else "postgres" for n in range(databases)])
+        self.names = [*self.database.hosts, "nats", *self.dispatchers, *self.verifiers, *self.agents]
+        for part in ("logs", "keys", "blobs", "nats", *self.database.hosts):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         for name in [*self.names, "artist"] if network else []:
             network.add(name)
@@ -104,9 +103,6 @@ class Farm:
         """The start of a command that runs on this host."""
         return ["ip", "netns", "exec", self.network.namespace(name)] if self.network else []
 
-    def conninfo(self):
-        return f"host={self.address('postgres')} port={self.port('postgres')} user={USER} dbname={DATABASE} connect_timeout=5"
-
     def broker_url(self):
         return f"{'tls' if self.tls else 'nats'}://{self.address('nats')}:{self.port('nats')}"
 
@@ -122,7 +118,7 @@ class Farm:
 
     def start_servers(self):
         self.make_keys()
-        self.start_postgres()
+        self.database.start()
         self.start_nats()
 
     def key(self, name):
@@ -140,28 +136,6 @@ class Farm:
             if not path.exists():
                 path.touch(0o600)
                 path.write_text(os.urandom(24).hex())
-
-    def as_postgres(self):
-        return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups", "--pdeathsig", "QUIT"] if os.geteuid() == 0 else []
-
-    def start_postgres(self):
-        data = self.folder / "postgres/data"
-        if not (data / "PG_VERSION").exists():
-            if os.geteuid() == 0:
-                shutil.chown(self.folder / "postgres", "postgres")
-            subprocess.run([*self.as_postgres(), postgres_programs() / "initdb", "-D", data, "-U", USER, "--auth", "trust", "--no-sync",
-                            "--encoding", "UTF8", "--no-locale"], check=True, stdout=subprocess.DEVNULL, cwd="/")
-            with open(data / "pg_hba.conf", "a") as file:
-                file.write("host all all all trust\n")
-        command = [*self.on_host("postgres"), *self.as_postgres(), postgres_programs() / "postgres", "-D", data, "-p", self.port("postgres"),
-                   "-c", f"listen_addresses={self.address('postgres')}", "-c", "unix_socket_directories=", "-c", "max_connections=100",
-                   "-c", "shared_buffers=32MB", "-c", "tcp_keepalives_idle=2", "-c", "tcp_keepalives_interval=1", "-c", "tcp_keepalives_count=2",
-                   "-c", "log_min_messages=fatal", "-c", "log_min_error_statement=panic",
-                   *self.settings.get("postgres", [])]
-        self.add_service("postgres", command, stop_signal=signal.SIGINT)
-        self.wait_until("PostgreSQL", lambda: self.psql("select 1", database="postgres", check=False) == "1")
-        if self.psql(f"select count(*) from pg_database where datname = '{DATABASE}'", database="postgres") == "0":
-            self.psql(f"create database {DATABASE}", database="postgres")
 
     def start_nats(self):
         address = self.address("nats")
@@ -221,7 +195,7 @@ class Farm:
             "nats": {"url": self.broker_url(), "allow_plain": True, "seed_file": str(self.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml"),
                      "agents_conf_file": str(self.folder / "nats/agents.conf"), "broker_pid_file": str(self.folder / "nats/nats.pid"),
                      "broker_monitor_url": f"http://{self.address('nats')}:{self.port('nats-monitor')}"},
-            "postgres": {"conninfo": self.conninfo(), "sql_directory": str(ROOT / "schemas/sql")},
+            "postgres": {"conninfo": self.database.conninfo(), "sql_directory": str(ROOT / "schemas/sql")},
             # Short, so that what is lost is noticed while somebody watches.
             "lease": {"initial_seconds": 30, "extend_seconds": 20, "report_grace_seconds": 20, "sibling_hold_seconds": 0,
                       "pair_after_commit": False, "max_expiries": 1000, "poison_owners": 1000},
@@ -231,7 +205,7 @@ class Farm:
         return self.config(name, {
             "http": {"address": self.address(name), "port": self.port(name)}, "blobs": self.blobs(name),
             "nats": {"url": self.broker_url(), "allow_plain": True, "seed_file": str(self.key("verifier")[0])},
-            "dispatcher": {"public_key": self.key("dispatcher")[1]}, "postgres": {"conninfo": self.conninfo()},
+            "dispatcher": {"public_key": self.key("dispatcher")[1]}, "postgres": {"conninfo": self.database.conninfo()},
             "assembly": {"agent_program": str(self.binaries / "worldshare-agent"), "folder": str(self.folder / f"assembly-{name}")},
             "trust": {"policy": "founding"}, "startup": {"wait_seconds": 20}})
 
@@ -264,7 +238,14 @@ class Farm:
 
     def wrap(self, name):
         """What starts this program, such as env NAME=VALUE."""
-        return self.settings.get("wrap", {}).get(name, [])
+        clocks = self.settings.get("clocks")
+        return [*self.settings.get("wrap", {}).get(name, []), *(clocks.wrap(name) if clocks else [])]
+
+    def kill_host(self, name):
+        """A machine that is gone with all that ran on it, and does not come back by itself."""
+        pids = descendants(self.services[name].process.pid)
+        self.services[name].stop(signal.SIGKILL)
+        signal_all(pids, signal.SIGKILL)
 
     def _look_after_all(self):
         while not self._ended.wait(RESTART_SECONDS):
@@ -279,12 +260,7 @@ class Farm:
         return ran
 
     def psql(self, query, database=DATABASE, check=True):
-        command = [*self.on_host("postgres"), "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.address("postgres"),
-                   "-p", str(self.port("postgres")), "-U", USER, "-d", database, "-c", query]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", env={**os.environ, "PGCONNECT_TIMEOUT": "5"})
-        if check and ran.returncode != 0:
-            raise RuntimeError(f"{query}: {ran.stderr}")
-        return ran.stdout.strip() if ran.returncode == 0 else None
+        return self.database.psql(query, database, check)
 
     def cli(self, *arguments, check=True, timeout=120, dispatcher=0):
         name = self.dispatchers[dispatcher]
@@ -319,7 +295,7 @@ class Farm:
     # -- end
     def stop(self):
         """Everything, in the order in which it would be stopped by hand."""
-        in_order = [*self.agents, *self.verifiers, *self.dispatchers, "nats", "postgres"]
+        in_order = [*self.agents, *self.verifiers, *self.dispatchers, "nats", *self.database.hosts]
         for name in [*in_order, *(set(self.services) - set(in_order))]:
             if name in self.services:
                 self.services[name].signal(signal.SIGCONT)

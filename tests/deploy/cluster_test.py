@@ -26,7 +26,7 @@ class Cluster(unittest.TestCase):
         self.addCleanup(self.farm.close)
         self.addCleanup(self.stop_brokers)
         self.farm.make_keys()
-        self.farm.start_postgres()
+        self.farm.database.start()
         self.program = self.farm.binaries / "worldshare-dispatcher"
         self.start_brokers()
 
@@ -56,7 +56,7 @@ class Cluster(unittest.TestCase):
         return self.farm.config(f"dispatcher-at-{broker}", {
             "nats": {"url": f"nats://127.0.0.1:{self.client[broker]}", "stream_replicas": 3,
                      "seed_file": str(self.farm.key("dispatcher")[0]), "streams_file": str(ROOT / "broker-config/streams.yaml")},
-            "postgres": {"conninfo": self.farm.conninfo(), "sql_directory": str(ROOT / "schemas/sql")}})
+            "postgres": {"conninfo": self.farm.database.conninfo(), "sql_directory": str(ROOT / "schemas/sql")}})
 
     def page(self, broker, path):
         try:
@@ -91,7 +91,7 @@ class Cluster(unittest.TestCase):
         for name in BROKERS:
             config = self.farm.config(f"{name}-follower", {
                 "nats": {"agents_conf_file": str(self.farm.folder / name / "agents.conf"), "broker_pid_file": str(self.farm.folder / name / "nats.pid"),
-                         "broker_monitor_url": f"http://127.0.0.1:{self.monitor[name]}"}, "postgres": {"conninfo": self.farm.conninfo()}})
+                         "broker_monitor_url": f"http://127.0.0.1:{self.monitor[name]}"}, "postgres": {"conninfo": self.farm.database.conninfo()}})
             self.farm.add_service(f"{name}-follower", [self.program, "--config", config, "--follow-enrolments"])
         agent = self.farm.key("agent-1")[1]
         self.farm.run("", self.program, "--config", self.config("broker-0"), "--enrol", agent, "--owner", "ann")

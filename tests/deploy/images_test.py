@@ -55,8 +55,7 @@ class Images(unittest.TestCase):
             try:
                 self.assertEqual(one.user, "10001:10001")
                 for program in programs:
-                    said = call("buildah", "run", "--isolation", "chroot", "--user", "10001:10001", one.container, "--", program, "--version")
-                    self.assertRegex(said, r"^\d+\.\d+\.\d+")
+                    self.assertRegex(one.run(program, "--version"), r"^\d+\.\d+\.\d+")
             finally:
                 one.close()
 
@@ -64,19 +63,21 @@ class Images(unittest.TestCase):
         for image in ("agent", "verifier", "tools"):
             one = Image(name_of(image))
             try:
-                said = call("buildah", "run", "--isolation", "chroot", "--user", "10001:10001", one.container, "--",
-                            "worldshare-agent", "--probe")
-                self.assertIn("cycles", json.loads(said)["engines"])
+                self.assertIn("cycles", json.loads(one.run("worldshare-agent", "--probe"))["engines"])
             finally:
                 one.close()
 
     def test_labels_health_and_packages_are_told(self):
+        trees = set()
         for image in PROGRAMS:
             one = Image(name_of(image))
             try:
                 self.assertEqual(one.labels["org.opencontainers.image.title"], f"worldshare-{image}")
-                self.assertRegex(one.labels["org.opencontainers.image.revision"], "^[0-9a-f]{40}$")
-                self.assertTrue(one.labels["org.opencontainers.image.version"])
+                revision, version = (one.labels[f"org.opencontainers.image.{what}"] for what in ("revision", "version"))
+                self.assertRegex(revision, "^[0-9a-f]{40}$")
+                self.assertTrue(version.endswith("-" + revision[:12]), version)
+                self.assertIn(TAG, ("latest", version))
+                trees.add(revision)
                 if image != "tools":
                     self.assertTrue(one.health)
                 packages = (one.root / "usr/local/share/worldshare/packages.txt").read_text()
@@ -86,6 +87,7 @@ class Images(unittest.TestCase):
                 self.assertFalse(list((one.root / "var/lib/apt/lists").glob("*_*")))
             finally:
                 one.close()
+        self.assertEqual(len(trees), 1, "they are of several commits")
 
 
 class WholeFarm(unittest.TestCase):

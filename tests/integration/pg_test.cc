@@ -121,6 +121,34 @@ TEST_F(Pg, BadAddressIsInvalidAndAbsentServerUnavailable) {
   EXPECT_EQ(Connection::open("host=/nowhere").error().code, Errc::kUnavailable);
 }
 
+TEST_F(Pg, FindsWhoTookOverWithAllThatWasCommitted) {
+  auto primary = worldshare::testing::PostgresServer::start();
+  const auto standby = worldshare::testing::PostgresServer::follow(*primary);
+  auto db = connect("host=" + primary->folder().string() + "," + standby->folder().string() +
+                    " user=worldshare dbname=postgres target_session_attrs=read-write");
+  ASSERT_TRUE(db.exec("alter system set synchronous_standby_names = '*'"));
+  ASSERT_TRUE(db.exec("select pg_reload_conf()"));
+  bool in_step = false;
+  for (int i = 0; i < 2'000 && !in_step; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const auto rows = db.exec("select from pg_stat_replication where sync_state = 'sync'");
+    in_step = rows && !rows->empty();
+  }
+  ASSERT_TRUE(in_step);
+  ASSERT_TRUE(db.script("create table t (a int)"));
+  const auto generation = db.generation();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(db.exec("insert into t values ($1)", {i}));
+
+  primary.reset();
+  EXPECT_EQ(code_of(db.exec("insert into t values (20)")), Errc::kUnavailable);
+  EXPECT_EQ(code_of(db.exec("insert into t values (20)")), Errc::kUnavailable)
+      << "a standby takes no writes";
+  standby->promote();
+  EXPECT_TRUE(db.exec("insert into t values (20)"));
+  EXPECT_EQ(db.exec("select count(*) from t")->integer(0, 0), 21);
+  EXPECT_GT(db.generation(), generation);
+}
+
 TEST_F(Pg, TransactionCommits) {
   const auto database = server->empty_database();
   auto db = connect(database);

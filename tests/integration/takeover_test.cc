@@ -67,7 +67,9 @@ class TakeoverTest : public DispatcherTest {
     std::uint16_t port = 0;
   };
 
-  void launch(Server& server) {
+  void launch(Server& server,
+              const std::string& lease = "sibling_hold_seconds: 0",
+              const std::map<std::string, std::string>& environment = {}) {
     server.port = free_port();
     const std::string folder = folder_.path().string();
     const std::string yaml =
@@ -75,12 +77,13 @@ class TakeoverTest : public DispatcherTest {
         "/token, url_secret_file: " + folder + "/secret}\nblobs: {directory: " + folder +
         "/blobs}\nnats: {url: \"" + config_.nats_url + "\", seed_file: " + folder +
         "/dispatcher.seed}\npostgres: {conninfo: \"" + config_.postgres_conninfo +
-        "\"}\nagents: {heartbeat_seconds: 1}\nlease: {sibling_hold_seconds: 0}\n";
+        "\"}\nagents: {heartbeat_seconds: 1}\nlease: {" + lease + "}\n";
     const auto file = folder_.path() / ("dispatcher-" + std::to_string(server.port) + ".yaml");
     ASSERT_TRUE(write_file_atomically(file, yaml));
     ProcessOptions options;
     options.argv = {WS_BINARY_DIR "/worldshare-dispatcher", "--config", file.string()};
     options.output_file = folder_.path() / "log";
+    options.environment = environment;
     auto process = Process::spawn(options);
     ASSERT_TRUE(process) << process.error().message;
     server.process.emplace(std::move(*process));
@@ -150,6 +153,62 @@ TEST_F(TakeoverTest, AKilledLeaderLosesAndDoublesNothing) {
   EXPECT_EQ(count("select count(distinct frame) from units"), kUnits);
   EXPECT_EQ(count("select frames_made from jobs"), kUnits);
   RecordProperty("slowest_takeover_ms", static_cast<int>(1000 * std::ranges::max(takeovers)));
+}
+
+/// A dispatcher whose clock the test sets, also while it runs.
+class ClockTest : public TakeoverTest {
+ protected:
+  static constexpr const char* kLibrary = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
+  void set_clock(const std::string& offset) {
+    ASSERT_TRUE(write_file_atomically(folder_.path() / "clock", offset));
+  }
+
+  std::map<std::string, std::string> environment() const {
+    return {{"LD_PRELOAD", kLibrary},
+            {"FAKETIME_TIMESTAMP_FILE", (folder_.path() / "clock").string()},
+            {"FAKETIME_NO_CACHE", "1"},
+            {"FAKETIME_DONT_FAKE_MONOTONIC", "1"},
+            {"ASAN_OPTIONS", "verify_asan_link_order=0"}};
+  }
+
+  bool says(const std::string& words) {
+    return eventually([&] {
+      return read_file(folder_.path() / "log", 1U << 20U).value_or("").find(words) !=
+             std::string::npos;
+    });
+  }
+
+  /// The lease that it is given, while it says each moment that it is there.
+  static std::string lease_of(FakeAgent& agent) {
+    for (int i = 0; i < 40; ++i) {
+      agent.beat({0});
+      const auto work = agent.next(500ms);
+      if (work && work->body.AsAssignment() != nullptr) return work->body.AsAssignment()->lease;
+    }
+    return {};
+  }
+};
+
+TEST_F(ClockTest, ALeaseOfAClockThatWasWrongDoesNotOutliveItsAgent) {
+  if (!std::filesystem::exists(kLibrary)) GTEST_SKIP() << "libfaketime is not installed";
+  submit(R"({"first": 1, "last": 1})", R"(, "policy": {"replicas": 1, "max_replicas": 5})");
+  stop();
+  set_clock("+0");
+  Server server;
+  launch(server,
+         "initial_seconds: 2, extend_seconds: 2, report_grace_seconds: 2, sibling_hold_seconds: 0",
+         environment());
+  ASSERT_TRUE(eventually([&] { return leads(server); }));
+  set_clock("+3d");
+  ASSERT_TRUE(says("the clock was set by 259200 s"));
+  FakeAgent anna = agent("anna");
+  ASSERT_NE(lease_of(anna), "");
+  set_clock("+0");
+  ASSERT_TRUE(says("the clock was set by -259200 s"));
+  // Anna is gone.
+  FakeAgent bert = agent("bert");
+  EXPECT_NE(lease_of(bert), "");
 }
 
 }  // namespace

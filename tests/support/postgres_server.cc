@@ -49,38 +49,41 @@ PostgresServer::~PostgresServer() { kill(); }
 
 std::unique_ptr<PostgresServer> PostgresServer::start() {
   std::unique_ptr<PostgresServer> server(new PostgresServer);
-  server->run_initdb();
+  server->run("initdb",
+              {"--no-sync", "-A", "trust", "-U", "worldshare", "--no-locale", "-E", "UTF8"});
   server->restart();
   return server;
 }
 
-void PostgresServer::run_initdb() {
+std::unique_ptr<PostgresServer> PostgresServer::follow(const PostgresServer& primary) {
+  std::unique_ptr<PostgresServer> server(new PostgresServer);
+  server->run("pg_basebackup", {"--no-sync", "-R", "-c", "fast", "-d", primary.conninfo()});
+  server->restart();
+  return server;
+}
+
+void PostgresServer::promote() {
+  require(connect(conninfo()).exec("select pg_promote()"), "pg_promote");
+}
+
+void PostgresServer::run(const std::string& program, const std::vector<std::string>& arguments) {
   if (const auto user = server_user()) {
     WS_CHECK(::chown(folder_.path().c_str(), *user, ::getpwuid(*user)->pw_gid) == 0,
              "chown failed");
   }
   ProcessOptions options;
-  options.argv = {std::string(kPrograms) + "initdb",
-                  "--no-sync",
-                  "-A",
-                  "trust",
-                  "-U",
-                  "worldshare",
-                  "--no-locale",
-                  "-E",
-                  "UTF8",
-                  "-D",
-                  (folder_.path() / "data").string()};
-  options.output_file = folder_.path() / "initdb.log";
+  options.argv = {kPrograms + program, "-D", (folder_.path() / "data").string()};
+  options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+  options.output_file = folder_.path() / (program + ".log");
   options.working_directory = folder_.path();
   options.uid = server_user();
-  auto initdb = Process::spawn(options);
-  require(initdb, "initdb");
-  const auto status = initdb->wait(60s);
+  auto process = Process::spawn(options);
+  require(process, program);
+  const auto status = process->wait(60s);
   if (!status || *status != 0) {
     std::fprintf(stderr, "%s\n", read_file(options.output_file, 1U << 20U).value_or("").c_str());
   }
-  WS_CHECK(status && *status == 0, "initdb failed");
+  WS_CHECK(status && *status == 0, "the test's PostgreSQL could not be made");
 }
 
 void PostgresServer::restart() {

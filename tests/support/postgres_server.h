@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shared/process.h"
 #include "tests/support/temp_folder.h"
@@ -16,6 +17,8 @@ namespace worldshare::testing {
 class PostgresServer {
  public:
   static std::unique_ptr<PostgresServer> start();
+  /// A standby: begins with the primary's files and follows it.
+  static std::unique_ptr<PostgresServer> follow(const PostgresServer& primary);
   ~PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
@@ -34,11 +37,16 @@ class PostgresServer {
   void stop();
   /// After kill() or stop(). Returns when it accepts connections.
   void restart();
+  /// A standby becomes a primary. Returns when it takes writes.
+  void promote();
+  /// Where it listens: the `host` of a conninfo.
+  const std::filesystem::path& folder() const { return folder_.path(); }
   std::string log() const;
 
  private:
   PostgresServer();
-  void run_initdb();
+  /// To make the data folder.
+  void run(const std::string& program, const std::vector<std::string>& arguments);
   std::string create_database(const std::string& source);
 
   TempFolder folder_;
