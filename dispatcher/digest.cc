@@ -112,7 +112,7 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     outgoing_.stop(reported.stop);
     if (is_final(verdict)) {
       close(verdict);
-    } else if (verdict.decision == wire::Decision::more_replicas && verdict.counts) {
+    } else if (asks_for_opinions(verdict, effect)) {
       economy_.want(unit, std::uint32_t{verdict.opinions} + verdict.replicas_needed);
     }
     economy_.set_audits(unit, effects.audits[unit]);
@@ -236,6 +236,20 @@ void Dispatcher::note_run(const std::string& owner, const wire::AgentStateT& sta
   facts_[state.agent] = {state.agent, can, state.slots};
 }
 
+/// Before anything is given to them: the trust engine wants to know how many owners there are.
+Result<> Dispatcher::note_presence() {
+  Leadership& leadership = ledger_.leadership();
+  if (const auto silent = economy_.take_silent(); !silent.empty()) {
+    if (auto ok = note_silent(leadership, silent); !ok) return ok;
+    for (const auto& agent : silent) {
+      if (!facts_.contains(agent)) agents_.erase(agent);  // it was heard again since
+    }
+  }
+  std::vector<AgentFacts> facts;
+  for (auto& [agent, fact] : std::exchange(facts_, {})) facts.push_back(std::move(fact));
+  return facts.empty() ? Result<>{} : note_agents(leadership, facts);
+}
+
 Result<> Dispatcher::take_states(std::unordered_map<std::string, wire::AgentStateT> states) {
   std::vector<std::string> strangers;
   for (const auto& [agent, state] : states) {
@@ -261,6 +275,7 @@ Result<> Dispatcher::take_states(std::unordered_map<std::string, wire::AgentStat
     if (const Job* next = economy_.job(outcome.next_job)) outgoing_.hint(agent, *next);
     returned.insert(returned.end(), outcome.returned.begin(), outcome.returned.end());
   }
+  if (auto ok = note_presence(); !ok) return ok;
   if (returned.empty()) return {};
   spdlog::info("leases were handed back count={} first={}", returned.size(), returned.front());
   return ledger_.expire(returned);

@@ -183,16 +183,7 @@ Result<> Dispatcher::slow_tick() {
     if (auto ok = ledger_.extend(extended); !ok) return ok;
   }
   if (auto ok = take_assembled(); !ok) return ok;
-  Leadership& leadership = ledger_.leadership();
-  std::vector<AgentFacts> facts;
-  for (auto& [agent, fact] : std::exchange(facts_, {})) facts.push_back(std::move(fact));
-  if (!facts.empty()) {
-    if (auto ok = note_agents(leadership, facts); !ok) return ok;
-  }
-  if (const auto silent = economy_.take_silent(); !silent.empty()) {
-    if (auto ok = note_silent(leadership, silent); !ok) return ok;
-    for (const auto& agent : silent) agents_.erase(agent);
-  }
+  if (auto ok = note_presence(); !ok) return ok;
   auto changed = changed_agents(ledger_.connection());
   if (!changed) return std::unexpected(changed.error());
   if (auto ok = know_agents(*changed); !ok) return ok;

@@ -73,6 +73,7 @@ class Dispatcher {
   Result<> take_control(std::vector<ControlNotice>& notices);
   Result<> take_states(std::unordered_map<std::string, wire::AgentStateT> states);
   void note_run(const std::string& owner, const wire::AgentStateT& state);
+  Result<> note_presence();
   Result<> know_agents(const std::vector<std::string>& agents);
   Result<> tick();
   Result<> slow_tick();

@@ -29,6 +29,7 @@ YamlFields Config::fields() {
       .add("trust.policies_file", policies_file)
       .add("trust.audit_tiles", audit_tiles)
       .add("trust.audit_cost", audit_cost)
+      .add("trust.audit_owners", audit_owners)
       .add("images.limit_bytes", image_limit_bytes)
       .add("images.cache_bytes", artifacts.cache_bytes)
       .add("images.decoding_bytes", artifacts.decoding_bytes)
@@ -62,6 +63,8 @@ Result<> Config::check() const {
     return fail(Errc::kInvalid, "tolerance.ssim, other_class.ssim: must be at most 1");
   if (audit_tiles < 1 || audit_tiles > sharding::kMaxAuditTiles)
     return fail(Errc::kInvalid, "trust.audit_tiles: must be 1 to 1024; 256 were measured");
+  if (audit_owners > 1000)
+    return fail(Errc::kInvalid, "trust.audit_owners: must be 0 (audits in any farm) to 1000");
   if (audit_cost < 0 || audit_cost > 100)
     return fail(Errc::kInvalid, "trust.audit_cost: must be 0 (as measured) to 100 renders");
   if (auto ok = blobs.check(); !ok) return ok;
@@ -80,6 +83,7 @@ Result<Rules> Config::rules() const {
   rules->tolerances = tolerances;
   rules->audit_tiles = audit_tiles;
   rules->audit_cost = audit_cost;
+  rules->audit_owners = audit_owners;
   return rules;
 }
 

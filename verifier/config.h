@@ -33,8 +33,9 @@ struct Config {
   std::uint64_t image_limit_bytes = 2ULL << 30;  ///< of one decoded image
   ArtifactOptions artifacts;
 
-  std::string trust_policy = "replicated";  ///< of policies_file; docs/trust.md
-  std::uint32_t audit_tiles = 256;          ///< of an audit; fewer see less
+  std::string trust_policy = "standard";  ///< of policies_file; docs/trust.md
+  std::uint32_t audit_tiles = 256;        ///< of an audit; fewer see less
+  std::uint32_t audit_owners = 8;  ///< that are connected, and units are audited; 0: in any farm
   double audit_cost = 0;  ///< of an audit, in renders of its frame; 0: as measured of each job
   std::filesystem::path policies_file;  ///< as verifier/policy/policy.yaml; empty: that one
 

@@ -9,6 +9,8 @@
 namespace worldshare::dispatcher {
 namespace {
 
+constexpr std::chrono::milliseconds kLeastPatience{100};
+
 QueuedJob queued(const Job& job, JobId id, TenantId tenant) {
   QueuedJob out;
   out.id = id;
@@ -200,7 +202,8 @@ void Economy::relist(OpenUnit& unit) {
   unlist(job, unit);
   const std::size_t in_work = unit.leases.size() - unit.stragglers - unit.auditing;
   const AuditOrder* audit = next_audit(unit);
-  const bool wants = unit.opinions.size() + in_work < unit.wanted;
+  time_audits(unit, audit != nullptr);
+  const bool wants = unit.opinions.size() + in_work < unit.wanted + (unit.unaudited ? 1 : 0);
   const bool held = wants && unit.held_until > now_;
   if (held) held_.insert({unit.held_until, unit.id});
   if (audit != nullptr || (wants && !held)) {
@@ -212,8 +215,18 @@ void Economy::relist(OpenUnit& unit) {
   requeue(job);
 }
 
+void Economy::time_audits(OpenUnit& unit, bool waiting) {
+  const bool timed = unit.audits_due != Clock::TimePoint{};
+  if (waiting == timed) return;
+  audits_due_.erase({unit.audits_due, unit.id});
+  const auto patience = std::max(options_.audit_patience, kLeastPatience);
+  unit.audits_due = waiting ? now_ + patience : Clock::TimePoint{};
+  if (waiting) audits_due_.insert({unit.audits_due, unit.id});
+}
+
 /// The oldest one that nobody works on.
 const AuditOrder* Economy::next_audit(const OpenUnit& unit) const {
+  if (unit.unaudited) return nullptr;
   const auto in_work = [&](const AuditOrder& order) {
     return std::ranges::any_of(unit.leases, [&](const auto& id) {
       const auto& audit = leases_.at(id).audit;
@@ -277,6 +290,7 @@ Closed Economy::close_unit(UnitId id, bool accepted, const std::string& reason) 
   unlist(job, *unit);
   job.units.erase(id);
   held_.erase({unit->held_until, id});
+  audits_due_.erase({unit->audits_due, id});
   units_.erase(id);
   requeue(job);
   if (!accepted) return outcome;

@@ -29,9 +29,11 @@ struct EconomyOptions {
   std::chrono::milliseconds report_grace{600'000};   ///< reported, but no word of the verifier yet
   std::chrono::milliseconds heartbeat{30'000};
   std::chrono::milliseconds sibling_hold{
-      5'000};                            ///< upper end of the random delay of a second replica
-  std::uint32_t max_expiries = 10;       ///< a unit that loses more leases than this fails
-  std::uint32_t poison_owners = 5;       ///< a unit that brings trouble to so many owners fails
+      5'000};  ///< upper end of the random delay of a second replica
+  std::chrono::milliseconds audit_patience{
+      30'000};                      ///< an audit that nobody connected could do waits for so long
+  std::uint32_t max_expiries = 10;  ///< a unit that loses more leases than this fails
+  std::uint32_t poison_owners = 5;  ///< a unit that brings trouble to so many owners fails
   std::uint32_t max_open_units = 4'096;  ///< of one job
   bool pair_after_commit = false;        ///< the second replica waits for the first one's result
   double straggler_factor = 4;  ///< times its job's mean time: another replica is asked for
@@ -95,6 +97,7 @@ struct EconomyCounters {
   std::uint64_t heartbeats = 0;
   std::uint64_t heartbeats_refused = 0;
   std::uint64_t speculated = 0;
+  std::uint64_t unaudited = 0;
   std::uint64_t poisoned = 0;
   std::uint64_t drained = 0;
 };
@@ -260,10 +263,14 @@ class Economy {
   void note_cost(const OpenUnit& unit, const Report& report);
   void note_opinion(OpenUnit& unit, const Report& report, Reported& outcome);
   void note_void(OpenUnit& unit, const Report& report, Reported& outcome);
-  void note_audit(OpenUnit& unit, const Report& report);
+  void note_audit(OpenUnit& unit, const Report& report, Reported& outcome);
+  void stop_others(const OpenUnit& unit, const std::string& owner, Reported& outcome);
   void note_trouble(OpenUnit& unit, const std::string& agent, const std::string& owner);
   std::optional<UnitFailure> poisoned(const OpenUnit& unit);
   void advance();
+  void look_at_audits();
+  bool anybody_could(const OpenJob& job, const std::vector<OwnerId>& useless) const;
+  void time_audits(OpenUnit& unit, bool waiting);
   void look_at_stragglers();
   void look_at_straggler(const std::string& id);
   OpenUnit* open_frame(OpenJob& job, Grants& grants);
@@ -304,6 +311,7 @@ class Economy {
   std::set<std::pair<Clock::TimePoint, std::string>> expiries_;
   std::set<std::pair<Clock::TimePoint, std::string>> stored_expiries_;  ///< of the same leases
   std::set<std::pair<Clock::TimePoint, UnitId>> held_;
+  std::set<std::pair<Clock::TimePoint, UnitId>> audits_due_;
   std::set<std::pair<Clock::TimePoint, std::string>> straggler_checks_;
   std::vector<UnitId> unit_ids_;  ///< the next one at the end
   Clock::TimePoint now_{};        ///< as the caller said last

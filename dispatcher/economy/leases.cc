@@ -184,11 +184,15 @@ void Economy::note_opinion(OpenUnit& unit, const Report& report, Reported& outco
   unit.opinions.insert(report.lease);
   insert(unit.owners, owner);
   insert(unit.opinion_owners, owner);
-  // A late result of an expired lease: the same owner's newer lease could add nothing.
+  stop_others(unit, report.owner, outcome);
+}
+
+/// A late result of an expired lease came: the same owner's newer lease could add nothing.
+void Economy::stop_others(const OpenUnit& unit, const std::string& owner, Reported& outcome) {
   const std::set<std::string> leases = unit.leases;
   for (const auto& other : leases) {
     const Lease& live = leases_.at(other);
-    if (live.owner != report.owner) continue;
+    if (live.owner != owner) continue;
     outcome.stop.push_back({live.agent, live.slot, other, "an earlier result of yours arrived"});
     forget_lease(other);
   }
@@ -206,13 +210,15 @@ void Economy::note_void(OpenUnit& unit, const Report& report, Reported& outcome)
                                             " results could not be used as images of this frame"};
 }
 
-/// What an auditor could not do speaks neither against the unit nor against the auditor.
-void Economy::note_audit(OpenUnit& unit, const Report& report) {
+/// What an auditor could not do speaks neither against the unit nor against the auditor, who may
+/// still render it.
+void Economy::note_audit(OpenUnit& unit, const Report& report, Reported& outcome) {
   const OwnerId owner = owners_.number(report.owner);
   if (report.counts) {
     insert(unit.owners, owner);
     insert(unit.opinion_owners, owner);
     std::erase_if(unit.audits, [&](const auto& order) { return order.id == report.audit; });
+    stop_others(unit, report.owner, outcome);
   } else {
     release_owner(unit, owner, report.owner, leases_);
     insert(unit.void_owners, owner);
@@ -227,7 +233,7 @@ Reported Economy::reported(const Report& report, Clock::TimePoint now) {
   OpenUnit* unit = find_unit(report.unit);
   if (unit == nullptr) return outcome;
   if (report.audit != 0) {
-    note_audit(*unit, report);
+    note_audit(*unit, report, outcome);
     relist(*unit);
     return outcome;
   }
@@ -256,7 +262,8 @@ void Economy::want(UnitId id, std::uint32_t opinions) {
 
 void Economy::set_audits(UnitId id, std::vector<AuditOrder> orders) {
   OpenUnit* unit = find_unit(id);
-  if (unit == nullptr || (orders.empty() && unit->audits.empty())) return;
+  if (unit == nullptr || (orders.empty() && unit->audits.empty() && !unit->unaudited)) return;
+  unit->unaudited = unit->unaudited && !orders.empty();
   unit->audits = std::move(orders);
   relist(*unit);
 }

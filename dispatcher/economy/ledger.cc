@@ -36,10 +36,10 @@ constexpr const char* kProgress = R"(
    where j.id = x.id)";
 
 constexpr const char* kGrant = R"(
-  insert into replicas (lease, unit, agent, owner, slot, expires_at, audit)
-  select l, u, a, o, s, to_timestamp(t / 1000.0), nullif(au, 0)
-    from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[])
-           x(l, u, a, o, s, t, au))";
+  insert into replicas (lease, unit, agent, owner, slot, expires_at, audit, instead_of_audits)
+  select l, u, a, o, s, to_timestamp(t / 1000.0), nullif(au, 0), un
+    from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[], $8::bool[])
+           x(l, u, a, o, s, t, au, un))";
 
 constexpr const char* kExtendLeases = R"(
   update replicas p set expires_at = to_timestamp(x.t / 1000.0)
@@ -118,6 +118,7 @@ Result<> make_leases(pg::Transaction& transaction,
   std::vector<std::int64_t> slots;
   std::vector<std::int64_t> expiries;
   std::vector<std::int64_t> audits;
+  std::vector<std::string> unaudited;
   for (const auto& lease : leases) {
     if (!active.contains(lease.job)) continue;
     ids.push_back(lease.id);
@@ -127,10 +128,11 @@ Result<> make_leases(pg::Transaction& transaction,
     slots.push_back(lease.slot);
     expiries.push_back(static_cast<std::int64_t>(unix_ms(lease.expires_at)));
     audits.push_back(lease.audit ? lease.audit->id : 0);
+    unaudited.emplace_back(lease.instead_of_audits ? "t" : "f");
   }
   auto rows = transaction.exec(
       kGrant, {pg::array(ids), pg::array(units), pg::array(agents), pg::array(owners),
-               pg::array(slots), pg::array(expiries), pg::array(audits)});
+               pg::array(slots), pg::array(expiries), pg::array(audits), pg::array(unaudited)});
   if (!rows) return std::unexpected(rows.error());
   return {};
 }

@@ -25,6 +25,12 @@ struct VerdictEffect {
   std::int64_t audit = 0;     ///< that the lease was of; 0: a replica
 };
 
+/// Whether a verdict wants further opinions. A replica that is void is replaced without a word; an
+/// audit that gave no opinion may be why replicas are wanted.
+inline bool asks_for_opinions(const wire::VerdictT& verdict, const VerdictEffect& effect) {
+  return verdict.decision == wire::Decision::more_replicas && (verdict.counts || effect.audit != 0);
+}
+
 struct JobEnd {
   std::string job;
   std::string state;  ///< "completed" or "failed"
@@ -92,7 +98,8 @@ class Ledger {
   static Result<> settle_replicas(pg::Transaction& transaction,
                                   std::span<const wire::VerdictT> verdicts);
   static Result<> raise_wanted(pg::Transaction& transaction,
-                               std::span<const wire::VerdictT> verdicts);
+                               std::span<const wire::VerdictT> verdicts,
+                               const std::vector<VerdictEffect>& effects);
 
   std::unique_ptr<pg::Connection> connection_;
   Leadership leadership_;

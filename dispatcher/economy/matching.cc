@@ -42,10 +42,35 @@ std::vector<JobProgress>::iterator progress_of(Grants& grants, const std::string
 void Economy::advance() {
   roster_.mark_silent(now_);
   look_at_stragglers();
+  look_at_audits();
   while (!held_.empty() && held_.begin()->first <= now_) {
     const UnitId id = held_.begin()->second;
     held_.erase(held_.begin());
     if (OpenUnit* unit = find_unit(id)) relist(*unit);
+  }
+}
+
+/// Whether an owner who is connected, busy or not, is able and none of these.
+bool Economy::anybody_could(const OpenJob& job, const std::vector<OwnerId>& useless) const {
+  const auto is_useful = [&](const auto& owner) {
+    return !std::ranges::binary_search(useless, owner.first);
+  };
+  return std::ranges::any_of(roster_.book().able(job.need), [&](ClassId capability) {
+    return std::ranges::any_of(roster_.owners(capability), is_useful);
+  });
+}
+
+/// What nobody can audit is rendered again, where somebody can do that.
+void Economy::look_at_audits() {
+  while (!audits_due_.empty() && audits_due_.begin()->first <= now_) {
+    OpenUnit& unit = units_.at(audits_due_.begin()->second);
+    time_audits(unit, false);
+    const OpenJob& job = jobs_.at(unit.job_id);
+    const AuditOrder* audit = next_audit(unit);
+    unit.unaudited = audit != nullptr && !anybody_could(job, useless(unit, audit)) &&
+                     anybody_could(job, unit.owners);
+    if (unit.unaudited) ++counters_.unaudited;
+    relist(unit);
   }
 }
 
@@ -247,8 +272,10 @@ void Economy::grant(const JobQueue::Pick& pick,
   Lease lease = make_lease(unit, seat);
   if (audit != nullptr) {
     lease.audit = *audit;
-  } else if (unit.render_class.empty()) {
-    unit.render_class = roster_.book().render_class(*roster_.capability(seat));
+  } else {
+    lease.instead_of_audits = unit.unaudited;
+    if (unit.render_class.empty())
+      unit.render_class = roster_.book().render_class(*roster_.capability(seat));
   }
   grants.leases.push_back(lease);
   ++counters_.granted;

@@ -35,8 +35,10 @@ std::string Economy::waiting(const std::string& id, Clock::TimePoint now) const 
   for (const auto& [useless, units] : open->wanting.groups()) {
     const OpenUnit& unit = units_.at(units.begin()->second);
     if (!unit.leases.empty() || !std::ranges::includes(useless, owners)) continue;
+    const bool audited = unit.opinion_owners.size() > unit.opinions.size();
     return "frame " + std::to_string(unit.shard.frame) + " needs another volunteer: all " +
-           std::to_string(owners.size()) + " that are connected have rendered it";
+           std::to_string(owners.size()) + " that are connected have rendered " +
+           (audited ? "or audited it" : "it");
   }
   return {};
 }

@@ -22,6 +22,10 @@ std::uint64_t first_slots(std::uint32_t count) {
   return count >= Roster::kMaxSlots ? ~std::uint64_t{0} : bit(count) - 1;
 }
 
+bool gets_work(const Node& node) {
+  return node.online && !node.draining && node.standing == Standing::kEnabled;
+}
+
 void fade(Record& record) {
   if (record.finished + record.faults < kRecordLimit) return;
   record.finished /= 2;
@@ -41,9 +45,8 @@ NodeId Roster::enter(const std::string& agent, OwnerId owner) {
   Node& node = nodes_[entry->second];
   if (node.owner != owner) {
     withdraw(node, entry->second);
-    if (node.online) count_owner(node, -1);
+    count_owner(node, false);
     node.owner = owner;
-    if (node.online) count_owner(node, 1);
     offer(entry->second);
   }
   return entry->second;
@@ -115,9 +118,8 @@ void Roster::set_kinds(Node& node, NodeId id, const wire::AgentStateT& state) {
   auto kinds = enter_kinds(node, state);
   if (kinds != node.kinds) {
     withdraw(node, id);
-    if (node.online) count_owner(node, -1);
+    count_owner(node, false);
     std::swap(node.kinds, kinds);
-    if (node.online) count_owner(node, 1);
   }
   for (const auto& kind : kinds) book_.leave(kind.capability);
 }
@@ -146,7 +148,10 @@ void Roster::hear(NodeId id, const wire::AgentStateT& state, Clock::TimePoint no
   offer(id);
 }
 
-void Roster::count_owner(const Node& node, int change) {
+void Roster::count_owner(Node& node, bool counts) {
+  if (counts == node.counted) return;
+  node.counted = counts;
+  const int change = counts ? 1 : -1;
   for (const auto& kind : node.kinds) {
     auto& owners = owners_[kind.capability];
     auto& count = owners[node.owner];
@@ -160,10 +165,7 @@ void Roster::count_owner(const Node& node, int change) {
 void Roster::set_presence(NodeId id, bool online, Clock::TimePoint now) {
   Node& node = nodes_[id];
   if (node.online) presence_.erase({node.seen_at, id});
-  if (online != node.online) {
-    node.online = online;
-    count_owner(node, online ? 1 : -1);
-  }
+  node.online = online;
   if (!online) return;
   node.seen_at = now;
   presence_.insert({now, id});
@@ -186,7 +188,7 @@ std::uint32_t Roster::quota(const Node& node) const {
 }
 
 std::uint64_t Roster::wanted_seats(const Node& node) const {
-  if (!node.online || node.draining || node.standing != Standing::kEnabled) return 0;
+  if (!gets_work(node)) return 0;
   std::uint64_t able = 0;
   for (const auto& kind : node.kinds) able |= kind.slots;
   std::uint64_t free = node.free_slots & ~node.occupied & able;
@@ -202,6 +204,7 @@ std::uint64_t Roster::wanted_seats(const Node& node) const {
 
 void Roster::offer(NodeId id) {
   Node& node = nodes_[id];
+  count_owner(node, gets_work(node));
   const std::uint64_t wanted = wanted_seats(node);
   std::uint64_t changes = wanted ^ node.offered;
   for (; changes != 0; changes &= changes - 1) {

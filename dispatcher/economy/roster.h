@@ -48,6 +48,7 @@ struct Node {
   Clock::TimePoint seen_at{};
   bool draining = false;
   bool online = false;
+  bool counted = false;  ///< among the owners of its classes: it is online and gets work
   Standing standing = Standing::kEnabled;
   std::string reason;  ///< for its standing
   std::vector<std::string> labels;
@@ -108,7 +109,7 @@ class Roster {
   const CapabilityBook& book() const { return book_; }
   const SeatIndex& seats() const { return seats_; }
   std::uint32_t online() const { return static_cast<std::uint32_t>(presence_.size()); }
-  /// Owners with agents of that class that are there, and how many.
+  /// Owners with agents of that class that are there and get work, and how many.
   const std::map<OwnerId, std::uint32_t>& owners(ClassId capability) const;
   std::size_t size() const { return nodes_.size(); }
 
@@ -118,7 +119,7 @@ class Roster {
   std::uint64_t wanted_seats(const Node& node) const;
   std::uint32_t quota(const Node& node) const;
   void set_presence(NodeId id, bool online, Clock::TimePoint now);
-  void count_owner(const Node& node, int change);
+  void count_owner(Node& node, bool counts);
   void set_kinds(Node& node, NodeId id, const wire::AgentStateT& state);
   std::vector<SeatKind> enter_kinds(const Node& node, const wire::AgentStateT& state);
   void add_kind(std::vector<SeatKind>& kinds, const Offer& offer, std::uint64_t slots);

@@ -41,6 +41,7 @@ struct Lease {
   std::string owner;
   std::uint32_t slot = 0;
   std::optional<AuditOrder> audit;  ///< absent: it is a replica
+  bool instead_of_audits = false;   ///< nobody who was connected could audit the unit
   Clock::TimePoint granted_at{};
   Clock::TimePoint expires_at{};
   Clock::TimePoint stored_expiry{};  ///< what its row says; expires_at runs ahead of it
@@ -64,6 +65,7 @@ struct Unit {
   std::uint32_t stragglers = 0;    ///< of these
   std::uint32_t auditing = 0;      ///< of these: audits
   std::vector<AuditOrder> audits;  ///< that are not answered
+  bool unaudited = false;          ///< nobody can do them: a replica is given out instead
   std::uint32_t expiries = 0;
   std::string render_class;  ///< of the first that got it: others of this class are preferred
   std::vector<OwnerId> opinion_owners;  ///< sorted; whose results it counts
@@ -74,6 +76,7 @@ struct Unit {
   bool preferred = false;         ///< the artist asked for it now
   bool reissued = false;          ///< accepted; the trust engine wants further opinions
   Clock::TimePoint held_until{};  ///< the sibling is not offered before
+  Clock::TimePoint audits_due{};  ///< an audit waits: then it is looked whether anybody can do it
 };
 
 /// A unit as PostgreSQL knows it.

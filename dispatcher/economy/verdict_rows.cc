@@ -188,10 +188,12 @@ Result<> Ledger::settle_replicas(pg::Transaction& transaction,
 }
 
 Result<> Ledger::raise_wanted(pg::Transaction& transaction,
-                              std::span<const wire::VerdictT> verdicts) {
+                              std::span<const wire::VerdictT> verdicts,
+                              const std::vector<VerdictEffect>& effects) {
   std::map<std::int64_t, std::int64_t> wanted;  // an update takes one row for each unit
-  for (const auto& verdict : verdicts) {
-    if (verdict.decision != wire::Decision::more_replicas || !verdict.counts) continue;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    const auto& verdict = verdicts[i];
+    if (!asks_for_opinions(verdict, effects[i])) continue;
     auto& most = wanted[static_cast<std::int64_t>(verdict.unit)];
     most = std::max<std::int64_t>(most, verdict.opinions + verdict.replicas_needed);
   }
@@ -240,7 +242,7 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
                         verdict.decision == wire::Decision::accepted, verdict.reason});
   }
   done = settle_replicas(*transaction, verdicts);
-  if (done) done = raise_wanted(*transaction, verdicts);
+  if (done) done = raise_wanted(*transaction, verdicts, effects.verdicts);
   if (!done) return std::unexpected(done.error());
   auto audits = read_audits(transaction->exec(kOpenAudits, {pg::array(units)}));
   if (!audits) return std::unexpected(audits.error());

@@ -94,6 +94,8 @@ void add_counters(Text& text, const Figures& figures) {
               "Heartbeats not read: floods and overtaken ones", economy.heartbeats_refused);
   text.single("replicas_speculated_total", "counter", "Replicas asked for beside a straggler",
               economy.speculated);
+  text.single("units_unaudited_total", "counter",
+              "Units rendered again because nobody connected could audit them", economy.unaudited);
   text.single("units_poisoned_total", "counter", "Units that failed on too many owners",
               economy.poisoned);
   text.single("agents_drained_total", "counter", "Agents drained for their record",

@@ -1,6 +1,7 @@
 """Audits with real renders: audits_test.py BINARIES SCENE.blend [CASE..]
 
-A farm under the policy `standard` that audits this scene's frames, which are too short for it otherwise (trust.audit_cost). A frame is
+A farm under the policy `standard` that audits this scene's frames, which are too short for it otherwise (trust.audit_cost), however
+few owners there are (trust.audit_owners). A frame is
 accepted with one render and its audits and is what a local Blender writes; who tampers is caught; processes that die in between cost
 time only; a scene that cannot be audited is replicated. In the end the rows keep the invariants (checker.py)."""
 
@@ -57,7 +58,7 @@ class AuditsTest(unittest.TestCase):
 
     def start(self, agents, cheater=""):
         self.farm = AuditFarm(BINARIES, self.folder / "farm", agents=agents, settings={
-            "verifier": {"trust": {"policy": "standard", "audit_cost": 0.05, "audit_tiles": TILES}},
+            "verifier": {"trust": {"policy": "standard", "audit_cost": 0.05, "audit_tiles": TILES, "audit_owners": 0}},
             "dispatcher": {"lease": {"initial_seconds": 60, "extend_seconds": 30, "report_grace_seconds": 30, "sibling_hold_seconds": 0,
                                      "pair_after_commit": True, "max_expiries": 1000, "poison_owners": 1000}}})
         self.farm.cheater = cheater
@@ -158,7 +159,7 @@ class AuditsTest(unittest.TestCase):
                 "r = next(n for n in t.nodes if n.bl_idname == 'CompositorNodeRLayers'); c = next(n for n in t.nodes if n.bl_idname == 'CompositorNodeComposite'); "
                 f"t.links.new(r.outputs['Image'], b.inputs['Image']); t.links.new(b.outputs['Image'], c.inputs['Image']); bpy.ops.wm.save_as_mainfile(filepath='{blurred}')")
         subprocess.run(["blender", "-b", "--factory-startup", "-noaudio", SCENE, "--python-exit-code", "3", "--python-expr", text], check=True, capture_output=True)
-        farm = self.start(agents=8)
+        farm = self.start(agents=4)  # who could not audit a frame renders it: nobody else is there
         job = farm.submit(blurred, "1-2")
         self.ends_well(job)
         self.assertIn("node Blur", farm.psql("select unauditable from job_checks"))

@@ -185,7 +185,10 @@ class DispatcherTest : public ::testing::Test {
   }
 
   /// The verifier's word on a lease.
-  void verdict(const std::string& lease, wire::Decision decision, unsigned opinions) {
+  void verdict(const std::string& lease,
+               wire::Decision decision,
+               unsigned opinions,
+               bool counts = true) {
     auto pg = pg::Connection::open(config_.postgres_conninfo);
     auto rows = pg->exec(
         "select u.id, u.job, u.frame from replicas p join units u on u.id = p.unit where lease = "
@@ -199,6 +202,7 @@ class DispatcherTest : public ::testing::Test {
     table.lease = lease;
     table.decision = decision;
     table.opinions = static_cast<std::uint8_t>(opinions);
+    table.counts = counts;
     auto verifier = broker_->connect(broker_->verifier());
     ASSERT_TRUE(verifier->publish_stored("verdicts." + table.job, messages::encode(table),
                                          "verdict-" + lease, "", 2000ms));

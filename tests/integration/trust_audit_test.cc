@@ -136,14 +136,18 @@ TEST_F(TrustAuditTest, WhatCannotBeAuditedFallsBackForTheWholeJobAndSaysWhy) {
   bench_->send(refused, result);
   const auto verdict = bench_->verdict(refused);
   EXPECT_EQ(verdict.decision, Decision::more_replicas);
-  EXPECT_TRUE(verdict.counts);
+  EXPECT_FALSE(verdict.counts) << "no opinion";
+  bench_->execute("update replicas set state = 'void' where lease = '" + refused.id + "'");
   EXPECT_THAT(query("select unauditable from job_checks"), HasSubstr("node Blur"));
   EXPECT_EQ(query("select chosen from job_checks"), "replicas");
   EXPECT_EQ(query("select string_agg(state, ' ' order by id) from audits"),
             "unable dropped dropped");
-  for (const char* owner : {"dan", "eva", "fay"}) bench_->verdict(render(frame, owner, picture(1)));
+  for (const char* owner : {"dan", "eva", "bob"}) bench_->verdict(render(frame, owner, picture(1)));
   EXPECT_EQ(query("select count(*) from outputs"), "1");
-  EXPECT_EQ(query("select judged from results where lease = '" + refused.id + "'"), "failed");
+  EXPECT_EQ(
+      query("select outcome || ' ' || judged from results where lease = '" + refused.id + "'"),
+      "void failed");
+  EXPECT_EQ(query("select count(*) from credit where owner = 'bob'"), "1") << "for its render";
   EXPECT_EQ(query("select count(*) from audits"), "3") << "and no other result is audited";
 }
 

@@ -120,6 +120,38 @@ TEST_F(WishesTest, AnAuditGoesToAnotherOwnerAsAnAssignmentAndOutlivesARestart) {
   EXPECT_EQ(shown.replicas.size(), 1U) << "an audit is no replica";
 }
 
+TEST_F(WishesTest, AnAuditorWhoCouldNotTellIsGivenAReplicaOfTheUnit) {
+  stop();
+  config_.economy.pair_after_commit = true;
+  start();
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  submit(R"({"first": 1, "last": 1})");
+  const auto work = assigned(one);
+  query(
+      "insert into results (lease, unit, owner, agent, outcome) select lease, unit, owner, agent, "
+      "'rendered' from replicas");
+  query(
+      "insert into audits (unit, target, seed, tiles, samples, cost) select unit, lease, 9, 16, "
+      "32, 0.05 from replicas");
+  verdict(work.lease, wire::Decision::pending, 1);
+  const auto audit = assigned(two);
+  ASSERT_TRUE(audit.audit);
+  query(
+      "insert into results (lease, unit, owner, agent, outcome, audit) select lease, unit, owner, "
+      "agent, 'void', audit from replicas where audit is not null");
+  query("update audits set state = 'unable', lease = '" + audit.lease + "'");
+  verdict(audit.lease, wire::Decision::more_replicas, 2, false);
+  ASSERT_TRUE(eventually([&] { return query("select replicas_wanted from units") == "2"; }));
+  one.beat({0});
+  two.beat({0});
+  const auto replica = assigned(two);
+  EXPECT_FALSE(replica.audit);
+  EXPECT_EQ(unit_of(replica.lease), unit_of(work.lease));
+  EXPECT_EQ(query("select string_agg(state, ' ' order by leased_at) from replicas"),
+            "reported void leased");
+}
+
 TEST_F(WishesTest, AnExcludedOwnersLeasesEndAndItGetsNoMoreUntilItIsReadmitted) {
   FakeAgent one = agent("anna");
   FakeAgent two = agent("bert");

@@ -33,6 +33,11 @@ class EconomyAuditTest : public EconomyTest {
                              now_);
   }
 
+  /// Agent n of owner n is connected, and none of its slots is free.
+  void busy(int n) {
+    economy_.heartbeat("owner" + std::to_string(n), state("agent" + std::to_string(n), {}), now_);
+  }
+
   /// Agent n of owner n, with the job's scene in its cache.
   void idle_with_scene(int n) {
     auto heard = state("agent" + std::to_string(n), {0});
@@ -107,11 +112,81 @@ TEST_F(EconomyAuditTest, WhatAnAuditorCannotDoSpeaksNeitherAgainstItNorAgainstTh
   for (int n = 2; n <= 8; ++n) {
     economy_.set_audits(first.unit, {order(n)});
     idle(n);
-    const auto reported = answer(dispatch().at(0), true, false);
+    const auto reported = answer(dispatch().at(0), false, false);
     EXPECT_FALSE(reported.failed);
   }
   EXPECT_TRUE(economy_.unit(first.unit)->troubled.empty());
   EXPECT_TRUE(economy_.close_unit(first.unit, true, "accepted").drained.empty());
+}
+
+TEST_F(EconomyAuditTest, WhoCouldNotTellMayRenderTheUnitAfterEverybodyElse) {
+  const Lease first = rendered();
+  economy_.set_audits(first.unit, {order(1)});
+  idle(2);
+  answer(dispatch().at(0), false, false);
+  economy_.set_audits(first.unit, {});
+  economy_.want(first.unit, 2);
+  idle(2);
+  idle(3);
+  const Lease second = dispatch().at(0);
+  EXPECT_EQ(second.owner, "owner3");
+  report(second);
+  economy_.want(first.unit, 3);
+  idle(1);
+  idle(2);
+  idle(3);
+  const auto leases = dispatch();
+  ASSERT_EQ(leases.size(), 1U) << "who gave an opinion gives no second one";
+  EXPECT_EQ(leases[0].owner, "owner2");
+  EXPECT_FALSE(leases[0].audit);
+}
+
+TEST_F(EconomyAuditTest, WhatNobodyCanAuditIsRenderedAgainWhenTimeIsUp) {
+  const Lease first = rendered();
+  economy_.set_audits(first.unit, {order(1), order(2), order(3)});
+  economy_.set_malice("owner4", 0.3);
+  for (int n = 1; n <= 4; ++n) idle(n);
+  const auto audits = dispatch();
+  ASSERT_EQ(audits.size(), 2U) << "owner 1 rendered it, and owner 4 is doubted";
+  for (const auto& audit : audits) answer(audit);
+  economy_.set_audits(first.unit, {order(3)});
+  for (int n = 1; n <= 4; ++n) idle(n);
+  EXPECT_TRUE(dispatch().empty());
+  now_ += options_.audit_patience + 1ms;
+  for (int n = 1; n <= 4; ++n) idle(n);
+  const auto leases = dispatch();
+  ASSERT_EQ(leases.size(), 1U);
+  EXPECT_EQ(leases[0].owner, "owner4");
+  EXPECT_FALSE(leases[0].audit);
+  EXPECT_TRUE(leases[0].instead_of_audits);
+  report(leases[0]);
+  economy_.set_audits(first.unit, {});
+  economy_.want(first.unit, 3);
+  idle(5);
+  const auto asked = dispatch();
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_FALSE(asked[0].instead_of_audits) << "the trust engine asked for this one";
+  idle(6);
+  EXPECT_TRUE(dispatch().empty());
+}
+
+TEST_F(EconomyAuditTest, WaitsForWhoIsBusyAndWhereNobodyCouldRenderEither) {
+  const Lease first = rendered();
+  economy_.set_audits(first.unit, {order(1)});
+  busy(2);
+  for (int minute = 0; minute < 3; ++minute) {
+    now_ += options_.audit_patience + 1ms;
+    idle(1);
+    busy(2);
+    EXPECT_TRUE(dispatch().empty()) << "owner 2 may come to it";
+  }
+  now_ += options_.roster.silence + options_.audit_patience + 1ms;
+  idle(1);
+  EXPECT_TRUE(dispatch().empty());
+  idle(3);
+  const auto leases = dispatch();
+  ASSERT_EQ(leases.size(), 1U);
+  EXPECT_TRUE(leases[0].audit) << "whoever comes audits it";
 }
 
 TEST_F(EconomyAuditTest, PrefersWhoHasTheSceneAndOfAFewTheMostTrusted) {

@@ -41,7 +41,7 @@ class HearingAuditTest : public HearingTest {
   Minutes sit() {
     papers_.replicas_wanted = std::max<unsigned>(1, papers_.replicas_wanted);
     Minutes minutes = hold(papers_);
-    for (const auto& row : minutes.results) note(row);
+    for (const auto& row : minutes.results) note(row, minutes);
     for (auto& [id, answer] : minutes.audit_answers) {
       FiledAudit& audit = papers_.audits.at(static_cast<std::size_t>(id - 1));
       audit.state = answer.state;
@@ -85,16 +85,19 @@ class HearingAuditTest : public HearingTest {
   }();
 
  private:
-  void note(const Minutes::Result& row) {
+  void note(const Minutes::Result& row, const Minutes& minutes) {
     const Submission& submission = *row.submission;
-    if (row.outcome == Finding::Outcome::kVoid)
-      return papers_.voids.push_back(submission.lease.lease);
+    const auto& order = submission.lease.audit;
+    const bool answers = order && minutes.audit_answers.contains(order->id) &&
+                         minutes.audit_answers.at(order->id).lease == submission.lease.lease;
+    if (row.outcome == Finding::Outcome::kVoid) papers_.voids.push_back(submission.lease.lease);
+    if (row.outcome == Finding::Outcome::kVoid && !answers) return;
     const std::string artifact =
         submission.result.artifact ? submission.result.artifact->sha256 : std::string();
     if (!submission.lease.audit) {
       papers_.results.push_back({submission.lease.lease, submission.lease.owner, !artifact.empty(),
                                  !artifact.empty(), artifact, "", "pending",
-                                 submission.result.renderer});
+                                 submission.result.renderer, submission.lease.instead_of_audits});
       return;
     }
     FiledAudit& audit = papers_.audits.at(static_cast<std::size_t>(submission.lease.audit->id - 1));
@@ -237,6 +240,107 @@ TEST_F(HearingAuditTest, WhoCannotTellIsReplacedAndAfterThreeTheUnitIsReplicated
   minutes = sit();
   EXPECT_EQ(decisions(minutes), std::vector{Decision::more_replicas});
   EXPECT_TRUE(minutes.measured.empty() || minutes.measured.at("job").unauditable.empty());
+}
+
+TEST_F(HearingAuditTest, WhoCouldNotTellGaveNoOpinionAndMayStillRender) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  audit("b", 0, "").result.error_code = "crash";
+  Minutes minutes = sit();
+  EXPECT_EQ(minutes.results.at(0).outcome, Finding::Outcome::kVoid);
+  EXPECT_FALSE(minutes.verdicts.at(0).verdict.counts);
+  EXPECT_EQ(minutes.records["owner of b"].rejected, 0U) << "it is not blamed";
+  auto& again = render("b2", right);
+  again.lease.owner = "owner of b";
+  minutes = sit();
+  EXPECT_EQ(minutes.results.at(0).outcome, Finding::Outcome::kRendered);
+  EXPECT_TRUE(minutes.verdicts.at(0).verdict.counts);
+  EXPECT_EQ(minutes.verdicts.at(0).verdict.opinions, 2);
+  audit("c", 1, right);
+  sit();
+  render("c2", right).lease.owner = "owner of c";
+  EXPECT_TRUE(sit().results.empty()) << "who found nothing has had its say";
+}
+
+TEST_F(HearingAuditTest, WhatNobodyCouldAuditIsDecidedByWholeReplicas) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  audit("b", 0, right);
+  sit();
+  render("c", right).lease.instead_of_audits = true;
+  Minutes minutes = sit();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::more_replicas});
+  EXPECT_THAT(minutes.verdicts[0].policy,
+              HasSubstr("by whole replicas: nobody who was connected could audit it"));
+  EXPECT_EQ(open(), 0U);
+  render("d", right);
+  render("e", right);
+  minutes = sit();
+  EXPECT_EQ(minutes.verdicts.back().verdict.decision, Decision::accepted);
+  EXPECT_THAT(minutes.credited, UnorderedElementsAre("a", "b", "c", "d", "e"));
+}
+
+TEST_F(HearingAuditTest, InAFarmOfFewOwnersTheirWholeReplicasDecide) {
+  const std::string right = picture(1);
+  few_owners_.emplace(7, "somebody");
+  render("a", right);
+  Minutes minutes = sit();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::more_replicas});
+  EXPECT_TRUE(minutes.audit_orders.empty());
+  EXPECT_THAT(minutes.verdicts[0].policy,
+              HasSubstr("by whole replicas: only 7 owners are connected, and audits want 8"));
+  few_owners_ = {"owner of a", "owner of b", "owner of c", "owner of d"};
+  for (const char* lease : {"b", "c", "d"}) render(lease, right);
+  minutes = sit();
+  EXPECT_EQ(decisions(minutes),
+            (std::vector{Decision::more_replicas, Decision::more_replicas, Decision::accepted}));
+  EXPECT_THAT(minutes.credited, UnorderedElementsAre("a", "b", "c", "d"));
+}
+
+TEST_F(HearingAuditTest, WhenAllOwnersWereAskedTheSetThatLeadsIsAccepted) {
+  const std::string right = picture(1);
+  few_owners_ = {"owner of a", "owner of b", "owner of c", "owner of cheat"};
+  for (const char* lease : {"a", "b"}) render(lease, right);
+  render("cheat", picture(2));
+  Minutes minutes = sit();
+  EXPECT_EQ(minutes.verdicts.back().verdict.decision, Decision::more_replicas);
+  render("c", right);
+  minutes = sit();
+  ASSERT_EQ(decisions(minutes), std::vector{Decision::accepted});
+  EXPECT_THAT(minutes.verdicts[0].policy,
+              HasSubstr("by equal results: all 4 owners who are connected have been asked"));
+  EXPECT_EQ(minutes.judged.at("cheat"), "rejected");
+  const auto blamed = std::ranges::find_if(minutes.trust, [](const auto& e) { return e.bad > 0; });
+  ASSERT_NE(blamed, minutes.trust.end());
+  EXPECT_EQ(blamed->owner, "owner of cheat");
+}
+
+TEST_F(HearingAuditTest, TwoAgainstTwoWaitForAnotherOwner) {
+  few_owners_ = {"owner of a", "owner of b", "owner of x", "owner of y"};
+  for (const char* lease : {"a", "b"}) render(lease, picture(1));
+  for (const char* lease : {"x", "y"}) render(lease, picture(2));
+  EXPECT_EQ(sit().verdicts.back().verdict.decision, Decision::more_replicas);
+}
+
+TEST_F(HearingAuditTest, OfFewerThanFourOwnersEqualResultsAreEnough) {
+  const std::string right = picture(1);
+  few_owners_.emplace(3, "somebody");
+  lucky_ = true;
+  render("a", right);
+  EXPECT_EQ(decisions(sit()), std::vector{Decision::more_replicas});
+  render("cheat", picture(2));
+  Minutes minutes = sit();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::more_replicas});
+  render("c", right);
+  minutes = sit();
+  ASSERT_EQ(decisions(minutes), std::vector{Decision::accepted});
+  EXPECT_THAT(minutes.verdicts[0].policy,
+              HasSubstr("standard, by equal results: only 3 owners are connected"));
+  EXPECT_EQ(minutes.judged.at("cheat"), "rejected");
+  EXPECT_THAT(minutes.credited, UnorderedElementsAre("a", "c"));
+  EXPECT_EQ(minutes.canaries.size(), 1U) << "as the policy founding has them";
 }
 
 TEST_F(HearingAuditTest, AnExcludedAuditorsAnswerIsVoidAndItsEarlierOneCountsNoMore) {

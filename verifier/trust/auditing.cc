@@ -99,6 +99,14 @@ void Hearing::answer(FiledAudit& audit) {
     }
   }
   minutes().audit_answers[audit.order.id] = {audit.state, audit.lease, audit.finding, figures};
+  // Its owner gave no opinion on the unit, and may render it.
+  if (was_unable()) minutes().results.back().outcome = Finding::Outcome::kVoid;
+}
+
+bool Hearing::was_unable() const {
+  return std::ranges::any_of(papers_.audits, [&](const FiledAudit& audit) {
+    return audit.lease == now_->lease.lease && audit.state == AuditState::kUnable;
+  });
 }
 
 /// Null when the hearing has to stop.
@@ -152,31 +160,38 @@ void Hearing::measure() {
 
 /// How this unit is checked, by all that is known by now.
 Checks Hearing::checks() {
-  Checks out = choose_checks(court_.rules, now_->lease, papers_.measures);
+  Checks out = choose_checks(court_.rules, now_->lease, papers_.measures,
+                             court_.few_owners ? court_.few_owners->size() : kManyOwners);
   if (!court_.rules.audits) return out;
   announce(out);
-  const auto unable = std::ranges::count(papers_.audits, AuditState::kUnable, &FiledAudit::state);
-  if (papers_.ending || unable >= kMostUnable) {
+  const std::string whole = whole_because();
+  if (out.by != Checks::By::kEqualResults && !whole.empty()) {
     out.parameters = court_.rules.replicated;
-    out.audits = false;
-    out.reason = papers_.ending ? "what is looked at again is rendered again"
-                                : fmt::format("{} auditors could not tell", unable);
+    out.by = Checks::By::kReplicas;
+    out.reason = whole;
   }
-  policy_ = fmt::format("{}, by {}: {}", court_.rules.text,
-                        out.audits ? "audits" : "whole replicas", out.reason);
+  policy_ = fmt::format("{}, by {}: {}", court_.rules.text, to_text(out.by), out.reason);
   return out;
+}
+
+/// Why this unit is not audited although its job is; empty when it is.
+std::string Hearing::whole_because() const {
+  if (papers_.ending) return "what is looked at again is rendered again";
+  const auto unable = std::ranges::count(papers_.audits, AuditState::kUnable, &FiledAudit::state);
+  if (unable >= kMostUnable) return fmt::format("{} auditors could not tell", unable);
+  const bool unaudited = std::ranges::any_of(papers_.results, &FiledResult::instead_of_audits);
+  return unaudited ? "nobody who was connected could audit it" : "";
 }
 
 /// People hear how a job is checked, and when that changes.
 void Hearing::announce(const Checks& checks) {
-  const std::string chosen = checks.audits ? "audits" : "replicas";
+  const std::string chosen = checks.by == Checks::By::kAudits ? "audits" : "replicas";
   if (papers_.measures.chosen == chosen) return;
   papers_.measures.chosen = chosen;
   JobMeasures& written = minutes().measured[now_->lease.job];
   if (std::exchange(written.chosen, chosen) == chosen) return;
   tell(wire::EventKind::checks_chosen, "",
-       fmt::format("results are checked by {}: {}", checks.audits ? "audits" : "whole replicas",
-                   checks.reason));
+       fmt::format("results are checked by {}: {}", to_text(checks.by), checks.reason));
 }
 
 /// The unit's secret: how many audits it gets at least. Drawn with the first order.

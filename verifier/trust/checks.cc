@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "shared/sharding/audit_plan.h"
@@ -14,15 +15,27 @@ namespace {
 constexpr double kTileSeconds = 0.0055;
 /// What a manifest asks for when it says nothing: an audit is the second owner's word.
 constexpr unsigned kUsualReplicas = 2;
+/// So many owners who agree are believed although nothing is known of them.
+constexpr unsigned kStrangers = 4;
+
+std::string connected(std::size_t owners) {
+  return fmt::format("only {} owner{} connected", owners, owners == 1 ? " is" : "s are");
+}
 
 /// Why the unit cannot be audited; empty when it can.
-std::string forbidden(const LeaseRecord& lease, const JobMeasures& measured) {
+std::string forbidden(const Rules& rules,
+                      const LeaseRecord& lease,
+                      const JobMeasures& measured,
+                      std::size_t owners) {
   if (messages::is_part_of_frame(lease.shard)) return "parts of frames are not audited";
   if (lease.policy.replicas > kUsualReplicas) {
     return fmt::format("the manifest asks for {} whole replicas", lease.policy.replicas);
   }
   if (!lease.unauditable.empty()) return "it cannot be audited: " + lease.unauditable;
   if (!measured.unauditable.empty()) return "it cannot be audited: " + measured.unauditable;
+  // Who audited a unit does not render it: a frame in dispute needs others.
+  if (owners < rules.audit_owners)
+    return fmt::format("{}, and audits want {}", connected(owners), rules.audit_owners);
   return {};
 }
 
@@ -45,26 +58,45 @@ double audit_cost(const Rules& rules, const LeaseRecord& lease, const JobMeasure
   return samples + (static_cast<double>(plan.tiles.size()) * kTileSeconds + load) / frame;
 }
 
-Checks choose_checks(const Rules& rules, const LeaseRecord& lease, const JobMeasures& measured) {
+std::string to_text(Checks::By by) {
+  switch (by) {
+    case Checks::By::kReplicas: return "whole replicas";
+    case Checks::By::kAudits: return "audits";
+    case Checks::By::kEqualResults: return "equal results";
+  }
+  return "";
+}
+
+Checks choose_checks(const Rules& rules,
+                     const LeaseRecord& lease,
+                     const JobMeasures& measured,
+                     std::size_t owners) {
   Checks out;
   if (!rules.audits) {
     out.parameters = rules.parameters;
     return out;
   }
+  if (owners < std::min(kStrangers, rules.audit_owners)) {
+    out.parameters = rules.few;
+    out.by = Checks::By::kEqualResults;
+    out.reason = connected(owners);
+    return out;
+  }
   out.parameters = rules.replicated;
-  out.reason = forbidden(lease, measured);
+  out.reason = forbidden(rules, lease, measured, owners);
   if (!out.reason.empty()) return out;
   out.cost = audit_cost(rules, lease, measured);
   policy::JobCosts costs;
   costs.trusted = costs.splittable = false;
   costs.audit = out.cost;
   out.parameters = policy::for_job(rules.parameters, rules.replicated, costs);
-  out.audits = out.parameters.audits.maximum > 0;
+  const bool audits = out.parameters.audits.maximum > 0;
+  if (audits) out.by = Checks::By::kAudits;
   const double frame = mean(measured.frame_seconds, measured.frames);
   out.reason = fmt::format("an audit costs {:.2g} of a frame{}, and {:.2g} of them {}", out.cost,
                            frame > 0 ? fmt::format(" of {:.1f} s", frame) : "",
                            rules.parameters.audits.minimum,
-                           out.audits ? "less than another render" : "no less than another render");
+                           audits ? "less than another render" : "no less than another render");
   return out;
 }
 

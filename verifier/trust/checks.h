@@ -23,10 +23,18 @@ struct JobMeasures {
   std::string chosen;       ///< what people were told last: "audits" or "replicas"
 };
 
+/// Owners of whom it is not known how many there are.
+constexpr std::size_t kManyOwners = ~std::size_t{0};
+
 /// How the results of a unit are checked.
 struct Checks {
+  enum class By : std::uint8_t {
+    kReplicas,      ///< until the risk is small enough
+    kAudits,        ///< one of them by other owners, who render a part of it again
+    kEqualResults,  ///< so many as the manifest asks for: there is nobody to ask for more
+  };
   policy::Parameters parameters;
-  bool audits = false;
+  By by = By::kReplicas;
   double cost = 0;     ///< of one audit, in renders, with its share of loading the scene
   std::string reason;  ///< for people; empty where the policy leaves no choice
 };
@@ -35,8 +43,15 @@ struct Checks {
 /// renders takes. Infinite when nothing is known of its frames.
 double audit_cost(const Rules& rules, const LeaseRecord& lease, const JobMeasures& measured);
 
-/// Audits where the policy wants them, nothing forbids them and they cost less than what they
-/// spare; otherwise whole replicas.
-Checks choose_checks(const Rules& rules, const LeaseRecord& lease, const JobMeasures& measured);
+/// For people: "audits".
+std::string to_text(Checks::By by);
+
+/// Audits where the policy wants them, nothing forbids them, they cost less than what they spare,
+/// and of the connected `owners` enough are left when a frame has to be rendered again; otherwise
+/// whole replicas; equal results where there are fewer owners than strangers need who agree.
+Checks choose_checks(const Rules& rules,
+                     const LeaseRecord& lease,
+                     const JobMeasures& measured,
+                     std::size_t owners);
 
 }  // namespace worldshare::verifier

@@ -23,9 +23,10 @@ constexpr const char* kUnits = R"(
    where u.id = any($1))";
 
 constexpr const char* kResults = R"(
-  select unit, lease, owner, outcome = 'rendered', error_code <> 'undecodable', artifact,
-         case when error = '' then error_code else error end, judged, renderer
-    from results where unit = any($1) and audit is null and outcome <> 'void' order by unit, received_at, lease)";
+  select r.unit, r.lease, r.owner, r.outcome = 'rendered', r.error_code <> 'undecodable', r.artifact,
+         case when r.error = '' then r.error_code else r.error end, r.judged, r.renderer, p.instead_of_audits
+    from results r join replicas p on p.lease = r.lease
+   where r.unit = any($1) and r.audit is null and r.outcome <> 'void' order by r.unit, r.received_at, r.lease)";
 
 // Also answers to audits that others had answered before.
 constexpr const char* kVoids =
@@ -155,6 +156,7 @@ FiledResult read_result(const pg::Rows& rows, int row) {
   out.error = rows.str(row, 6);
   out.judged = rows.str(row, 7);
   out.renderer = rows.str(row, 8);
+  out.instead_of_audits = rows.boolean(row, 9);
   return out;
 }
 

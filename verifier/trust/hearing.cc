@@ -1,5 +1,7 @@
 #include "verifier/trust/hearing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "shared/messages/news.h"
@@ -28,6 +30,7 @@ FiledResult to_filed(const Submission& submission) {
   out.rendered = out.claims_image;
   if (out.claims_image) out.artifact = result.artifact->sha256;
   out.renderer = result.renderer;
+  out.instead_of_audits = submission.lease.instead_of_audits;
   out.error = result.error.empty() ? result.error_code : result.error;
   return out;
 }
@@ -65,7 +68,8 @@ bool Hearing::is_news() const {
     return filed.lease == now_->lease.lease || (!is_void && filed.owner == now_->lease.owner);
   });
   const bool audited = std::ranges::any_of(papers_.audits, [&](const FiledAudit& audit) {
-    return audit.lease == now_->lease.lease || (!is_void && audit.owner == now_->lease.owner);
+    const bool said = !is_void && audit.state != AuditState::kUnable;
+    return audit.lease == now_->lease.lease || (said && audit.owner == now_->lease.owner);
   });
   const bool known_as_void =
       std::ranges::find(papers_.voids, now_->lease.lease) != papers_.voids.end();
@@ -117,18 +121,22 @@ std::optional<Hearing::Outcome> Hearing::conclude(const Policy& manifest) {
 Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
                                      const Policy& manifest) {
   const Checks how = checks();
-  Outcome out{{}, Weighing(how.parameters, court_.beliefs, papers_.results), how.cost};
+  const bool audits = how.by == Checks::By::kAudits;
+  Outcome out{{},
+              Weighing(how.parameters, court_.beliefs, papers_.results),
+              how.cost,
+              how.parameters.canaries.rate};
   if (how.parameters.mode == policy::Mode::kQuorum) {
     out.decision = decide(opinions(), agreements, manifest);
     return out;
   }
-  out.weighing.add(papers_.audits, how.audits ? static_cast<double>(first_seed()) / 0x1p63 : 0);
+  out.weighing.add(papers_.audits, audits ? static_cast<double>(first_seed()) / 0x1p63 : 0);
   Policy asked = manifest;
-  asked.one_may_do = how.audits;
+  asked.one_may_do = audits;
   out.decision = decide(opinions(), agreements, asked,
                         [&](const auto& sets) { return out.weighing.weigh(sets); });
   Decision& decision = out.decision;
-  if (decision.ruling == Ruling::kAccepted && how.audits && manifest.replicas > 1) {
+  if (decision.ruling == Ruling::kAccepted && audits && manifest.replicas > 1) {
     const auto rejected = decision.rejected.size();
     decision.reason = audit_sentence(decision.agreed) + "; " + out.weighing.why() +
                       (rejected == 0 ? "" : "; " + std::to_string(rejected) + " other(s) rejected");
@@ -136,7 +144,36 @@ Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
     decision = {};
     decision.reason = "audited before it is decided; " + out.weighing.why();
   }
+  const bool open = decision.ruling == Ruling::kPending || decision.ruling == Ruling::kMoreReplicas;
+  if (open && nobody_is_left()) decide_by_equal_results(agreements, manifest, out);
   return out;
+}
+
+/// What the policy is not certain of, where it can ask no more: the set that leads is accepted when
+/// it is large enough and no other is.
+void Hearing::decide_by_equal_results(const std::vector<Agreement>& agreements,
+                                      const Policy& manifest,
+                                      Outcome& out) {
+  Decision decision = decide(opinions(), agreements, manifest);
+  if (decision.ruling != Ruling::kAccepted || !out.weighing.risk()) return;
+  if (!std::ranges::binary_search(decision.agreed, out.weighing.target())) return;
+  decision.reason += "; " + out.weighing.why();
+  out.decision = std::move(decision);
+  out.canary_rate = court_.rules.few.canaries.rate;
+  policy_ = fmt::format("{}, by equal results: all {} owners who are connected have been asked",
+                        court_.rules.text, court_.few_owners->size());
+}
+
+/// Everybody who is connected has an opinion of the unit.
+bool Hearing::nobody_is_left() const {
+  const auto has_opinion = [&](const std::string& owner) {
+    return std::ranges::find(papers_.results, owner, &FiledResult::owner) !=
+               papers_.results.end() ||
+           std::ranges::any_of(papers_.audits, [&](const FiledAudit& audit) {
+             return audit.owner == owner && audit.state != AuditState::kUnable;
+           });
+  };
+  return court_.few_owners && std::ranges::all_of(*court_.few_owners, has_opinion);
 }
 
 /// Who is excluded has none.
@@ -289,12 +326,11 @@ void Hearing::accept(const Outcome& outcome) {
   }
   std::ranges::move(outcome.weighing.settle(now_->lease.unit), std::back_inserter(minutes().trust));
   papers_.ending = Ending{true, accepted.artifact};
-  wish_for_canary();
+  wish_for_canary(outcome.canary_rate);
 }
 
 /// A share of all leases: so many for each of the unit's own.
-void Hearing::wish_for_canary() {
-  const double rate = court_.rules.parameters.canaries.rate;
+void Hearing::wish_for_canary(double rate) {
   const double each = rate / (1 - rate) * static_cast<double>(papers_.results.size());
   const bool part = messages::is_part_of_frame(now_->lease.shard);
   if (rate <= 0 || part || !court_.chance(each)) return;
@@ -321,7 +357,7 @@ void Hearing::give_verdict(Ruled ruled) {
   verdict.unit = static_cast<std::uint64_t>(now_->lease.unit);
   verdict.frame = now_->lease.frame;
   verdict.lease = now_->lease.lease;
-  verdict.counts = ruled.counts;
+  verdict.counts = ruled.counts && !was_unable();
   verdict.decision = ruled.decision;
   verdict.opinions = static_cast<std::uint8_t>(papers_.results.size());
   verdict.replicas_needed = static_cast<std::uint8_t>(ruled.replicas_needed);

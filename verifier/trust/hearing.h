@@ -28,6 +28,7 @@ struct Court {
   Beliefs& beliefs;
   std::function<bool(double)> chance;  ///< true with this probability, unforeseeable
   std::uint64_t now_ms = 0;
+  std::optional<std::vector<std::string>> few_owners{};   ///< all who are connected; none: many
   std::function<std::uint64_t()> seed = draw_audit_seed;  ///< of an audit, unforeseeable
 };
 
@@ -59,6 +60,7 @@ class Hearing {
     Decision decision;
     Weighing weighing;
     double audit_cost = 0;
+    double canary_rate = 0;
   };
   Minutes& minutes() { return court_.minutes; }
   bool is_news() const;
@@ -69,6 +71,10 @@ class Hearing {
   void deliberate();
   std::optional<Outcome> conclude(const Policy& manifest);
   Outcome decide_now(const std::vector<Agreement>& agreements, const Policy& manifest);
+  void decide_by_equal_results(const std::vector<Agreement>& agreements,
+                               const Policy& manifest,
+                               Outcome& out);
+  bool nobody_is_left() const;
   std::vector<Opinion> opinions() const;
   std::vector<Agreement> compare_all();
   const Comparison* compare_pair(const FiledResult& a, const FiledResult& b);
@@ -81,7 +87,7 @@ class Hearing {
   void accept(const Outcome& outcome);
   void judge(FiledResult& result, const std::string& judged);
   void judge_all(const std::vector<std::size_t>& agreed);
-  void wish_for_canary();
+  void wish_for_canary(double rate);
 
   // reexamination.cc: one that has ended
   const FiledResult* accepted_result() const;
@@ -101,10 +107,12 @@ class Hearing {
   void hear_audit(FiledAudit* audit);
   void say_of_audit(std::string reason);
   void answer(FiledAudit& audit);
+  bool was_unable() const;
   const AuditExhibit* held_against(const FiledResult& target, const FiledAudit& audit);
   void note_unauditable(const std::string& why);
   void measure();
   Checks checks();
+  std::string whole_because() const;
   void announce(const Checks& checks);
   std::uint64_t first_seed();
   void order_audits(const FiledResult& target, unsigned wanted, double cost);

@@ -42,7 +42,8 @@ Judge::Judge(pg::Connection& connection,
       evidence_(evidence),
       clock_(clock),
       options_(options),
-      leases_(connection) {}
+      leases_(connection),
+      owners_(connection, options.rules.audits ? options.rules.audit_owners : 0) {}
 
 Sitting Judge::judge(const std::vector<wire::ResultT>& results, const GoOn& go_on) {
   Sitting sitting;
@@ -130,6 +131,8 @@ Result<std::optional<Minutes>> Judge::hear(const Cases& cases) {
     leases.push_back(one->submission.lease.lease);
   }
   sort_and_unify(units);
+  auto few = owners_.few(clock_.now());
+  if (!few) return std::unexpected(few.error());
   auto docket = Docket::open(connection_, std::move(units), options_.rules);
   if (!docket) return std::unexpected(docket.error());
   auto papers = docket->papers(leases);
@@ -141,7 +144,8 @@ Result<std::optional<Minutes>> Judge::hear(const Cases& cases) {
   Minutes minutes;
   minutes.lpips_network = evidence_.lpips_network();
   minutes.decided_by = options_.rules.text;
-  Court court{exhibits_, minutes, options_.rules, beliefs, by_chance, unix_ms(clock_.now())};
+  Court court{exhibits_,      minutes, options_.rules, beliefs, by_chance, unix_ms(clock_.now()),
+              std::move(*few)};
   std::map<std::int64_t, Hearing> hearings;
   for (const Case* one : cases) {
     const std::int64_t unit = one->submission.lease.unit;

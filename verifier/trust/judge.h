@@ -9,6 +9,7 @@
 #include "shared/messages/messages.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
+#include "verifier/trust/connected_owners.h"
 #include "verifier/trust/evidence.h"
 #include "verifier/trust/exhibits.h"
 #include "verifier/trust/lease_record.h"
@@ -72,6 +73,7 @@ class Judge {
   const Clock& clock_;
   const JudgeOptions options_;
   LeaseRecords leases_;
+  ConnectedOwners owners_;
   Exhibits exhibits_;
 };
 

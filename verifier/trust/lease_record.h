@@ -41,6 +41,7 @@ struct LeaseRecord {
   Policy policy;
   ImageLimits image;  ///< what the artifact must be; pixel_bytes is left to the caller
   std::optional<AuditOrder> audit;  ///< absent: it is a replica
+  bool instead_of_audits = false;   ///< nobody who was connected could audit the unit
   std::uint32_t samples = 0;        ///< of a pixel, as the manifest says
   std::string unauditable;          ///< why the manifest forbids audits, for people
 };

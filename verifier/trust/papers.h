@@ -57,13 +57,14 @@ struct FiledResult {
   std::string error;               ///< for people, when not rendered
   std::string judged = "pending";  ///< as in results.judged
   std::string renderer = "";       ///< what rendered it, as the agent tells
+  bool instead_of_audits = false;  ///< it was asked for because nobody could audit the unit
 };
 
 enum class AuditState : std::uint8_t {
   kOpen,
   kPassed,   ///< nothing was found
   kFailed,   ///< the picture looked wrong
-  kUnable,   ///< the auditor could not do it, or its picture says nothing
+  kUnable,   ///< the auditor could not do it, or its picture says nothing: no opinion
   kDropped,  ///< nobody waits for it any more
 };
 

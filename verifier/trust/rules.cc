@@ -17,6 +17,7 @@ Result<Rules> rules_in_production(const policy::Policies& policies, const std::s
   Rules out;
   out.text = name;
   out.replicated = policy::for_job(policies.at("replicated"), policies.at("replicated"), costs);
+  out.few = policies.at("founding");
   out.audits = wanted.mode == policy::Mode::kEvidence && wanted.audits.maximum > 0;
   if (out.audits) {
     out.parameters = wanted;

@@ -12,10 +12,12 @@ namespace worldshare::verifier {
 struct Rules {
   policy::Parameters parameters;
   policy::Parameters replicated;  ///< for what cannot be audited, or not for less than a replica
+  policy::Parameters few;         ///< for farms of fewer owners than strangers need who agree
   bool audits = false;            ///< results are audited where that pays, see checks.h
   std::uint32_t audit_tiles = 256;
-  double audit_cost = 0;  ///< of one, in renders; 0: as it is measured of each job
-  std::string text;       ///< its name and what it has to do without; kept with every verdict
+  std::uint32_t audit_owners = 8;  ///< are connected at least where units are audited
+  double audit_cost = 0;           ///< of one, in renders; 0: as it is measured of each job
+  std::string text;  ///< its name and what it has to do without; kept with every verdict
   Tolerances tolerances;
 };
 

@@ -46,6 +46,7 @@ class Farm:
         self.statements = statements
         self.root, self.binaries, self.agents, self.scene = root, binaries, agents, None
         self.pair_after_commit = False
+        self.more_lease, self.more_trust = "", ""  # further settings of these sections, each behind a comma
         self.folder = tempfile.mkdtemp(prefix="ws-economy-")
         os.chmod(self.folder, 0o711)
         self.running = []
@@ -164,10 +165,10 @@ http: {{address: 127.0.0.1, port: {port}, api_token_file: {folder}/api-token, ur
 blobs: {{directory: {folder}/blobs}}
 nats: {{url: "{nats}", seed_file: {folder}/dispatcher.seed, streams_file: {root}/broker-config/streams.yaml}}
 postgres: {{conninfo: "{pg}", sql_directory: {root}/schemas/sql}}
-lease: {{sibling_hold_seconds: 0, pair_after_commit: {pair}}}
+lease: {{sibling_hold_seconds: 0, pair_after_commit: {pair}{more}}}
 log: {{level: warn}}
 """.format(port=port, folder=self.folder, nats=self.nats_url, root=self.root, pg=self.conninfo,
-           pair=str(self.pair_after_commit).lower()))
+           pair=str(self.pair_after_commit).lower(), more=self.more_lease))
 
     def start_verifier(self, workers, policy="founding"):
         config = self.write("verifier.yaml", """
@@ -177,10 +178,10 @@ dispatcher: {{public_key: {key}}}
 blobs: {{directory: {folder}/blobs}}
 postgres: {{conninfo: "{pg}"}}
 workers: {workers}
-trust: {{policy: {policy}}}
+trust: {{policy: {policy}{more}}}
 log: {{level: warn}}
 """.format(port=self.ports["verifier"], folder=self.folder, nats=self.nats_url, key=self.dispatcher_key,
-           pg=self.conninfo, workers=workers, policy=policy))
+           pg=self.conninfo, workers=workers, policy=policy, more=self.more_trust))
         return self.spawn("verifier", [self.program("worldshare-verifier"), "--config", config])
 
     def start_swarm(self, name, *flags, same_picture=True):
@@ -207,7 +208,7 @@ log: {{level: warn}}
             lines = [line.split() for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
         return [(int(time_us) / 1e6, int(frame)) for time_us, frame in lines]
 
-    def submit(self, url, first, last, title="null units", schedule=None, policy=None):
+    def submit(self, url, first, last, title="null units", schedule=None, policy=None, sharding=None):
         if not self.scene:
             blend = smallest_blend()
             digest = hashlib.sha256(blend).hexdigest()
@@ -217,7 +218,7 @@ log: {{level: warn}}
             self.scene = {"sha256": digest, "size_bytes": len(blend), "name": "null.blend"}
         manifest = {"version": 1, "title": title, "scene": self.scene, "frames": {"first": first, "last": last},
                     "output": {"width": 16, "height": 16, "format": "png"}, "policy": policy or {"replicas": 2},
-                    "schedule": schedule or {}}
+                    "schedule": schedule or {}, **({"sharding": sharding} if sharding else {})}
         answer = self.fetch(url + "/v1/jobs", json.dumps(manifest).encode(), "POST",
                             {"Content-Type": "application/json"})
         if not answer or answer[0] != 201:

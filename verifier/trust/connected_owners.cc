@@ -1,0 +1,28 @@
+#include "verifier/trust/connected_owners.h"
+
+namespace worldshare::verifier {
+namespace {
+
+constexpr std::chrono::seconds kRemembered{5};
+
+// Who was here a moment ago counts: whoever cuts volunteers off for a while must not make a farm
+// small in which fewer of them decide.
+constexpr const char* kOwners = R"(
+  select distinct a.owner from agents a
+   where a.standing = 'enabled' and (a.online or a.last_seen_at > now() - interval '15 minutes')
+     and not exists (select from trust t where t.owner = a.owner and t.state <> 'active') limit $1)";
+
+}  // namespace
+
+Result<std::optional<std::vector<std::string>>> ConnectedOwners::few(Clock::TimePoint now) {
+  if (enough_ == 0 || now < enough_until_) return std::nullopt;
+  const auto rows = connection_.exec(kOwners, {std::int64_t{enough_}});
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<std::string> owners;
+  for (int row = 0; row < rows->size(); ++row) owners.push_back(rows->str(row, 0));
+  if (owners.size() >= enough_) enough_until_ = now + kRemembered;
+  if (owners.size() >= enough_ || owners.empty()) return std::nullopt;
+  return owners;
+}
+
+}  // namespace worldshare::verifier
