@@ -21,3 +21,14 @@ alter table units drop constraint units_job_fkey;
 -- Each result changes the record of its owner: with this index each change wrote all indexes of the table anew. The
 -- dispatcher reads the few rows of all owners every few seconds instead.
 drop index trust_by_update;
+
+-- One picture may come a hundred thousand times (a black frame), and a hash index looks through all of its entries for room
+-- for another. A tree keeps equal keys together, and finds room at once; the queries name the hash.
+drop index results_by_artifact;
+drop index outputs_by_artifact;
+create index results_by_artifact on results (hashtextextended(artifact, 0)) where artifact is not null;
+create index outputs_by_artifact on outputs (hashtextextended(artifact, 0));
+
+-- Committed to and reported, a row has three versions within a minute: with room for them in its page the commitment changes
+-- no index.
+alter table replicas set (fillfactor = 40);
