@@ -20,8 +20,8 @@ constexpr auto kLeftoversKept = 8 * 24h;
 constexpr const char* kNotReferred = R"(
   select x from unnest($1::text[]) x
    where not exists (select from scenes where sha256 = x)
-     and not exists (select from results where artifact = x)
-     and not exists (select from outputs where artifact = x)
+     and not exists (select from results where hashtextextended(artifact, 0) = hashtextextended(x, 0) and artifact = x)
+     and not exists (select from outputs where hashtextextended(artifact, 0) = hashtextextended(x, 0) and artifact = x)
      and not exists (select from verification_pictures where sha256 = x)
      and not exists (select from verification_pairs where heat_map = x)
      and not exists (select from uploads where sha256 = x and uploaded_at > now() - $2 * interval '1 second'))";

@@ -1,5 +1,9 @@
+#include <algorithm>
+#include <iterator>
+
 #include "dispatcher/dispatcher.h"
 #include "shared/log.h"
+#include "shared/messages/verdicts.h"
 #include "shared/nats/pull_consumer.h"
 #include "shared/signals.h"
 
@@ -13,18 +17,21 @@ using namespace std::chrono_literals;
 constexpr auto kFeedRetry = 500ms;
 
 constexpr int kBatch = 512;
+/// Messages of up to 64 verdicts each; all verdicts of a pull are written in one transaction.
+constexpr int kVerdictBatch = 32;
 
 /// Pulls batches from a durable until `stop`; `handle` gives one outcome for each message.
 template <class Handle>
 void pull(nats::Connection& nats,
           const char* stream,
           const char* durable,
+          int most,
           std::stop_token stop,
           Handle handle) {
   while (!stop.stop_requested()) {
     auto consumer = nats::PullConsumer::open(nats, stream, durable);
     while (consumer && !stop.stop_requested()) {
-      auto messages = consumer->fetch(kBatch, 500ms);
+      auto messages = consumer->fetch(most, 500ms);
       if (!messages) break;
       if (messages->empty()) continue;
       const std::vector<Result<>> outcomes = handle(*messages);
@@ -59,28 +66,34 @@ bool is_redelivery(const nats::Message& message) {
   return !rest.starts_with("1.");
 }
 
-/// Decodes a batch; what cannot be read gets its error at once, the others `answers` in their
-/// order.
-template <class Table>
+/// What a batch of messages holds: what cannot be read gets its error at once, the others the
+/// answers to their items.
+template <class Item>
 struct Batch {
-  explicit Batch(const std::vector<nats::Message>& messages) {
+  template <class Decode>
+  Batch(const std::vector<nats::Message>& messages, Decode decode) {
     for (const auto& message : messages) {
-      auto decoded = messages::decode<Table>(message.data());
+      Result<std::vector<Item>> decoded = decode(message.data());
       outcomes.push_back(decoded ? Result<>() : std::unexpected(decoded.error()));
-      if (decoded) items.push_back(std::move(*decoded));
+      sizes.push_back(decoded ? decoded->size() : 0);
+      if (decoded) std::ranges::move(*decoded, std::back_inserter(items));
       redelivered += is_redelivery(message) ? 1 : 0;
     }
   }
-  Answers merged(Answers answers) {
+  /// One error that may pass gives the whole message back; the loop knows what it has heard before.
+  Answers merged(const Answers& answers) {
     auto next = answers.begin();
-    for (auto& outcome : outcomes) {
-      if (outcome) outcome = std::move(*next++);
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      for (std::size_t n = 0; n < sizes[i]; ++n, ++next) {
+        if (!*next && (outcomes[i] || is_retryable(next->error().code))) outcomes[i] = *next;
+      }
     }
     return std::move(outcomes);
   }
 
-  std::vector<typename Table::NativeTableType> items;
-  Answers outcomes;
+  std::vector<Item> items;
+  std::vector<std::size_t> sizes;  ///< by message: its items
+  Answers outcomes;                ///< by message
   std::uint64_t redelivered = 0;
 };
 
@@ -106,8 +119,8 @@ void Dispatcher::feed_heartbeats(std::stop_token stop) {
 }
 
 void Dispatcher::feed_verdicts(std::stop_token stop) {
-  pull(parts_.nats, "VERDICTS", "dispatcher", stop, [&](const auto& messages) {
-    Batch<wire::Verdict> batch(messages);
+  pull(parts_.nats, "VERDICTS", "dispatcher", kVerdictBatch, stop, [&](const auto& messages) {
+    Batch<wire::VerdictT> batch(messages, messages::unpack_verdicts);
     redelivered_ += batch.redelivered;
     const std::size_t count = batch.items.size();
     auto done = std::make_shared<std::promise<Answers>>();
@@ -118,8 +131,13 @@ void Dispatcher::feed_verdicts(std::stop_token stop) {
 }
 
 void Dispatcher::feed_control(std::stop_token stop) {
-  pull(parts_.nats, "JOBS", "dispatcher", stop, [&](const auto& messages) {
-    Batch<wire::Event> batch(messages);
+  const auto decode = [](ByteView data) -> Result<std::vector<wire::EventT>> {
+    auto event = messages::decode<wire::Event>(data);
+    if (!event) return std::unexpected(event.error());
+    return std::vector<wire::EventT>{std::move(*event)};
+  };
+  pull(parts_.nats, "JOBS", "dispatcher", kBatch, stop, [&](const auto& messages) {
+    Batch<wire::EventT> batch(messages, decode);
     redelivered_ += batch.redelivered;
     const std::size_t count = batch.items.size();
     auto done = std::make_shared<std::promise<Answers>>();

@@ -13,7 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPatience = 5000ms;
-constexpr auto kShowEvery = 5s;
+/// A busy agent's heartbeats are many, and each showing is a message that the broker stores; what
+/// is shown lasts 90 s.
+constexpr auto kShowEvery = 20s;
 
 std::string mailbox(const std::string& agent, std::uint32_t slot) {
   return "work." + agent + "." + std::to_string(slot);

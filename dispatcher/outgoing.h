@@ -43,7 +43,7 @@ class Outgoing {
              const std::string& message);
   /// Of one moment; of many alike, a few.
   void events(std::vector<wire::EventT> all);
-  /// For `nats kv watch agents`; every few seconds of each agent.
+  /// For `nats kv watch agents`; a few times a minute of each agent.
   void show(const std::string& owner, const wire::AgentStateT& state);
   nats::BackgroundPublisher::Counts counts() const { return mailboxes_->counts(); }
 

@@ -30,20 +30,21 @@ Result<> Dispatcher::take_reissues() {
   auto units = reissued_units(ledger_.connection());
   if (!units) return std::unexpected(units.error());
   std::set<std::string> missing;
-  for (const auto& unit : *units) {
+  std::vector<StoredUnit> strangers;
+  for (auto& unit : *units) {
     if (!economy_.has_job(unit.job)) missing.insert(unit.job);
+    if (economy_.unit(unit.id) != nullptr) {
+      economy_.want(unit.id, unit.wanted);
+    } else {
+      strangers.push_back(std::move(unit));
+    }
   }
+  if (auto ok = add_replicas(ledger_.connection(), strangers); !ok) return ok;
   auto jobs = ended_jobs(ledger_.connection(), {missing.begin(), missing.end()});
   if (!jobs) return std::unexpected(jobs.error());
   const auto now = parts_.clock.now();
   for (auto& job : *jobs) economy_.add_job(std::move(job), now);
-  for (auto& unit : *units) {
-    if (economy_.unit(unit.id) != nullptr) {
-      economy_.want(unit.id, unit.wanted);
-    } else {
-      economy_.add_unit(std::move(unit));
-    }
-  }
+  for (auto& unit : strangers) economy_.add_unit(std::move(unit));
   return {};
 }
 

@@ -2,7 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
-#include "shared/messages/messages.h"
+#include "shared/crypto.h"
+#include "shared/messages/verdicts.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -53,14 +54,34 @@ wire::VerdictT to_verdict(const pg::Rows& rows, int row) {
   return out;
 }
 
-std::string summary(const wire::VerdictT& verdict) {
+std::string summary(const wire::VerdictT& verdict, std::size_t others) {
   return "frame " + std::to_string(verdict.frame) + " " + wire::EnumNameDecision(verdict.decision) +
-         ": " + verdict.reason;
+         ": " + verdict.reason +
+         (others == 0 ? "" : "; and " + std::to_string(others) + " more verdicts");
 }
 
-nats::StoredMessage to_message(const wire::VerdictT& verdict) {
-  return {"verdicts." + verdict.job, messages::encode(verdict), "verdict-" + verdict.lease,
-          summary(verdict)};
+/// Named by what is in it: published twice, it is stored once.
+nats::StoredMessage to_message(messages::VerdictParcel parcel,
+                               const std::vector<wire::VerdictT>& verdicts) {
+  Sha256 name;
+  for (const auto place : parcel.places) name.update(as_bytes(verdicts[place].lease));
+  return {"verdicts." + parcel.job, std::move(parcel.data), "verdicts-" + to_hex(name.finish()),
+          summary(verdicts[parcel.places.front()], parcel.places.size() - 1)};
+}
+
+std::vector<messages::VerdictParcel> pack_together(const std::vector<wire::VerdictT>& verdicts) {
+  return messages::pack_verdicts(verdicts);
+}
+
+/// Each under the same name again and again, however long the dispatcher is away.
+std::vector<messages::VerdictParcel> pack_alone(const std::vector<wire::VerdictT>& verdicts) {
+  std::vector<messages::VerdictParcel> out;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    auto parcel = messages::pack_verdicts({&verdicts[i], 1}).front();
+    parcel.places = {i};
+    out.push_back(std::move(parcel));
+  }
+  return out;
 }
 
 void log(const wire::VerdictT& verdict) {
@@ -76,18 +97,26 @@ Outbox::Outbox(pg::Connection& database, nats::Connection& broker)
     : database_(database), publisher_(broker) {}
 
 Result<> Outbox::publish(const std::vector<wire::VerdictT>& verdicts) {
+  return send(verdicts, pack_together(verdicts));
+}
+
+Result<> Outbox::send(const std::vector<wire::VerdictT>& verdicts, Parcels parcels) {
   if (verdicts.empty()) return {};
+  std::vector<std::vector<std::size_t>> places;
   std::vector<nats::StoredMessage> messages;
-  for (const auto& verdict : verdicts) messages.push_back(to_message(verdict));
+  for (auto& parcel : parcels) {
+    places.push_back(parcel.places);
+    messages.push_back(to_message(std::move(parcel), verdicts));
+  }
   const auto answers = publisher_.publish(messages, kTimeout);
   Result<> outcome;
   std::vector<std::string> stored;
-  for (std::size_t i = 0; i < verdicts.size(); ++i) {
-    if (answers[i]) {
-      stored.push_back(verdicts[i].lease);
-      log(verdicts[i]);
-    } else {
-      outcome = std::unexpected(answers[i].error());
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (!answers[i]) outcome = std::unexpected(answers[i].error());
+    if (!answers[i]) continue;
+    for (const auto place : places[i]) {
+      stored.push_back(verdicts[place].lease);
+      log(verdicts[place]);
     }
   }
   const auto marked = database_.exec(kPublished, {pg::array(stored)});
@@ -96,20 +125,20 @@ Result<> Outbox::publish(const std::vector<wire::VerdictT>& verdicts) {
 }
 
 Result<> Outbox::publish_waiting(std::chrono::milliseconds age) {
-  return publish_those(kUnpublished, age);
+  return publish_those(kUnpublished, age, pack_together);
 }
 
 Result<> Outbox::publish_unheard(std::chrono::milliseconds age) {
-  return publish_those(kUnheard, age);
+  return publish_those(kUnheard, age, pack_alone);
 }
 
-Result<> Outbox::publish_those(const char* query, std::chrono::milliseconds age) {
+Result<> Outbox::publish_those(const char* query, std::chrono::milliseconds age, Pack pack) {
   for (;;) {
     const auto rows = database_.exec(query, {std::chrono::duration<double>(age).count()});
     if (!rows) return std::unexpected(rows.error());
     std::vector<wire::VerdictT> verdicts;
     for (int row = 0; row < rows->size(); ++row) verdicts.push_back(to_verdict(*rows, row));
-    if (auto ok = publish(verdicts); !ok) return ok;
+    if (auto ok = send(verdicts, pack(verdicts)); !ok) return ok;
     if (rows->size() < kLimit) return {};
   }
 }

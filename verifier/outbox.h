@@ -3,7 +3,7 @@
 #include <chrono>
 #include <vector>
 
-#include "shared/messages/messages.h"
+#include "shared/messages/verdicts.h"
 #include "shared/nats/connection.h"
 #include "shared/nats/stored_publisher.h"
 #include "shared/pg/connection.h"
@@ -12,7 +12,7 @@
 namespace worldshare::verifier {
 
 /// Publishes verdicts that are in the database and not yet in the stream VERDICTS. A verdict may be
-/// published twice, with one message id. One thread; the connections must outlive it.
+/// published twice. One thread; the connections must outlive it.
 class Outbox {
  public:
   Outbox(pg::Connection& database, nats::Connection& broker);
@@ -23,12 +23,15 @@ class Outbox {
   /// All that have waited longer than `age`. Stops when the stream does not take some.
   Result<> publish_waiting(std::chrono::milliseconds age);
   /// Those published longer ago than `age` that the dispatcher has not taken in although their unit
-  /// is open: lost with the broker's disk, or still in the stream, which then drops them as
-  /// doubles.
+  /// is open: lost with the broker's disk, or still in the stream. Each alone, so that the stream
+  /// drops what it was given so before.
   Result<> publish_unheard(std::chrono::milliseconds age);
 
  private:
-  Result<> publish_those(const char* query, std::chrono::milliseconds age);
+  using Parcels = std::vector<messages::VerdictParcel>;
+  using Pack = Parcels (*)(const std::vector<wire::VerdictT>&);
+  Result<> send(const std::vector<wire::VerdictT>& verdicts, Parcels parcels);
+  Result<> publish_those(const char* query, std::chrono::milliseconds age, Pack pack);
 
   pg::Connection& database_;
   nats::StoredPublisher publisher_;

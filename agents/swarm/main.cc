@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   std::uint32_t owners = 0;
   double seconds = 0;
   double away = 30;
+  double settle = 0;
   std::string level = "info";
   const CLI::Range share(0.0, 1.0);
   CLI::App app("WorldShare's swarm: thousands of synthetic agents, for measuring a farm");
@@ -41,6 +42,7 @@ int main(int argc, char** argv) {
   app.add_option("--churn-away", away, "seconds until they come back");
   app.add_option("--connects", options.connects_per_s, "agents that come up a second");
   app.add_option("--seconds", seconds, "how long; 0: until stopped");
+  app.add_option("--settle", settle, "seconds at the beginning whose times are not counted");
   app.add_option("--assignments", options.assignments_file, "write each assignment's time here");
   app.add_option("--seed", options.seed, "of everything that is drawn");
   app.add_option("--log-level", level, "trace, debug, info, warn, err");
@@ -53,6 +55,7 @@ int main(int argc, char** argv) {
   }
   using Seconds = std::chrono::duration<double>;
   options.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Seconds(seconds));
+  options.settle = std::chrono::duration_cast<std::chrono::milliseconds>(Seconds(settle));
   options.churn_away = std::chrono::duration_cast<std::chrono::milliseconds>(Seconds(away));
   const auto tally = swarm::run_swarm(options, stop.token());
   if (!tally) return worldshare::exit_code(std::unexpected(tally.error()));

@@ -84,6 +84,7 @@ class Swarm {
       const auto age = std::chrono::steady_clock::now() - begin;
       if (options_.duration > 0ms && age >= options_.duration) break;
       start_up_to(age);
+      if (age < options_.settle) forget_times();
       churn();
       if (begin + age >= next_report) {
         report();
@@ -128,6 +129,13 @@ class Swarm {
     for (; churn_due_ >= 1 && started_ > 0; churn_due_ -= 1) {
       agents_[random_() % started_]->vanish(options_.churn_away);
     }
+  }
+
+  /// Until the farm has settled.
+  void forget_times() {
+    tally_.refill = {};
+    tally_.commit = {};
+    tally_.store = {};
   }
 
   void report() {

@@ -27,6 +27,7 @@ struct SwarmOptions {
   std::chrono::milliseconds churn_away{30'000};
   double connects_per_s = 500;             ///< how fast the swarm comes up
   std::chrono::milliseconds duration{0};   ///< 0: until it is stopped
+  std::chrono::milliseconds settle{0};     ///< at the beginning, when times are not counted
   std::filesystem::path assignments_file;  ///< a line for each assignment: unix time in us, frame
   std::uint64_t seed = 1;                  ///< of everything that is drawn
 };

@@ -70,8 +70,6 @@ Result<std::vector<StoredUnit>> reissued_units(pg::Connection& pg) {
   const auto rows = pg.exec(kReissued);
   if (!rows) return std::unexpected(rows.error());
   std::vector<StoredUnit> out;
-  std::vector<std::int64_t> ids;
-  std::map<std::int64_t, std::size_t> places;
   for (int row = 0; row < rows->size(); ++row) {
     StoredUnit unit;
     unit.id = rows->integer(row, 0);
@@ -79,17 +77,25 @@ Result<std::vector<StoredUnit>> reissued_units(pg::Connection& pg) {
     unit.shard.frame = static_cast<std::int32_t>(rows->integer(row, 2));
     unit.wanted = static_cast<std::uint32_t>(rows->integer(row, 3));
     unit.reissued = true;
-    places[unit.id] = out.size();
-    ids.push_back(unit.id);
     out.push_back(std::move(unit));
   }
-  if (ids.empty()) return out;
+  return out;
+}
+
+Result<> add_replicas(pg::Connection& pg, std::vector<StoredUnit>& units) {
+  if (units.empty()) return {};
+  std::vector<std::int64_t> ids;
+  std::map<std::int64_t, std::size_t> places;
+  for (const auto& unit : units) {
+    places[unit.id] = ids.size();
+    ids.push_back(unit.id);
+  }
   const auto replicas = pg.exec(kTheirReplicas, {pg::array(ids)});
   if (!replicas) return std::unexpected(replicas.error());
   for (int row = 0; row < replicas->size(); ++row) {
-    add_replica(out[places.at(replicas->integer(row, 0))], *replicas, row);
+    add_replica(units[places.at(replicas->integer(row, 0))], *replicas, row);
   }
-  return out;
+  return {};
 }
 
 Result<std::vector<Job>> ended_jobs(pg::Connection& pg, const std::vector<std::string>& ids) {

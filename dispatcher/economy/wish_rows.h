@@ -14,7 +14,10 @@
 namespace worldshare::dispatcher {
 
 /// Accepted units of which further replicas are wanted, the oldest wishes first; at most some.
+/// Without their replicas.
 Result<std::vector<StoredUnit>> reissued_units(pg::Connection& pg);
+/// Gives each of `units` the replicas that it has.
+Result<> add_replicas(pg::Connection& pg, std::vector<StoredUnit>& units);
 
 /// Those that have ended, as matching needs them: all their frames have units.
 Result<std::vector<Job>> ended_jobs(pg::Connection& pg, const std::vector<std::string>& ids);

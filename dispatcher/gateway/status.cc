@@ -52,7 +52,7 @@ constexpr const char* kReadable = R"(
   select exists (select 1 from uploads where sha256 = $2 and ($1 = '' or tenant = $1))
       or exists (select 1 from jobs where scene = $2 and ($1 = '' or tenant = $1))
       or exists (select 1 from outputs o join jobs j on j.id = o.job
-                  where o.artifact = $2 and ($1 = '' or j.tenant = $1)))";
+                  where hashtextextended(o.artifact, 0) = hashtextextended($2, 0) and o.artifact = $2 and ($1 = '' or j.tenant = $1)))";
 
 std::string no_job(const std::string& job) {
   return "there is no job " + messages::clean_text(job, 64);

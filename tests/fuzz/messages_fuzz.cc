@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "shared/messages/messages.h"
+#include "shared/messages/verdicts.h"
 
 // Each message type from any bytes. The first byte chooses the type.
 
@@ -28,14 +29,29 @@ void decode_work(worldshare::ByteView bytes) {
   if (assignment != nullptr) (void)messages::encode(*assignment);
 }
 
+void unpack_and_pack(worldshare::ByteView bytes) {
+  const auto verdicts = messages::unpack_verdicts(bytes);
+  if (!verdicts) return;
+  for (const auto& parcel : messages::pack_verdicts(*verdicts)) {
+    if (parcel.data.size() > messages::kMaxMessageBytes) continue;
+    WS_CHECK(messages::unpack_verdicts(parcel.data).has_value(), "what is packed can be unpacked");
+  }
+}
+
 using Decode = void (*)(worldshare::ByteView);
-constexpr std::array<Decode, 12> kTypes{
-    decode_and_encode<wire::Manifest>,      decode_work,
-    decode_and_encode<wire::AgentState>,    decode_and_encode<wire::HelloReply>,
-    decode_and_encode<wire::UploadRequest>, decode_and_encode<wire::UploadReply>,
-    decode_and_encode<wire::SceneRequest>,  decode_and_encode<wire::SceneReply>,
-    decode_and_encode<wire::Result>,        decode_and_encode<wire::SignedResult>,
-    decode_and_encode<wire::Verdict>,       decode_and_encode<wire::Event>};
+constexpr std::array<Decode, 13> kTypes{decode_and_encode<wire::Manifest>,
+                                        decode_work,
+                                        decode_and_encode<wire::AgentState>,
+                                        decode_and_encode<wire::HelloReply>,
+                                        decode_and_encode<wire::UploadRequest>,
+                                        decode_and_encode<wire::UploadReply>,
+                                        decode_and_encode<wire::SceneRequest>,
+                                        decode_and_encode<wire::SceneReply>,
+                                        decode_and_encode<wire::Result>,
+                                        decode_and_encode<wire::SignedResult>,
+                                        decode_and_encode<wire::Verdict>,
+                                        decode_and_encode<wire::Event>,
+                                        unpack_and_pack};
 
 }  // namespace
 

@@ -16,6 +16,7 @@
 #include "shared/files.h"
 #include "shared/http/client.h"
 #include "shared/messages/messages.h"
+#include "shared/messages/verdicts.h"
 #include "tests/support/nats_server.h"
 #include "tests/support/postgres_server.h"
 
@@ -204,7 +205,8 @@ class DispatcherTest : public ::testing::Test {
     table.opinions = static_cast<std::uint8_t>(opinions);
     table.counts = counts;
     auto verifier = broker_->connect(broker_->verifier());
-    ASSERT_TRUE(verifier->publish_stored("verdicts." + table.job, messages::encode(table),
+    ASSERT_TRUE(verifier->publish_stored("verdicts." + table.job,
+                                         messages::pack_verdicts({&table, 1}).front().data,
                                          "verdict-" + lease, "", 2000ms));
   }
 

@@ -9,6 +9,7 @@
 #include "shared/files.h"
 #include "shared/ids.h"
 #include "shared/messages/ticket.h"
+#include "shared/messages/verdicts.h"
 #include "verifier/policy/shipped_policies.h"
 #include "verifier/service.h"
 
@@ -210,9 +211,9 @@ void VerifierBench::read_verdicts() {
   for (;;) {
     auto message = verdict_subscription_->next(std::chrono::milliseconds(20));
     if (!message || !*message) return;
-    auto verdict = messages::decode<wire::Verdict>((*message)->data());
-    EXPECT_TRUE(verdict);
-    if (verdict) verdicts_[verdict->lease].push_back(*verdict);
+    auto verdicts = messages::unpack_verdicts((*message)->data());
+    ASSERT_TRUE(verdicts);
+    for (auto& verdict : *verdicts) verdicts_[verdict.lease].push_back(std::move(verdict));
   }
 }
 

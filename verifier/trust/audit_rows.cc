@@ -78,7 +78,7 @@ FiledAudit read_audit(const pg::Rows& rows, int row) {
   return out;
 }
 
-JobMeasures read_measures(const pg::Rows& rows, int row) {
+JobMeasures to_measures(const pg::Rows& rows, int row) {
   JobMeasures out;
   out.frames = static_cast<unsigned>(rows.integer(row, 1));
   out.frame_seconds = rows.real(row, 2);
@@ -112,10 +112,16 @@ Result<> read_audits(pg::Transaction& transaction,
   if (!audits) return std::unexpected(audits.error());
   for (int row = 0; row < audits->size(); ++row)
     papers[audits->integer(row, 0)].audits.push_back(read_audit(*audits, row));
+  return {};
+}
+
+Result<> read_measures(pg::Transaction& transaction,
+                       const std::vector<std::int64_t>& units,
+                       std::map<std::int64_t, Papers>& papers) {
   const auto measures = transaction.exec(kMeasures, {pg::array(units)});
   if (!measures) return std::unexpected(measures.error());
   for (int row = 0; row < measures->size(); ++row)
-    papers[measures->integer(row, 0)].measures = read_measures(*measures, row);
+    papers[measures->integer(row, 0)].measures = to_measures(*measures, row);
   return {};
 }
 

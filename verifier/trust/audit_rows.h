@@ -13,10 +13,15 @@
 
 namespace worldshare::verifier {
 
-/// Adds to the papers of these units what was ordered of them, and what is known of their jobs.
+/// Adds to the papers of these units what was ordered of them.
 Result<> read_audits(pg::Transaction& transaction,
                      const std::vector<std::int64_t>& units,
                      std::map<std::int64_t, Papers>& papers);
+
+/// Adds to them what is known of their jobs.
+Result<> read_measures(pg::Transaction& transaction,
+                       const std::vector<std::int64_t>& units,
+                       std::map<std::int64_t, Papers>& papers);
 
 /// Orders and answers; the results of `minutes` are there.
 Result<> write_audits(pg::Transaction& transaction, const Minutes& minutes);

@@ -12,14 +12,15 @@
 namespace worldshare::verifier {
 namespace {
 
-// Of the accepted artifact the newest word counts.
+// Of the accepted artifact the newest word counts. The joins are lateral so that each unit finds
+// its rows by key: a plan that is kept may otherwise read all open reissues for each of them.
 constexpr const char* kUnits = R"(
   select u.id, v.unit is not null or u.state <> 'open', v.decision is not distinct from 'accepted',
          coalesce(o.artifact, v.artifact), u.replicas_wanted, i.id, i.kind = 'canary'
     from units u left join verdicts v on v.unit = u.id and v.decision in ('accepted', 'failed')
     left join lateral (select artifact from verdicts w where w.unit = u.id and w.decision = 'overturned'
                         order by w.decided_at desc limit 1) o on true
-    left join reissues i on i.unit = u.id and i.state = 'open'
+    left join lateral (select id, kind from reissues r where r.unit = u.id and r.state = 'open' limit 1) i on true
    where u.id = any($1))";
 
 constexpr const char* kResults = R"(
@@ -200,7 +201,10 @@ Result<std::map<std::int64_t, Papers>> Docket::papers(const std::vector<std::str
         std::minmax(comparisons->str(row, 1), comparisons->str(row, 2)),
         read_comparison(*comparisons, row));
   }
-  if (auto ok = read_audits(transaction_, units_, out); !ok) return std::unexpected(ok.error());
+  // Without audits nobody measures jobs; units may have some all the same, ordered before.
+  auto ok = read_audits(transaction_, units_, out);
+  if (ok && rules_.audits) ok = read_measures(transaction_, units_, out);
+  if (!ok) return std::unexpected(ok.error());
   return out;
 }
 

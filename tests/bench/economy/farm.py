@@ -25,12 +25,12 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def wait_until(what, condition, seconds=PATIENCE_S):
+def wait_until(what, condition, seconds=PATIENCE_S, pause=0.02):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
             return
-        time.sleep(0.02)
+        time.sleep(pause)
     raise SystemExit("economy: %s does not happen within %d s" % (what, seconds))
 
 
