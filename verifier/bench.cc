@@ -15,7 +15,7 @@
 namespace worldshare::verifier {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kSpareUnits = 8;
 constexpr std::uint64_t kDecodingBytes = 32ULL << 30;
@@ -34,13 +34,13 @@ class Stopwatch {
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
   ~Stopwatch() {
-    const auto time = std::chrono::nanoseconds(Clock::now() - begin_);
+    const auto time = std::chrono::nanoseconds(SteadyClock::now() - begin_);
     sum_ += static_cast<std::uint64_t>(time.count());
   }
 
  private:
   std::atomic<std::uint64_t>& sum_;
-  const Clock::time_point begin_ = Clock::now();
+  const SteadyClock::time_point begin_ = SteadyClock::now();
 };
 
 std::unexpected<Error> unexpected_outcome(const std::string& what) {
@@ -106,7 +106,7 @@ Result<Rate> measure_rate(Pipeline& pipeline,
                           const std::vector<std::string>& names,
                           const BenchOptions& options,
                           bool equal) {
-  const auto begin = Clock::now();
+  const auto begin = SteadyClock::now();
   const auto end = begin + std::chrono::duration<double>(options.seconds);
   std::atomic<std::size_t> next = 0;
   std::vector<Result<>> outcomes(options.threads);
@@ -114,7 +114,7 @@ Result<Rate> measure_rate(Pipeline& pipeline,
     std::vector<std::jthread> threads;
     for (Result<>& outcome : outcomes) {
       threads.emplace_back([&] {
-        while (outcome && Clock::now() < end) {
+        while (outcome && SteadyClock::now() < end) {
           const std::size_t unit = next++ % (names.size() / 2);
           outcome = pipeline.judge(names[2 * unit], names[2 * unit + (equal ? 0 : 1)]);
         }
@@ -124,7 +124,7 @@ Result<Rate> measure_rate(Pipeline& pipeline,
   for (const Result<>& outcome : outcomes) {
     if (!outcome) return std::unexpected(outcome.error());
   }
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
   return rate_of(pipeline.stages, seconds);
 }
 

@@ -23,7 +23,7 @@ namespace worldshare::verifier {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kFileLimitBytes = 16U << 20;
 constexpr int kDamagedCopies = 40;  // of each file of the folder
@@ -180,14 +180,14 @@ Result<> judge(Evidence& evidence, const Sample& a, const Sample& b, Counts& cou
 Result<> work(Evidence& evidence,
               const std::vector<Group>& groups,
               std::size_t seed,
-              Clock::time_point end,
+              SteadyClock::time_point end,
               Counts& counts) {
   std::mt19937 random(static_cast<std::mt19937::result_type>(seed));
-  while (Clock::now() < end) {
-    const auto begin = Clock::now();
+  while (SteadyClock::now() < end) {
+    const auto begin = SteadyClock::now();
     const auto [first, second] = draw(groups, random);
     if (auto ok = judge(evidence, *first, *second, counts); !ok) return ok;
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     double longest = counts.longest_s;
     while (seconds > longest && !counts.longest_s.compare_exchange_weak(longest, seconds)) {
     }
@@ -205,11 +205,11 @@ std::uint64_t resident_bytes() {
 
 /// One of kSamples a time, until `end`.
 std::vector<std::uint64_t> watch_memory(double seconds, const Counts& counts) {
-  const auto begin = Clock::now();
+  const auto begin = SteadyClock::now();
   std::vector<std::uint64_t> out;
   for (std::size_t i = 1; i <= kSamples; ++i) {
     std::this_thread::sleep_until(
-        begin + std::chrono::duration_cast<Clock::duration>(
+        begin + std::chrono::duration_cast<SteadyClock::duration>(
                     std::chrono::duration<double>(seconds * static_cast<double>(i) / kSamples)));
     out.push_back(resident_bytes());
     if (i % 10 != 0) continue;
@@ -255,8 +255,8 @@ Result<> run_soak(const SoakOptions& options, const BackendOptions& backend_opti
   Evidence evidence(artifacts, *backends->metrics, {}, {.lpips = backends->lpips.get()});
   const std::size_t threads =
       options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
-  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                      std::chrono::duration<double>(options.seconds));
+  const auto end = SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(
+                                            std::chrono::duration<double>(options.seconds));
   Counts counts;
   std::vector<Result<>> outcomes(threads);
   std::vector<std::uint64_t> resident;
