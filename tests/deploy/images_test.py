@@ -32,6 +32,10 @@ def name_of(image):
     return f"localhost/worldshare-{image}:{TAG}"
 
 
+def is_here(name):
+    return subprocess.run(["buildah", "inspect", "--type", "image", name], capture_output=True).returncode == 0
+
+
 def make_servers():
     """nats-server and PostgreSQL of Debian and the S3 server of the tests in one image."""
     call(ROOT / "tests/s3/install.sh")
@@ -49,8 +53,12 @@ def make_servers():
 
 
 class Images(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.programs = {**PROGRAMS, **({"verifier-cuda": PROGRAMS["verifier"]} if is_here(name_of("verifier-cuda")) else {})}
+
     def test_each_program_starts_in_its_image(self):
-        for image, programs in PROGRAMS.items():
+        for image, programs in self.programs.items():
             one = Image(name_of(image))
             try:
                 self.assertEqual(one.user, "10001:10001")
@@ -69,7 +77,7 @@ class Images(unittest.TestCase):
 
     def test_labels_health_and_packages_are_told(self):
         trees = set()
-        for image in PROGRAMS:
+        for image in self.programs:
             one = Image(name_of(image))
             try:
                 self.assertEqual(one.labels["org.opencontainers.image.title"], f"worldshare-{image}")
@@ -95,7 +103,7 @@ class WholeFarm(unittest.TestCase):
     SERVICES = ["nats", "postgres", "dispatcher", "verifier", "followers", "agent-1", "agent-2", "agent-3"]
 
     def setUp(self):
-        if subprocess.run(["buildah", "inspect", "--type", "image", SERVERS], capture_output=True).returncode != 0:
+        if not is_here(SERVERS):
             make_servers()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ws-hosts-"))
         self.folder.chmod(0o755)
@@ -188,7 +196,7 @@ class FarmWithObjectStore(WholeFarm):
 
 if __name__ == "__main__":
     have = os.geteuid() == 0 and shutil.which("buildah") and SCENE
-    if not have or subprocess.run(["buildah", "inspect", "--type", "image", name_of("tools")], capture_output=True).returncode != 0:
+    if not have or not is_here(name_of("tools")):
         print("skipped: no images here. As root: deploy/docker/base.sh (without a registry), then deploy/docker/build.sh")
         sys.exit(77)
     unittest.main()
