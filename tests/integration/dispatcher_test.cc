@@ -94,7 +94,8 @@ TEST_F(DispatcherTest, DisagreementGoesToAThirdOwner) {
   more.opinions = 2;
   more.replicas_needed = 1;
   auto verifier = broker_->connect(broker_->verifier());
-  ASSERT_TRUE(verifier->publish_stored("verdicts.x", messages::encode(more), "v2", "", 2000ms));
+  ASSERT_TRUE(verifier->publish_stored(
+      "verdicts.x", messages::pack_verdicts({&more, 1}).front().data, "v2", "", 2000ms));
   EXPECT_TRUE(three.next());
 }
 

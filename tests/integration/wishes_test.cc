@@ -196,7 +196,8 @@ TEST_F(WishesTest, TheSecondReplicaWaitsForTheFirstOnesResultWhereThatIsAskedFor
   more.opinions = 1;
   more.replicas_needed = 1;
   auto verifier = broker_->connect(broker_->verifier());
-  ASSERT_TRUE(verifier->publish_stored("verdicts.x", messages::encode(more), "v1", "", 2000ms));
+  ASSERT_TRUE(verifier->publish_stored(
+      "verdicts.x", messages::pack_verdicts({&more, 1}).front().data, "v1", "", 2000ms));
   EXPECT_TRUE(two.next());
 }
 
