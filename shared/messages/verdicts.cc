@@ -44,6 +44,13 @@ Result<std::vector<wire::VerdictT>> unpack_verdicts(ByteView data) {
   if (data.empty() || data.size() > kMaxMessageBytes)
     return fail(Errc::kCorrupt, "message is empty or too large");
   std::vector<wire::VerdictT> out;
+  // In a parcel the offset of the first verdict's root stands there: a small number.
+  if (data.size() > 2 * kPrefixBytes && wire::VerdictBufferHasIdentifier(data.data())) {
+    auto verdict = decode<wire::Verdict>(data);
+    if (!verdict) return std::unexpected(verdict.error());
+    out.push_back(std::move(*verdict));
+    return out;
+  }
   while (!data.empty()) {
     std::size_t size = 0;
     for (std::size_t i = 0; i < std::min(kPrefixBytes, data.size()); ++i)

@@ -20,7 +20,8 @@ struct VerdictParcel {
 /// alone is not.
 std::vector<VerdictParcel> pack_verdicts(std::span<const wire::VerdictT> verdicts);
 
-/// Those of a parcel. kCorrupt unless every one of them can be read.
+/// Those of a parcel, or of a message that is one verdict without its size, as verifiers of 0.1
+/// before parcels wrote it. kCorrupt unless every one of them can be read.
 Result<std::vector<wire::VerdictT>> unpack_verdicts(ByteView data);
 
 }  // namespace worldshare::messages

@@ -52,8 +52,17 @@ TEST(Verdicts, WhatIsCutOffOrForeignIsCorrupt) {
     EXPECT_EQ(part.has_value(), size == first) << size;
     EXPECT_TRUE(part || part.error().code == Errc::kCorrupt) << size;
   }
-  EXPECT_FALSE(unpack_verdicts(encode(all[0]))) << "a verdict without its size";
   EXPECT_FALSE(unpack_verdicts(Bytes(8, 0xff)));
+}
+
+TEST(Verdicts, OneWithoutItsSizeIsReadAsOlderVerifiersWriteIt) {
+  const Bytes bare = encode(verdict("a", "1"));
+  const auto read = unpack_verdicts(bare);
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->size(), 1U);
+  EXPECT_EQ(read->front().lease, verdict("a", "1").lease);
+  for (std::size_t size = 0; size < bare.size(); ++size)
+    EXPECT_FALSE(unpack_verdicts(ByteView(bare).first(size))) << size;
 }
 
 }  // namespace
