@@ -4,7 +4,6 @@ Whoever ends is started again, as systemd's Restart=always does. With a Network 
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
