@@ -19,7 +19,7 @@ import unittest
 import zlib
 
 import checker
-from chaos import descendants, signal_all
+from processes import descendants, signal_all
 from farm import Farm
 
 BINARIES = sys.argv.pop(1)
