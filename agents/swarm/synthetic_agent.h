@@ -101,7 +101,7 @@ class SyntheticAgent {
   void report(const UnitPtr& unit);
   void on_stored(const UnitPtr& unit, const Delivery& reply);
   void send_result(const Unit& unit, const std::string& message_id, Reply reply);
-  void end(const UnitPtr& unit, bool reported);
+  void end(UnitPtr unit, bool reported);
   wire::ResultT result_of(const Unit& unit) const;
   bool is_working(const UnitPtr& unit) const;
   /// Begins a step of the unit: runs `overdue` unless it moves on within the time.

@@ -196,7 +196,8 @@ void SyntheticAgent::on_stored(const UnitPtr& unit, const Delivery& reply) {
   end(unit, true);
 }
 
-void SyntheticAgent::end(const UnitPtr& unit, bool reported) {
+// By value: who calls may hold the slot's own pointer.
+void SyntheticAgent::end(UnitPtr unit, bool reported) {
   ++unit->step;
   ++unit->stage;
   unit->timer.cancel();
