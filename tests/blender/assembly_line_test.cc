@@ -108,7 +108,8 @@ class AssemblyLineTest : public ::testing::Test {
   pg::Connection database_ = must(pg::Connection::open(conninfo_));
   const blobs::Store blobs_ = must(blobs::Store::open(folder_.path() / "blobs"));
   verifier::Artifacts artifacts_{must(blobs::Store::open(folder_.path() / "blobs")),
-                                 {.file_bytes = kLimit, .cache_bytes = kLimit}, nullptr};
+                                 {.file_bytes = kLimit, .cache_bytes = kLimit},
+                                 nullptr};
   agent::Renderer renderer_{testing::blender_options(folder_)};
   verifier::AssemblerOptions options_;
   std::string scene_;
