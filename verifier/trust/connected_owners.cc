@@ -14,7 +14,8 @@ constexpr const char* kOwners = R"(
 
 }  // namespace
 
-Result<std::optional<std::vector<std::string>>> ConnectedOwners::few(Clock::TimePoint now) {
+Result<std::optional<std::vector<std::string>>> ConnectedOwners::few() {
+  const auto now = std::chrono::steady_clock::now();
   if (enough_ == 0 || now < enough_until_) return std::nullopt;
   const auto rows = connection_.exec(kOwners, {std::int64_t{enough_}});
   if (!rows) return std::unexpected(rows.error());

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "shared/clock.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 
@@ -20,12 +20,12 @@ class ConnectedOwners {
 
   /// All of them where they are fewer than enough; nothing where they are not, or where the
   /// dispatcher has noted nobody yet. Errors are those of pg::Connection::exec().
-  Result<std::optional<std::vector<std::string>>> few(Clock::TimePoint now);
+  Result<std::optional<std::vector<std::string>>> few();
 
  private:
   pg::Connection& connection_;
   unsigned enough_;
-  Clock::TimePoint enough_until_{};
+  std::chrono::steady_clock::time_point enough_until_{};
 };
 
 }  // namespace worldshare::verifier

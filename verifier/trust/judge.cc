@@ -131,7 +131,7 @@ Result<std::optional<Minutes>> Judge::hear(const Cases& cases) {
     leases.push_back(one->submission.lease.lease);
   }
   sort_and_unify(units);
-  auto few = owners_.few(clock_.now());
+  auto few = owners_.few();
   if (!few) return std::unexpected(few.error());
   auto docket = Docket::open(connection_, std::move(units), options_.rules);
   if (!docket) return std::unexpected(docket.error());
