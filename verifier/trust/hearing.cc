@@ -64,16 +64,22 @@ void Hearing::hear(const Submission& submission) {
 bool Hearing::is_news() const {
   if (papers_.ending && !papers_.reissue && now_->lease.state == "expired") return false;
   const bool is_void = now_->finding.outcome == Finding::Outcome::kVoid;
-  const bool known = std::ranges::any_of(papers_.results, [&](const FiledResult& filed) {
-    return filed.lease == now_->lease.lease || (!is_void && filed.owner == now_->lease.owner);
-  });
-  const bool audited = std::ranges::any_of(papers_.audits, [&](const FiledAudit& audit) {
-    const bool said = !is_void && audit.state != AuditState::kUnable;
-    return audit.lease == now_->lease.lease || (said && audit.owner == now_->lease.owner);
-  });
-  const bool known_as_void =
-      std::ranges::find(papers_.voids, now_->lease.lease) != papers_.voids.end();
-  return !known && !audited && !known_as_void;
+  const auto knows = [&](const auto& filed, auto lease) {
+    return std::ranges::find(filed, now_->lease.lease, lease) != filed.end();
+  };
+  const bool known = knows(papers_.results, &FiledResult::lease) ||
+                     knows(papers_.audits, &FiledAudit::lease) ||
+                     knows(papers_.voids, std::identity{});
+  return !known && (is_void || !has_opinion(now_->lease.owner));
+}
+
+/// What an auditor could not tell is none.
+bool Hearing::has_opinion(const std::string& owner) const {
+  const bool rendered =
+      std::ranges::find(papers_.results, owner, &FiledResult::owner) != papers_.results.end();
+  return rendered || std::ranges::any_of(papers_.audits, [&](const FiledAudit& audit) {
+           return audit.owner == owner && audit.state != AuditState::kUnable;
+         });
 }
 
 void Hearing::file(Finding::Outcome outcome) {
@@ -166,14 +172,9 @@ void Hearing::decide_by_equal_results(const std::vector<Agreement>& agreements,
 
 /// Everybody who is connected has an opinion of the unit.
 bool Hearing::nobody_is_left() const {
-  const auto has_opinion = [&](const std::string& owner) {
-    return std::ranges::find(papers_.results, owner, &FiledResult::owner) !=
-               papers_.results.end() ||
-           std::ranges::any_of(papers_.audits, [&](const FiledAudit& audit) {
-             return audit.owner == owner && audit.state != AuditState::kUnable;
-           });
-  };
-  return court_.few_owners && std::ranges::all_of(*court_.few_owners, has_opinion);
+  return court_.few_owners && std::ranges::all_of(*court_.few_owners, [&](const auto& owner) {
+           return has_opinion(owner);
+         });
 }
 
 /// Who is excluded has none.

@@ -64,6 +64,7 @@ class Hearing {
   };
   Minutes& minutes() { return court_.minutes; }
   bool is_news() const;
+  bool has_opinion(const std::string& owner) const;
   void file(Finding::Outcome outcome);
   void dismiss(const std::string& why);
 
