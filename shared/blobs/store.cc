@@ -55,14 +55,12 @@ Result<Store::Upload> Store::begin(const std::string& sha256, std::uint64_t size
   return upload;
 }
 
-Result<std::string> Store::keep(ByteView bytes) const {
-  std::string sha256 = to_hex(worldshare::sha256(bytes));
-  if (const auto there = size(sha256); there) return sha256;
+Result<> Store::keep(const std::string& sha256, ByteView bytes) const {
+  if (size(sha256)) return {};
   auto upload = begin(sha256, bytes.size());
   if (!upload) return std::unexpected(upload.error());
-  if (auto ok = upload->write(bytes); !ok) return std::unexpected(ok.error());
-  if (auto ok = upload->commit(); !ok) return std::unexpected(ok.error());
-  return sha256;
+  if (auto ok = upload->write(bytes); !ok) return ok;
+  return upload->commit();
 }
 
 Result<> Store::Upload::write(ByteView bytes) {

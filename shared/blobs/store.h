@@ -55,8 +55,8 @@ class Store {
     std::unique_ptr<Backend::Sink> sink_;
   };
   Result<Upload> begin(const std::string& sha256, std::uint64_t size_bytes) const;
-  /// Stores these bytes, unless they are there, and names them. Errors as commit().
-  Result<std::string> keep(ByteView bytes) const;
+  /// Stores the bytes of this name, unless they are there. Errors as commit().
+  Result<> keep(const std::string& sha256, ByteView bytes) const;
   /// Takes a file for the blob; it is gone afterwards. kCorrupt when it hashes to something else.
   Result<> adopt(const std::string& sha256, const std::filesystem::path& file) const;
 

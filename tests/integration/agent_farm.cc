@@ -61,7 +61,8 @@ wire::AssignmentT AgentFarm::assignment(const std::filesystem::path& file, std::
   wire::AssignmentT out;
   out.lease = new_id();
   out.scene = std::make_unique<wire::SceneRefT>();
-  out.scene->sha256 = must(store_.keep(as_bytes(bytes)), "upload");
+  out.scene->sha256 = to_hex(sha256(as_bytes(bytes)));
+  WS_CHECK(store_.keep(out.scene->sha256, as_bytes(bytes)).has_value(), "upload");
   out.scene->size_bytes = bytes.size();
   out.scene->name = file.filename();
   out.scene_url = signer_->sign(blobs::Access::kGet, out.scene->sha256, bytes.size(), in_an_hour());

@@ -1,5 +1,6 @@
 #include "verifier/assembly/assembler.h"
 
+#include "shared/crypto.h"
 #include "shared/ids.h"
 #include "verifier/assembly/float_file.h"
 
@@ -65,9 +66,10 @@ Result<StoredImage> Assembler::make_frame(const FrameParts& frame, const std::st
   order.frame = frame.parts.front().shard.frame;
   const auto image = finish(options_.finisher, order, stop);
   if (!image) return std::unexpected(image.error());
-  const auto name = artifacts_.store().keep(*image);
-  if (!name) return std::unexpected(name.error());
-  return StoredImage{*name, image->size()};
+  StoredImage out{to_hex(sha256(*image)), image->size()};
+  if (auto ok = artifacts_.store().keep(out.sha256, *image); !ok)
+    return std::unexpected(ok.error());
+  return out;
 }
 
 Result<Picture> Assembler::assemble_parts(const FrameParts& frame) {

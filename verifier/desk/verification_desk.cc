@@ -64,7 +64,7 @@ Result<> VerificationDesk::add_pair(pg::Transaction& transaction,
     const std::string name = to_hex(sha256(pair.heat_map));
     auto locked = transaction.run(blobs::kLockToRefer, {pg::array(std::vector{name})});
     if (!locked) return locked;
-    if (auto kept = tools_.store.keep(pair.heat_map); !kept) return std::unexpected(kept.error());
+    if (auto ok = tools_.store.keep(name, pair.heat_map); !ok) return ok;
     map = name;
     map_bytes = pair.heat_map.size();
   }

@@ -140,9 +140,10 @@ class Backlog {
 
   void store_picture() {
     const Bytes picture = swarm::make_picture(kSide, kSide, 0);
+    artifact_.sha256 = to_hex(sha256(picture));
     artifact_.size_bytes = picture.size();
     const auto store = must(blobs::Store::open(options_.folder / "blobs"), "blobs");
-    artifact_.sha256 = must(store.keep(picture), "upload");
+    must(store.keep(artifact_.sha256, picture), "upload");
   }
 
   void make_job() {
