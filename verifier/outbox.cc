@@ -60,21 +60,17 @@ std::string summary(const wire::VerdictT& verdict, std::size_t others) {
          (others == 0 ? "" : "; and " + std::to_string(others) + " more verdicts");
 }
 
-/// Named by what is in it: published twice, it is stored once.
-nats::StoredMessage to_message(messages::VerdictParcel parcel,
-                               const std::vector<wire::VerdictT>& verdicts) {
+/// Named by what is in it: published twice, it is stored once. Takes the parcel's data.
+nats::StoredMessage to_message(messages::VerdictParcel& parcel,
+                               std::span<const wire::VerdictT> verdicts) {
   Sha256 name;
   for (const auto place : parcel.places) name.update(as_bytes(verdicts[place].lease));
   return {"verdicts." + parcel.job, std::move(parcel.data), "verdicts-" + to_hex(name.finish()),
           summary(verdicts[parcel.places.front()], parcel.places.size() - 1)};
 }
 
-std::vector<messages::VerdictParcel> pack_together(const std::vector<wire::VerdictT>& verdicts) {
-  return messages::pack_verdicts(verdicts);
-}
-
 /// Each under the same name again and again, however long the dispatcher is away.
-std::vector<messages::VerdictParcel> pack_alone(const std::vector<wire::VerdictT>& verdicts) {
+std::vector<messages::VerdictParcel> pack_alone(std::span<const wire::VerdictT> verdicts) {
   std::vector<messages::VerdictParcel> out;
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     auto parcel = messages::pack_verdicts({&verdicts[i], 1}).front();
@@ -97,24 +93,22 @@ Outbox::Outbox(pg::Connection& database, nats::Connection& broker)
     : database_(database), publisher_(broker) {}
 
 Result<> Outbox::publish(const std::vector<wire::VerdictT>& verdicts) {
-  return send(verdicts, pack_together(verdicts));
+  return send(verdicts, messages::pack_verdicts(verdicts));
 }
 
-Result<> Outbox::send(const std::vector<wire::VerdictT>& verdicts, Parcels parcels) {
+Result<> Outbox::send(std::span<const wire::VerdictT> verdicts, Parcels parcels) {
   if (verdicts.empty()) return {};
-  std::vector<std::vector<std::size_t>> places;
   std::vector<nats::StoredMessage> messages;
-  for (auto& parcel : parcels) {
-    places.push_back(parcel.places);
-    messages.push_back(to_message(std::move(parcel), verdicts));
-  }
+  for (auto& parcel : parcels) messages.push_back(to_message(parcel, verdicts));
   const auto answers = publisher_.publish(messages, kTimeout);
   Result<> outcome;
   std::vector<std::string> stored;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (!answers[i]) outcome = std::unexpected(answers[i].error());
-    if (!answers[i]) continue;
-    for (const auto place : places[i]) {
+  for (std::size_t i = 0; i < parcels.size(); ++i) {
+    if (!answers[i]) {
+      outcome = std::unexpected(answers[i].error());
+      continue;
+    }
+    for (const auto place : parcels[i].places) {
       stored.push_back(verdicts[place].lease);
       log(verdicts[place]);
     }
@@ -125,7 +119,7 @@ Result<> Outbox::send(const std::vector<wire::VerdictT>& verdicts, Parcels parce
 }
 
 Result<> Outbox::publish_waiting(std::chrono::milliseconds age) {
-  return publish_those(kUnpublished, age, pack_together);
+  return publish_those(kUnpublished, age, messages::pack_verdicts);
 }
 
 Result<> Outbox::publish_unheard(std::chrono::milliseconds age) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <span>
 #include <vector>
 
 #include "shared/messages/verdicts.h"
@@ -29,8 +30,8 @@ class Outbox {
 
  private:
   using Parcels = std::vector<messages::VerdictParcel>;
-  using Pack = Parcels (*)(const std::vector<wire::VerdictT>&);
-  Result<> send(const std::vector<wire::VerdictT>& verdicts, Parcels parcels);
+  using Pack = Parcels (*)(std::span<const wire::VerdictT>);
+  Result<> send(std::span<const wire::VerdictT> verdicts, Parcels parcels);
   Result<> publish_those(const char* query, std::chrono::milliseconds age, Pack pack);
 
   pg::Connection& database_;

@@ -1,6 +1,5 @@
 #include "shared/messages/verdicts.h"
 
-#include <algorithm>
 #include <map>
 
 namespace worldshare::messages {
@@ -52,15 +51,15 @@ Result<std::vector<wire::VerdictT>> unpack_verdicts(ByteView data) {
     return out;
   }
   while (!data.empty()) {
+    if (data.size() < kPrefixBytes) return fail(Errc::kCorrupt, "a verdict is cut off");
     std::size_t size = 0;
-    for (std::size_t i = 0; i < std::min(kPrefixBytes, data.size()); ++i)
-      size |= std::size_t{data[i]} << (8 * i);
-    if (data.size() < kPrefixBytes || size > data.size() - kPrefixBytes)
-      return fail(Errc::kCorrupt, "a verdict is cut off");
-    auto verdict = decode<wire::Verdict>(data.subspan(kPrefixBytes, size));
+    for (std::size_t i = 0; i < kPrefixBytes; ++i) size |= std::size_t{data[i]} << (8 * i);
+    data = data.subspan(kPrefixBytes);
+    if (size > data.size()) return fail(Errc::kCorrupt, "a verdict is cut off");
+    auto verdict = decode<wire::Verdict>(data.first(size));
     if (!verdict) return std::unexpected(verdict.error());
     out.push_back(std::move(*verdict));
-    data = data.subspan(kPrefixBytes + size);
+    data = data.subspan(size);
   }
   return out;
 }
