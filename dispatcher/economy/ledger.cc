@@ -102,10 +102,8 @@ Result<> note_progress(pg::Transaction& transaction,
     frames.push_back(literal(job.made));
   }
   if (jobs.empty()) return {};
-  auto rows = transaction.exec(kProgress, {pg::array(jobs), pg::array(positions), pg::array(made),
-                                           pg::array(early), pg::array(frames)});
-  if (!rows) return std::unexpected(rows.error());
-  return {};
+  return transaction.run(kProgress, {pg::array(jobs), pg::array(positions), pg::array(made),
+                                     pg::array(early), pg::array(frames)});
 }
 
 Result<> make_leases(pg::Transaction& transaction,
@@ -130,11 +128,9 @@ Result<> make_leases(pg::Transaction& transaction,
     audits.push_back(lease.audit ? lease.audit->id : 0);
     unaudited.emplace_back(lease.instead_of_audits ? "t" : "f");
   }
-  auto rows = transaction.exec(
+  return transaction.run(
       kGrant, {pg::array(ids), pg::array(units), pg::array(agents), pg::array(owners),
                pg::array(slots), pg::array(expiries), pg::array(audits), pg::array(unaudited)});
-  if (!rows) return std::unexpected(rows.error());
-  return {};
 }
 
 }  // namespace

@@ -130,9 +130,7 @@ bool is_final(const wire::VerdictT& verdict) {
 }  // namespace
 
 Result<> Ledger::lock_jobs(pg::Transaction& transaction, const std::vector<std::int64_t>& units) {
-  auto rows = transaction.exec(kLockJobs, {pg::array(units)});
-  if (!rows) return std::unexpected(rows.error());
-  return {};
+  return transaction.run(kLockJobs, {pg::array(units)});
 }
 
 Result<Endings> Ledger::close(pg::Transaction& transaction, const std::vector<Closing>& closings) {
@@ -204,9 +202,7 @@ Result<> Ledger::raise_wanted(pg::Transaction& transaction,
     units.push_back(unit);
     counts.push_back(count);
   }
-  auto rows = transaction.exec(kWanted, {pg::array(units), pg::array(counts)});
-  if (!rows) return std::unexpected(rows.error());
-  return {};
+  return transaction.run(kWanted, {pg::array(units), pg::array(counts)});
 }
 
 Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> verdicts) {

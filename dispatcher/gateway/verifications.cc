@@ -99,8 +99,7 @@ Result<> check_stored(const blobs::Store& store, const std::vector<std::string>&
 }
 
 Result<> check_place(pg::Transaction& transaction, const std::string& tenant) {
-  if (auto rows = transaction.exec(kAddItsTenant, {tenant}); !rows)
-    return std::unexpected(rows.error());
+  if (auto ok = transaction.run(kAddItsTenant, {tenant}); !ok) return ok;
   const auto waiting = transaction.exec(kWaitingOfTenant, {tenant});
   if (!waiting) return std::unexpected(waiting.error());
   if (waiting->integer(0, 0) < kMostWaiting) return {};
