@@ -189,7 +189,8 @@ class DispatcherTest : public ::testing::Test {
   void verdict(const std::string& lease,
                wire::Decision decision,
                unsigned opinions,
-               bool counts = true) {
+               bool counts = true,
+               unsigned replicas_needed = 0) {
     auto pg = pg::Connection::open(config_.postgres_conninfo);
     auto rows = pg->exec(
         "select u.id, u.job, u.frame from replicas p join units u on u.id = p.unit where lease = "
@@ -204,6 +205,7 @@ class DispatcherTest : public ::testing::Test {
     table.decision = decision;
     table.opinions = static_cast<std::uint8_t>(opinions);
     table.counts = counts;
+    table.replicas_needed = static_cast<std::uint8_t>(replicas_needed);
     auto verifier = broker_->connect(broker_->verifier());
     ASSERT_TRUE(verifier->publish_stored("verdicts." + table.job,
                                          messages::pack_verdicts({&table, 1}).front().data,

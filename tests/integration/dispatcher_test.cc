@@ -85,17 +85,7 @@ TEST_F(DispatcherTest, DisagreementGoesToAThirdOwner) {
   three.beat({0});
   EXPECT_FALSE(three.next(500ms)) << "two are enough until they disagree";
   verdict(first, wire::Decision::pending, 1);
-  auto pg = pg::Connection::open(config_.postgres_conninfo);
-  wire::VerdictT more;
-  auto rows = pg->exec("select unit from replicas where lease = $1", {second});
-  more.unit = static_cast<std::uint64_t>(rows->integer(0, 0));
-  more.lease = second;
-  more.decision = wire::Decision::more_replicas;
-  more.opinions = 2;
-  more.replicas_needed = 1;
-  auto verifier = broker_->connect(broker_->verifier());
-  ASSERT_TRUE(verifier->publish_stored(
-      "verdicts.x", messages::pack_verdicts({&more, 1}).front().data, "v2", "", 2000ms));
+  verdict(second, wire::Decision::more_replicas, 2, true, 1);
   EXPECT_TRUE(three.next());
 }
 

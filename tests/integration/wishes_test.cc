@@ -9,6 +9,12 @@ constexpr const char* kOneReplica = R"(, "policy": {"replicas": 1, "max_replicas
 
 class WishesTest : public DispatcherTest {
  protected:
+  /// Goes on so; before there are agents.
+  void pair_after_commit() {
+    stop();
+    config_.economy.pair_after_commit = true;
+    start();
+  }
   std::string query(const std::string& sql) {
     auto pg = pg::Connection::open(config_.postgres_conninfo);
     const auto rows = pg->exec(sql.c_str());
@@ -73,9 +79,7 @@ TEST_F(WishesTest, AReissuedUnitGoesToAnotherOwnerThoughItsJobHasEnded) {
 }
 
 TEST_F(WishesTest, AnAuditGoesToAnotherOwnerAsAnAssignmentAndOutlivesARestart) {
-  stop();
-  config_.economy.pair_after_commit = true;
-  start();
+  pair_after_commit();
   FakeAgent one = agent("anna");
   FakeAgent two = agent("bert");
   const std::string job = submit(R"({"first": 1, "last": 1})");
@@ -121,9 +125,7 @@ TEST_F(WishesTest, AnAuditGoesToAnotherOwnerAsAnAssignmentAndOutlivesARestart) {
 }
 
 TEST_F(WishesTest, AnAuditorWhoCouldNotTellIsGivenAReplicaOfTheUnit) {
-  stop();
-  config_.economy.pair_after_commit = true;
-  start();
+  pair_after_commit();
   FakeAgent one = agent("anna");
   FakeAgent two = agent("bert");
   submit(R"({"first": 1, "last": 1})");
@@ -179,9 +181,7 @@ TEST_F(WishesTest, AnExcludedOwnersLeasesEndAndItGetsNoMoreUntilItIsReadmitted) 
 }
 
 TEST_F(WishesTest, TheSecondReplicaWaitsForTheFirstOnesResultWhereThatIsAskedFor) {
-  stop();
-  config_.economy.pair_after_commit = true;
-  start();
+  pair_after_commit();
   FakeAgent one = agent("anna");
   FakeAgent two = agent("bert");
   submit(R"({"first": 1, "last": 1})");
@@ -189,15 +189,7 @@ TEST_F(WishesTest, TheSecondReplicaWaitsForTheFirstOnesResultWhereThatIsAskedFor
   two.beat({0});
   EXPECT_FALSE(two.next(1000ms));
   EXPECT_EQ(query("select replicas_wanted from units"), "1");
-  wire::VerdictT more;
-  more.unit = std::stoull(unit_of(work.lease));
-  more.lease = work.lease;
-  more.decision = wire::Decision::more_replicas;
-  more.opinions = 1;
-  more.replicas_needed = 1;
-  auto verifier = broker_->connect(broker_->verifier());
-  ASSERT_TRUE(verifier->publish_stored(
-      "verdicts.x", messages::pack_verdicts({&more, 1}).front().data, "v1", "", 2000ms));
+  verdict(work.lease, wire::Decision::more_replicas, 1, true, 1);
   EXPECT_TRUE(two.next());
 }
 
