@@ -24,6 +24,8 @@ BINARIES = sys.argv.pop(1)
 SCENE = pathlib.Path(sys.argv.pop(1)).resolve()
 LONG_SCENE = pathlib.Path(sys.argv.pop(1)).resolve()  # a frame of it takes seconds: time for a fault
 VICTIM = "agent-1"
+# For a lease that has to last: a slow machine may take longer than the farm's own between two signs of progress.
+LASTING = {"lease": {"initial_seconds": 120, "extend_seconds": 60, "report_grace_seconds": 60}}
 with_faketime = unittest.skipUnless(can_be_set() and shutil.which("faketime"), "libfaketime is not installed")
 
 # A row says at the latest when a lease ends that nobody works on; the dispatcher looks every moment.
@@ -89,7 +91,7 @@ class FaultTest(unittest.TestCase):
         """Until the victim is in the middle of a unit."""
         def rendering():
             return any(slot["phase"] == "rendering" and slot.get("progress", 0) > 0 for slot in self.status().get("slots", []))
-        self.farm.wait_until("a unit in work", rendering, 120, 0.1)
+        self.farm.wait_until("a unit in work", rendering, 300, 0.1)
 
     def restart(self, *names):
         for name in names:
@@ -122,7 +124,7 @@ class FaultTest(unittest.TestCase):
         return self.farm.psql("select error_code from results where outcome <> 'rendered'").splitlines()
 
     def expired(self):
-        return int(self.farm.psql("select count(*) from replicas where state = 'expired'"))
+        return self.farm.psql("select lease, agent, leased_at, expires_at, ended_at from replicas where state = 'expired'").splitlines()
 
 
 class Broker(FaultTest):
@@ -192,14 +194,14 @@ class Broker(FaultTest):
 class Line(FaultTest):
     def test_that_loses_a_third_of_its_packets_and_has_300_ms_costs_time_only(self):
         network = self.network()
-        farm = self.start(network, dispatcher={"lease": {"initial_seconds": 120, "extend_seconds": 60}})
+        farm = self.start(network, dispatcher=LASTING)
         self.says("idle")
         network.lengthen(VICTIM, 150, 0.3)
         # 30 % of a megabyte again and again would take this line minutes.
         job = farm.submit(self.make_scene("small.blend", "bpy.data.batch_remove(list(bpy.data.brushes))"), "1-3")
         self.ends_well(job, seconds=600)
         self.assertEqual(self.failures(), [])
-        self.assertEqual(self.expired(), 0)
+        self.assertEqual(self.expired(), [])
 
     def test_without_names_is_told_so_until_they_are_back(self):
         network = self.network()
@@ -249,7 +251,7 @@ class Machine(FaultTest):
     def test_whose_clock_jumps_goes_on_and_doctor_says_it(self):
         clocks = Clocks(self.folder / "clocks")
         self.addCleanup(clocks.close)
-        farm = self.start(start=False, wrap={VICTIM: clocks.wrap(VICTIM)})
+        farm = self.start(start=False, wrap={VICTIM: clocks.wrap(VICTIM)}, dispatcher=LASTING)
         farm.settings["agent"] = {"farm": {"server": farm.web_url(farm.dispatchers[0])}}
         farm.start()
         job = farm.submit(LONG_SCENE, "1-4")
@@ -257,16 +259,16 @@ class Machine(FaultTest):
             self.wait_for_work()
             before = farm.accepted(job)
             clocks.set(VICTIM, days * 86400)
-            farm.wait_until("a frame after the jump", lambda: farm.accepted(job) > before, 120)
+            farm.wait_until("a frame after the jump", lambda: farm.accepted(job) > before, 300)
             said = self.agent("doctor").stdout
             self.assertIn("s ahead of the server's" if days > 0 else "s behind the server's", said)
             self.assertIn("set the clock", said)
         self.ends_well(job)
         self.assertEqual(self.failures(), [])
-        self.assertEqual(self.expired(), 0)
+        self.assertEqual(self.expired(), [])
 
     def test_that_loses_its_power_goes_on_with_the_lease_that_it_had(self):
-        farm = self.start()
+        farm = self.start(dispatcher=LASTING)
         job = farm.submit(LONG_SCENE, "1-3")
         self.wait_for_work()
         held = farm.psql("select lease from replicas where state = 'leased' and owner = 'volunteer-1'")
@@ -279,12 +281,12 @@ class Machine(FaultTest):
         self.ends_well(job)
         self.assertEqual(self.failures(), [])
         self.assertEqual(farm.psql(f"select outcome from results where lease = '{held}'"), "rendered")
-        self.assertEqual(self.expired(), 0)
+        self.assertEqual(self.expired(), [])
 
 
 class Blender(FaultTest):
     def test_that_segfaults_in_the_middle_of_a_unit_is_started_again(self):
-        farm = self.start()
+        farm = self.start(dispatcher=LASTING)
         job = farm.submit(LONG_SCENE, "1-3")
         self.wait_for_work()
         signal_all(self.blenders(), signal.SIGSEGV)
@@ -292,7 +294,7 @@ class Blender(FaultTest):
         self.assertIn("Segmentation fault", self.log())
         self.ends_well(job)
         self.assertEqual(self.failures(), [])
-        self.assertEqual(self.expired(), 0)
+        self.assertEqual(self.expired(), [])
 
     def test_that_segfaults_whatever_is_done_is_reported_and_the_next_unit_renders(self):
         farm = self.start()
