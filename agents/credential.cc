@@ -34,8 +34,8 @@ Result<std::string> next_credential(const Config& config,
   request.nonce = *nonce;
   request.signature =
       to_hex(key.sign(as_bytes(messages::credential_proof(request.nonce, request.agent))));
-  const auto answer = ask_server<wire::Credential>(config.farm_server + "/v1/enrolment/credential",
-                                                   request, web, {});
+  const auto answer = ask_server<wire::CredentialT>(config.farm_server + "/v1/enrolment/credential",
+                                                    request, web, {});
   if (!answer) return std::unexpected(answer.error());
   if (answer->broker_jwt.empty()) {
     return fail(Errc::kInvalid,

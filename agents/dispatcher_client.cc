@@ -18,8 +18,7 @@ Error to_error(const wire::RpcErrorT& error) {
 }  // namespace
 
 template <class Reply>
-Result<typename Reply::NativeTableType> DispatcherClient::call(const std::string& verb,
-                                                               ByteView request) {
+Result<Reply> DispatcherClient::call(const std::string& verb, ByteView request) {
   auto answer = connection_.request("rpc." + id_ + "." + verb, request, kCallTime);
   if (!answer) return std::unexpected(answer.error());
   auto reply = messages::decode<Reply>(answer->data());
@@ -27,16 +26,16 @@ Result<typename Reply::NativeTableType> DispatcherClient::call(const std::string
   return reply;
 }
 
-Result<wire::HelloReplyT> DispatcherClient::hello() { return call<wire::HelloReply>("hello", {}); }
+Result<wire::HelloReplyT> DispatcherClient::hello() { return call<wire::HelloReplyT>("hello", {}); }
 
 Result<wire::UploadReplyT> DispatcherClient::upload(const wire::UploadRequestT& request) {
-  return call<wire::UploadReply>("upload", messages::encode(request));
+  return call<wire::UploadReplyT>("upload", messages::encode(request));
 }
 
 Result<std::string> DispatcherClient::scene_url(const std::string& lease) {
   wire::SceneRequestT request;
   request.lease = lease;
-  auto reply = call<wire::SceneReply>("scene", messages::encode(request));
+  auto reply = call<wire::SceneReplyT>("scene", messages::encode(request));
   if (!reply) return std::unexpected(reply.error());
   return reply->url;
 }

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "agent_generated.h"
-#include "result_generated.h"
+#include "agent_types.h"
+#include "result_types.h"
 #include "shared/nats/connection.h"
 #include "shared/result.h"
 
@@ -37,7 +37,7 @@ class DispatcherClient {
 
  private:
   template <class Reply>
-  Result<typename Reply::NativeTableType> call(const std::string& verb, ByteView request);
+  Result<Reply> call(const std::string& verb, ByteView request);
   nats::Connection& connection_;
   const std::string id_;
 };

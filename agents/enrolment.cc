@@ -51,7 +51,7 @@ Result<wire::EnrolmentT> prove(const EnrolmentOrder& order,
   request.render_class = order.render_class;
   request.signature = to_hex(
       key.sign(as_bytes(messages::enrolment_proof(request.nonce, request.agent, request.token))));
-  return ask_server<wire::Enrolment>(order.server + "/v1/enrolment", request, options, kPatience);
+  return ask_server<wire::EnrolmentT>(order.server + "/v1/enrolment", request, options, kPatience);
 }
 
 std::string config_text(const EnrolmentOrder& order,

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "agents/home.h"
-#include "api_generated.h"
+#include "api_types.h"
 #include "shared/result.h"
 
 namespace worldshare::agent {

@@ -11,10 +11,10 @@ namespace worldshare::agent {
 
 /// POSTs a table to the farm's server and reads the answer; a server that restarts is waited for.
 template <class Answer, class Question>
-Result<typename Answer::NativeTableType> ask_server(const std::string& url,
-                                                    const Question& question,
-                                                    const http::ClientOptions& options,
-                                                    std::chrono::milliseconds patience) {
+Result<Answer> ask_server(const std::string& url,
+                          const Question& question,
+                          const http::ClientOptions& options,
+                          std::chrono::milliseconds patience) {
   const std::string body = messages::to_json(question);
   const auto response = retry_until<http::Response>("the server", patience, options.stop, [&] {
     return http::expect_ok(http::post(url, "application/json", body, options));
@@ -36,7 +36,7 @@ inline Result<std::string> ask_nonce(const std::string& server,
   wire::ChallengeRequestT question;
   question.agent = agent;
   auto challenge =
-      ask_server<wire::Challenge>(server + "/v1/enrolment/challenge", question, options, patience);
+      ask_server<wire::ChallengeT>(server + "/v1/enrolment/challenge", question, options, patience);
   if (!challenge) return std::unexpected(challenge.error());
   return std::move(challenge->nonce);
 }

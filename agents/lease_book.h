@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "agent_generated.h"
+#include "agent_types.h"
 
 namespace worldshare::agent {
 

@@ -52,7 +52,7 @@ void Mailbox::take(const nats::Message& message, Reader& reader) const {
     spdlog::warn("message for nobody here subject={}", subject);
     return;
   }
-  auto work = messages::decode<wire::Work>(message.data());
+  auto work = messages::decode<wire::WorkT>(message.data());
   if (!work) {
     spdlog::warn("mailbox message is damaged slot={} reason=\"{}\"", slot, work.error().message);
     return;
@@ -69,7 +69,7 @@ void Mailbox::take(const nats::Message& message, Reader& reader) const {
 }
 
 void Mailbox::take_hint(const nats::Message& message, Reader& reader) {
-  auto work = messages::decode<wire::Work>(message.data());
+  auto work = messages::decode<wire::WorkT>(message.data());
   auto* next = work ? work->body.AsNextScene() : nullptr;
   if (next == nullptr || next->scene == nullptr || !is_sha256_hex(next->scene->sha256)) {
     spdlog::warn("hint is not understood");

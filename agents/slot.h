@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "agents/unit_run.h"
-#include "work_generated.h"
+#include "work_types.h"
 
 namespace worldshare::agent {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "agent_generated.h"
+#include "agent_types.h"
 #include "agents/config.h"
 #include "agents/lease_book.h"
 #include "agents/scenes/scene_cache.h"

@@ -14,7 +14,7 @@
 #include "agents/work_history.h"
 #include "shared/bytes.h"
 #include "shared/crypto.h"
-#include "work_generated.h"
+#include "work_types.h"
 
 namespace worldshare::agent {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "agent_generated.h"
+#include "agent_types.h"
 #include "agents/config.h"
 #include "agents/devices/slot_plan.h"
 #include "shared/result.h"

@@ -24,10 +24,10 @@ Result<std::string> read_piece(const std::filesystem::path& file,
   return piece;
 }
 
-template <class Table>
-Result<typename Table::NativeTableType> parse(Result<http::Response> response) {
+template <class Answer>
+Result<Answer> parse(Result<http::Response> response) {
   if (!response) return std::unexpected(response.error());
-  auto table = messages::parse_json<Table>(response->body);
+  auto table = messages::parse_json<Answer>(response->body);
   if (!table)
     return fail(Errc::kCorrupt, "the server's answer is not understood: " + table.error().message);
   return table;
@@ -75,7 +75,7 @@ Result<> ApiClient::upload(const std::filesystem::path& file,
 Result<wire::UploadStateT> ApiClient::begin_upload(const std::string& sha256,
                                                    std::uint64_t size_bytes) const {
   const std::string path = "/v1/uploads/" + sha256;
-  auto known = parse<wire::UploadState>(call([&] { return http::get(base_ + path, options_); }));
+  auto known = parse<wire::UploadStateT>(call([&] { return http::get(base_ + path, options_); }));
   if (known || known.error().code != Errc::kNotFound) return known;
   const std::map<std::string, std::string> headers = {
       {"Tus-Resumable", "1.0.0"},
@@ -84,7 +84,7 @@ Result<wire::UploadStateT> ApiClient::begin_upload(const std::string& sha256,
   auto made = call(
       [&] { return http::post(base_ + "/v1/uploads", "application/json", "", options_, headers); });
   if (!made) return std::unexpected(made.error());
-  return parse<wire::UploadState>(call([&] { return http::get(base_ + path, options_); }));
+  return parse<wire::UploadStateT>(call([&] { return http::get(base_ + path, options_); }));
 }
 
 /// After whatever went wrong the server says how far it has come, and that is where it goes on.
@@ -122,27 +122,27 @@ Result<> ApiClient::upload_in_pieces(const std::filesystem::path& file,
 Result<wire::JobCreatedT> ApiClient::submit(const wire::ManifestT& manifest,
                                             const std::string& idempotency_key) const {
   const std::string json = messages::to_json(manifest);
-  return parse<wire::JobCreated>(call([&] {
+  return parse<wire::JobCreatedT>(call([&] {
     return http::post(base_ + "/v1/jobs", "application/json", json, options_,
                       {{"Idempotency-Key", idempotency_key}});
   }));
 }
 
 Result<wire::JobStatusT> ApiClient::job(const std::string& id) const {
-  return parse<wire::JobStatus>(
+  return parse<wire::JobStatusT>(
       call([&] { return http::get(base_ + "/v1/jobs/" + id, options_); }));
 }
 
 Result<wire::FrameStatusT> ApiClient::frame(const std::string& id, std::int32_t frame) const {
   const std::string url = base_ + "/v1/jobs/" + id + "/frames/" + std::to_string(frame);
-  return parse<wire::FrameStatus>(call([&] { return http::get(url, options_); }));
+  return parse<wire::FrameStatusT>(call([&] { return http::get(url, options_); }));
 }
 
 Result<wire::ControlDoneT> ApiClient::control(const std::string& job,
                                               const wire::JobControlT& control) const {
   const std::string url = base_ + "/v1/jobs/" + job + "/control";
   const std::string json = messages::to_json(control);
-  return parse<wire::ControlDone>(
+  return parse<wire::ControlDoneT>(
       call([&] { return http::post(url, "application/json", json, options_); }));
 }
 
@@ -158,7 +158,7 @@ Result<> ApiClient::control_node(const std::string& agent,
 Result<wire::EnrolmentTokenT> ApiClient::make_enrolment_token(
     const wire::EnrolmentOrderT& order) const {
   // Not repeated: the answer of a call that was cut off is a token that nobody knows.
-  return parse<wire::EnrolmentToken>(http::expect_ok(http::post(
+  return parse<wire::EnrolmentTokenT>(http::expect_ok(http::post(
       base_ + "/v1/enrolment/tokens", "application/json", messages::to_json(order), options_)));
 }
 
@@ -175,7 +175,7 @@ Result<wire::OwnerRevokedT> ApiClient::revoke_owner(const std::string& owner,
   control.reason = reason;
   const std::string url = base_ + "/v1/owners/" + owner + "/revoke";
   const std::string json = messages::to_json(control);
-  return parse<wire::OwnerRevoked>(
+  return parse<wire::OwnerRevokedT>(
       call([&] { return http::post(url, "application/json", json, options_); }));
 }
 

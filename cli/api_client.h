@@ -32,22 +32,21 @@ class ApiClient {
   Result<wire::JobStatusT> job(const std::string& id) const;
   Result<wire::FrameStatusT> frame(const std::string& id, std::int32_t frame) const;
   /// A table of the API by its path, "/v1/queue".
-  template <class Table>
-  Result<typename Table::NativeTableType> get(const std::string& path) const {
+  template <class Answer>
+  Result<Answer> get(const std::string& path) const {
     auto response = call([&] { return http::get(base_ + path, options_); });
     if (!response) return std::unexpected(response.error());
-    return messages::parse_json<Table>(response->body);
+    return messages::parse_json<Answer>(response->body);
   }
   /// What the API answers to a POST, as a table.
-  template <class Table>
-  Result<typename Table::NativeTableType> post(
-      const std::string& path,
-      const std::string& json,
-      const std::map<std::string, std::string>& headers = {}) const {
+  template <class Answer>
+  Result<Answer> post(const std::string& path,
+                      const std::string& json,
+                      const std::map<std::string, std::string>& headers = {}) const {
     auto response =
         call([&] { return http::post(base_ + path, "application/json", json, options_, headers); });
     if (!response) return std::unexpected(response.error());
-    return messages::parse_json<Table>(response->body);
+    return messages::parse_json<Answer>(response->body);
   }
   Result<> remove(const std::string& path) const;
   Result<wire::ControlDoneT> control(const std::string& job,

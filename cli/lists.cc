@@ -84,37 +84,37 @@ std::string text_of(const wire::QueueT& queue) {
   return out + tenants.text() + needs.text();
 }
 
-template <class Table>
+template <class Answer>
 Run add_list(CLI::App& app, const char* name, const char* help, const std::string& path) {
   auto options = std::make_shared<ListsOptions>();
   auto* command = app.add_subcommand(name, help);
   command->add_flag("--json", options->json, "as the API gives it");
   options->server.add_to(*command);
   return [options, path](std::stop_token stop) {
-    return show_table<Table>(options->server, options->json, path, text_of, stop);
+    return show_table<Answer>(options->server, options->json, path, text_of, stop);
   };
 }
 
 }  // namespace
 
 Run add_jobs(CLI::App& app) {
-  return add_list<wire::JobList>(app, "jobs", "the newest thousand jobs, unfinished ones first",
-                                 "/v1/jobs?limit=1000");
+  return add_list<wire::JobListT>(app, "jobs", "the newest thousand jobs, unfinished ones first",
+                                  "/v1/jobs?limit=1000");
 }
 
 Run add_nodes(CLI::App& app) {
-  return add_list<wire::NodeList>(app, "nodes", "all agents, their work and their history",
-                                  "/v1/nodes?limit=1000");
+  return add_list<wire::NodeListT>(app, "nodes", "all agents, their work and their history",
+                                   "/v1/nodes?limit=1000");
 }
 
 Run add_owners(CLI::App& app) {
-  return add_list<wire::OwnerList>(app, "owners", "all volunteers, their record and their credit",
-                                   "/v1/owners?limit=1000");
+  return add_list<wire::OwnerListT>(app, "owners", "all volunteers, their record and their credit",
+                                    "/v1/owners?limit=1000");
 }
 
 Run add_queue(CLI::App& app) {
-  return add_list<wire::Queue>(app, "queue", "what waits, by tenant and by what it needs",
-                               "/v1/queue");
+  return add_list<wire::QueueT>(app, "queue", "what waits, by tenant and by what it needs",
+                                "/v1/queue");
 }
 
 Run add_units(CLI::App& app) {
@@ -124,9 +124,9 @@ Run add_units(CLI::App& app) {
   command->add_flag("--json", options->json, "as the API gives it");
   options->server.add_to(*command);
   return [options](std::stop_token stop) {
-    return show_table<wire::UnitList>(options->server, options->json,
-                                      "/v1/jobs/" + options->job + "/units?limit=1000", text_of,
-                                      stop);
+    return show_table<wire::UnitListT>(options->server, options->json,
+                                       "/v1/jobs/" + options->job + "/units?limit=1000", text_of,
+                                       stop);
   };
 }
 

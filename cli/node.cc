@@ -63,7 +63,7 @@ Result<> make_token(const ApiClient& api, NodeOptions& options) {
 }
 
 Result<> list_tokens(const ApiClient& api, NodeOptions& options) {
-  const auto list = api.get<wire::EnrolmentTokenList>("/v1/enrolment/tokens?limit=1000");
+  const auto list = api.get<wire::EnrolmentTokenListT>("/v1/enrolment/tokens?limit=1000");
   if (!list) return std::unexpected(list.error());
   if (options.json) {
     fmt::print("{}\n", messages::to_json(*list));

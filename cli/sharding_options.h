@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "manifest_generated.h"
+#include "manifest_types.h"
 
 namespace worldshare::cli {
 

@@ -41,7 +41,7 @@ int set(const TenantOptions& options, const std::stop_token& stop) {
   if (options.max_leases) order.max_leases = *options.max_leases;
   if (options.max_jobs) order.max_jobs = *options.max_jobs;
   if (options.max_stored_bytes) order.max_stored_bytes = *options.max_stored_bytes;
-  const auto now = api->post<wire::TenantAccount>("/v1/tenants", messages::to_json(order));
+  const auto now = api->post<wire::TenantAccountT>("/v1/tenants", messages::to_json(order));
   if (!now) return report_error(now.error(), stop);
   wire::TenantListT list;
   list.tenants.push_back(std::make_unique<wire::TenantAccountT>(*now));
@@ -69,8 +69,8 @@ Run add_tenant(CLI::App& app) {
   }
   return [options, listed](std::stop_token stop) {
     if (!listed->parsed()) return set(*options, stop);
-    return show_table<wire::TenantList>(options->server, options->json, "/v1/tenants?limit=1000",
-                                        text_of, stop);
+    return show_table<wire::TenantListT>(options->server, options->json, "/v1/tenants?limit=1000",
+                                         text_of, stop);
   };
 }
 

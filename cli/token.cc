@@ -50,7 +50,7 @@ std::string text_of(const wire::AuditListT& list) {
 int create(const TokenOptions& options, const std::stop_token& stop) {
   auto api = options.server.client(stop);
   if (!api) return report_error(api.error(), stop);
-  const auto made = api->post<wire::TokenCreated>("/v1/tokens", messages::to_json(options.order));
+  const auto made = api->post<wire::TokenCreatedT>("/v1/tokens", messages::to_json(options.order));
   if (!made) return report_error(made.error(), stop);
   if (options.json) {
     fmt::print("{}\n", messages::to_json(*made));
@@ -94,8 +94,8 @@ Run add_token(CLI::App& app) {
   return [options, created, listed](std::stop_token stop) {
     if (created->parsed()) return create(*options, stop);
     if (listed->parsed())
-      return show_table<wire::TokenList>(options->server, options->json, "/v1/tokens?limit=1000",
-                                         text_of, stop);
+      return show_table<wire::TokenListT>(options->server, options->json, "/v1/tokens?limit=1000",
+                                          text_of, stop);
     return revoke(*options, stop);
   };
 }
@@ -106,8 +106,8 @@ Run add_audit(CLI::App& app) {
   command->add_flag("--json", options->json, "as the API gives it");
   options->server.add_to(*command);
   return [options](std::stop_token stop) {
-    return show_table<wire::AuditList>(options->server, options->json, "/v1/audit?limit=1000",
-                                       text_of, stop);
+    return show_table<wire::AuditListT>(options->server, options->json, "/v1/audit?limit=1000",
+                                        text_of, stop);
   };
 }
 
@@ -120,7 +120,7 @@ Run add_login(CLI::App& app) {
   return [options](std::stop_token stop) {
     auto api = options->server.client(stop);
     if (!api) return report_error(api.error(), stop);
-    const auto login = api->post<wire::LoginCode>("/v1/logins", "");
+    const auto login = api->post<wire::LoginCodeT>("/v1/logins", "");
     if (!login) return report_error(login.error(), stop);
     fmt::print("{}\n", options->json ? messages::to_json(*login) : login->link);
     return kDone;

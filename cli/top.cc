@@ -33,11 +33,11 @@ struct Sight {
 };
 
 Result<Sight> look(const ApiClient& api) {
-  auto queue = api.get<wire::Queue>("/v1/queue");
+  auto queue = api.get<wire::QueueT>("/v1/queue");
   if (!queue) return std::unexpected(queue.error());
-  auto jobs = api.get<wire::JobList>("/v1/jobs?limit=100");
+  auto jobs = api.get<wire::JobListT>("/v1/jobs?limit=100");
   if (!jobs) return std::unexpected(jobs.error());
-  auto nodes = api.get<wire::NodeList>("/v1/nodes?limit=200");
+  auto nodes = api.get<wire::NodeListT>("/v1/nodes?limit=200");
   if (!nodes) return std::unexpected(nodes.error());
   return Sight{std::move(*queue), std::move(*jobs), std::move(*nodes)};
 }

@@ -60,7 +60,7 @@ std::string text_of(const wire::OwnerTrustT& owner) {
 int show(const TrustOptions& options, const std::stop_token& stop) {
   auto api = options.server.client(stop);
   if (!api) return report_error(api.error(), stop);
-  const auto owner = api->get<wire::OwnerTrust>("/v1/trust/" + options.owner);
+  const auto owner = api->get<wire::OwnerTrustT>("/v1/trust/" + options.owner);
   if (!owner) return report_error(owner.error(), stop);
   fmt::print("{}", options.json ? messages::to_json(*owner) + "\n" : text_of(*owner));
   return kDone;

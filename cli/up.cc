@@ -33,7 +33,7 @@ std::string link(const Stack& stack, const std::stop_token& stop) {
   http::ClientOptions options;
   options.bearer_token = stack.token();
   const ApiClient api(stack.url(), options, stop);
-  const auto login = api.post<wire::LoginCode>("/v1/logins", "");
+  const auto login = api.post<wire::LoginCodeT>("/v1/logins", "");
   return login ? login->link : stack.url() + "/";
 }
 

@@ -78,7 +78,7 @@ Run add_verdict(CLI::App& app) {
     auto api = options->server.client(stop);
     if (!api) return report_error(api.error(), stop);
     const auto unit =
-        api->get<wire::UnitVerdicts>("/v1/units/" + std::to_string(options->unit) + "/verdicts");
+        api->get<wire::UnitVerdictsT>("/v1/units/" + std::to_string(options->unit) + "/verdicts");
     if (!unit) return report_error(unit.error(), stop);
     fmt::print("{}", options->json ? messages::to_json(*unit) + "\n" : text_of(*unit));
     return kDone;

@@ -36,8 +36,8 @@ Result<wire::VerificationT> submit(VerifyOptions& options, const ApiClient& api)
     if (auto ok = api.upload(picture, options.request.artifacts.back()); !ok)
       return std::unexpected(ok.error());
   }
-  return api.post<wire::Verification>("/v1/verifications", messages::to_json(options.request),
-                                      {{"Idempotency-Key", new_id()}});
+  return api.post<wire::VerificationT>("/v1/verifications", messages::to_json(options.request),
+                                       {{"Idempotency-Key", new_id()}});
 }
 
 Result<wire::VerificationT> wait_for_verdict(const ApiClient& api,
@@ -46,7 +46,7 @@ Result<wire::VerificationT> wait_for_verdict(const ApiClient& api,
   while (asked.state == "waiting") {
     if (!sleep_unless_stopped(stop, kLookAgain))
       return fail(Errc::kUnavailable, "interrupted; it is compared all the same: " + asked.id);
-    auto now = api.get<wire::Verification>("/v1/verifications/" + asked.id);
+    auto now = api.get<wire::VerificationT>("/v1/verifications/" + asked.id);
     if (!now) return now;
     asked = std::move(*now);
   }

@@ -106,7 +106,7 @@ void Dispatcher::feed_heartbeats(std::stop_token stop) {
       auto message = subscription->next(200ms);
       if (!message) break;
       if (!*message) continue;
-      auto state = messages::decode<wire::AgentState>((*message)->data());
+      auto state = messages::decode<wire::AgentStateT>((*message)->data());
       // The subject is what the broker vouches for.
       if (!state || "hb." + state->agent != (*message)->subject()) {
         spdlog::warn("heartbeat refused subject={}", (*message)->subject());
@@ -132,7 +132,7 @@ void Dispatcher::feed_verdicts(std::stop_token stop) {
 
 void Dispatcher::feed_control(std::stop_token stop) {
   const auto decode = [](ByteView data) -> Result<std::vector<wire::EventT>> {
-    auto event = messages::decode<wire::Event>(data);
+    auto event = messages::decode<wire::EventT>(data);
     if (!event) return std::unexpected(event.error());
     return std::vector<wire::EventT>{std::move(*event)};
   };

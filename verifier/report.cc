@@ -45,12 +45,12 @@ void clean(wire::ResultT& result) {
 Result<wire::ResultT> open_report(std::string_view subject, ByteView data) {
   const auto names = parse_subject(subject);
   if (!names) return std::unexpected(names.error());
-  const auto message = messages::decode<wire::SignedResult>(data);
+  const auto message = messages::decode<wire::SignedResultT>(data);
   if (!message) return std::unexpected(message.error());
   if (!verify_signature(names->agent, message->payload, message->signature)) {
     return fail(Errc::kDenied, "the signature is not the agent's");
   }
-  auto result = messages::decode<wire::Result>(message->payload);
+  auto result = messages::decode<wire::ResultT>(message->payload);
   if (!result) return result;
   if (result->agent != names->agent) return fail(Errc::kDenied, "speaks for another agent");
   if (result->lease != names->lease) return fail(Errc::kDenied, "speaks of another lease");

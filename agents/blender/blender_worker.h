@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "agents/blender/blender_process.h"
-#include "manifest_generated.h"
+#include "manifest_types.h"
 #include "shared/messages/shard.h"
 #include "shared/result.h"
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "agent_generated.h"
+#include "agent_types.h"
 #include "agents/blender/blender_process.h"
 #include "shared/result.h"
 

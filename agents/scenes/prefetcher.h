@@ -9,7 +9,7 @@
 
 #include "agents/scenes/scene_cache.h"
 #include "shared/http/client.h"
-#include "work_generated.h"
+#include "work_types.h"
 
 namespace worldshare::agent {
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "agents/swarm/latency.h"
-#include "work_generated.h"
+#include "work_types.h"
 
 namespace worldshare::swarm {
 

@@ -161,7 +161,7 @@ void SyntheticAgent::say_hello() {
 }
 
 void SyntheticAgent::on_hello(const Delivery& reply) {
-  const auto hello = messages::decode<wire::HelloReply>(reply.data);
+  const auto hello = messages::decode<wire::HelloReplyT>(reply.data);
   if (!hello || hello->error) {
     ++services_.tally.refused;
     return;
@@ -177,7 +177,7 @@ void SyntheticAgent::on_mailbox(std::string_view subject, ByteView data) {
   std::uint32_t slot = 0;
   const auto [end_of_number, error] =
       std::from_chars(token.data(), token.data() + token.size(), slot);
-  auto work = messages::decode<wire::Work>(data);
+  auto work = messages::decode<wire::WorkT>(data);
   if (error != std::errc{} || slot >= working_.size() || !work) return;
   if (auto* assignment = work->body.AsAssignment()) {
     if (is_complete(*assignment)) begin(slot, std::move(*assignment));

@@ -114,7 +114,7 @@ void SyntheticAgent::commit(const UnitPtr& unit) {
 }
 
 void SyntheticAgent::on_commit(const UnitPtr& unit, const Delivery& reply) {
-  const auto answer = messages::decode<wire::UploadReply>(reply.data);
+  const auto answer = messages::decode<wire::UploadReplyT>(reply.data);
   if (!answer) return;
   if (answer->error) {
     ++services_.tally.refused;

@@ -26,7 +26,7 @@ wire::SessionStatusT status_of(const Caller& caller) {
 /// Who signs in: whom the code stands for, or else whose token it is.
 Result<Caller> signing_in(Gateway& gateway, const http::Request& request) {
   if (request.body.empty()) return gateway.parts.gatekeeper.identify(request);
-  const auto order = messages::parse_json<wire::SignIn>(request.body);
+  const auto order = messages::parse_json<wire::SignInT>(request.body);
   if (!order) return std::unexpected(order.error());
   if (order->code.empty()) return gateway.parts.gatekeeper.identify(request);
   auto pg = gateway.pool.borrow();
@@ -110,7 +110,7 @@ http::Reply list_tokens(Gateway& gateway, const Call& call) {
 }
 
 http::Reply make_token(Gateway& gateway, const Call& call) {
-  const auto order = messages::parse_json<wire::TokenOrder>(call.request.body);
+  const auto order = messages::parse_json<wire::TokenOrderT>(call.request.body);
   if (!order) return problem(order.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());

@@ -82,7 +82,7 @@ http::Reply list_enrolment_tokens(Gateway& gateway, const Call& call) {
 }
 
 http::Reply make_enrolment_token_now(Gateway& gateway, const Call& call) {
-  const auto order = messages::parse_json<wire::EnrolmentOrder>(call.request.body);
+  const auto order = messages::parse_json<wire::EnrolmentOrderT>(call.request.body);
   if (!order) return problem(order.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
@@ -102,7 +102,7 @@ http::Reply withdraw_enrolment_token_now(Gateway& gateway, const Call& call) {
 
 http::Reply challenge_agent(Gateway& gateway, const Call& call) {
   if (auto refused = too_often(gateway, call)) return std::move(*refused);
-  const auto request = messages::parse_json<wire::ChallengeRequest>(call.request.body);
+  const auto request = messages::parse_json<wire::ChallengeRequestT>(call.request.body);
   if (!request) return problem(request.error());
   if (!is_user_nkey(request->agent))
     return problem(400, "agent: must be a public nkey (U and 55 characters)");
@@ -115,7 +115,7 @@ http::Reply challenge_agent(Gateway& gateway, const Call& call) {
 
 http::Reply enrol_agent_now(Gateway& gateway, const Call& call) {
   if (auto refused = too_often(gateway, call)) return std::move(*refused);
-  const auto request = messages::parse_json<wire::EnrolmentRequest>(call.request.body);
+  const auto request = messages::parse_json<wire::EnrolmentRequestT>(call.request.body);
   if (!request) return problem(request.error());
   const auto proof = messages::enrolment_proof(request->nonce, request->agent, request->token);
   if (auto ok = check_proof(gateway, request->agent, request->nonce, request->signature, proof);
@@ -133,7 +133,7 @@ http::Reply enrol_agent_now(Gateway& gateway, const Call& call) {
 
 http::Reply renew_credential_now(Gateway& gateway, const Call& call) {
   if (auto refused = too_often(gateway, call)) return std::move(*refused);
-  const auto request = messages::parse_json<wire::CredentialRequest>(call.request.body);
+  const auto request = messages::parse_json<wire::CredentialRequestT>(call.request.body);
   if (!request) return problem(request.error());
   const auto proof = messages::credential_proof(request->nonce, request->agent);
   if (auto ok = check_proof(gateway, request->agent, request->nonce, request->signature, proof);
@@ -148,7 +148,7 @@ http::Reply renew_credential_now(Gateway& gateway, const Call& call) {
 }
 
 http::Reply revoke_owner_now(Gateway& gateway, const Call& call) {
-  const auto control = messages::parse_json<wire::OwnerControl>(call.request.body);
+  const auto control = messages::parse_json<wire::OwnerControlT>(call.request.body);
   if (!control) return problem(control.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());

@@ -148,7 +148,7 @@ bool EventHub::may_see(const Watch& what, const Line& line) {
 }
 
 Result<> EventHub::add(const nats::StreamReader::Item& item) {
-  const auto event = messages::decode<wire::Event>(item.message.data());
+  const auto event = messages::decode<wire::EventT>(item.message.data());
   if (!event) return {};
   Line line;
   line.id = item.sequence;

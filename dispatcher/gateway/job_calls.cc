@@ -120,7 +120,7 @@ http::Reply get_job(Gateway& gateway, const Call& call) {
 
 http::Reply control_job_now(Gateway& gateway, const Call& call) {
   const std::string& job = call.path[0];
-  const auto control = messages::parse_json<wire::JobControl>(call.request.body);
+  const auto control = messages::parse_json<wire::JobControlT>(call.request.body);
   if (!control) return problem(control.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());
@@ -150,7 +150,7 @@ http::Reply get_frame(Gateway& gateway, const Call& call) {
 }
 
 http::Reply control_node_now(Gateway& gateway, const Call& call) {
-  const auto wanted = messages::parse_json<wire::NodeControl>(call.request.body);
+  const auto wanted = messages::parse_json<wire::NodeControlT>(call.request.body);
   if (!wanted) return problem(wanted.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());

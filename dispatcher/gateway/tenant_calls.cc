@@ -75,7 +75,7 @@ http::Reply list_tenants(Gateway& gateway, const Call& call) {
 
 /// The economy reads the table every three seconds.
 http::Reply set_tenant(Gateway& gateway, const Call& call) {
-  const auto order = messages::parse_json<wire::TenantOrder>(call.request.body);
+  const auto order = messages::parse_json<wire::TenantOrderT>(call.request.body);
   if (!order) return problem(order.error());
   if (auto ok = check_order(*order); !ok) return problem(ok.error());
   auto pg = gateway.pool.borrow();

@@ -214,7 +214,7 @@ Result<wire::UnitVerdictsT> unit_verdicts(pg::Connection& pg,
 Result<wire::OwnerTrustT> overrule(pg::Connection& pg,
                                    const std::string& owner,
                                    const std::string& body) {
-  const auto order = messages::parse_json<wire::Overrule>(body);
+  const auto order = messages::parse_json<wire::OverruleT>(body);
   if (!order) return std::unexpected(order.error());
   if (order->action == wire::OverruleAction::none)
     return fail(Errc::kInvalid, "action: must be readmit or ban");

@@ -6,7 +6,7 @@
 namespace worldshare::dispatcher {
 
 http::Reply submit_verification(Gateway& gateway, const Call& call) {
-  const auto request = messages::parse_json<wire::VerificationRequest>(call.request.body);
+  const auto request = messages::parse_json<wire::VerificationRequestT>(call.request.body);
   if (!request) return problem(request.error());
   auto pg = gateway.pool.borrow();
   if (!pg) return problem(pg.error());

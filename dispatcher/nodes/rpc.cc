@@ -163,7 +163,7 @@ Bytes RpcService::hello(const std::string& agent) {
 }
 
 Result<wire::UploadRequestT> RpcService::check_upload(ByteView bytes) const {
-  auto request = messages::decode<wire::UploadRequest>(bytes);
+  auto request = messages::decode<wire::UploadRequestT>(bytes);
   if (!request) return std::unexpected(request.error());
   if (!is_sha256_hex(request->sha256))
     return fail(Errc::kInvalid, "sha256: 64 lower-case hex digits");
@@ -261,7 +261,7 @@ Bytes RpcService::upload_reply(const wire::UploadRequestT& request,
 
 Bytes RpcService::scene(const std::string& agent, ByteView bytes) {
   using Reply = wire::SceneReplyT;
-  const auto request = messages::decode<wire::SceneRequest>(bytes);
+  const auto request = messages::decode<wire::SceneRequestT>(bytes);
   if (!request) return refuse<Reply>("invalid", request.error().message);
   auto rows = pg_.exec(kSceneOf, {messages::clean_text(request->lease, 64), agent});
   if (!rows) return refuse<Reply>(rows.error());

@@ -177,7 +177,7 @@ Result<wire::ManifestT> parse_manifest(std::string_view json, const ManifestLimi
     return fail(Errc::kInvalid,
                 "manifest: larger than " + std::to_string(limits.json_bytes) + " bytes");
   }
-  auto manifest = parse_json<wire::Manifest>(json);
+  auto manifest = parse_json<wire::ManifestT>(json);
   if (!manifest) return wrong("manifest", manifest.error().message);
   if (auto ok = check(*manifest, limits); !ok) return std::unexpected(ok.error());
   // What may be left out gets its defaults here, so that nobody downstream asks twice.

@@ -1,16 +1,5 @@
 #include "shared/messages/messages.h"
 
-#include <flatbuffers/idl.h>
-
-#include <map>
-#include <memory>
-#include <mutex>
-#include <utility>
-
-#include "api_bfbs_generated.h"
-#include "event_bfbs_generated.h"
-#include "manifest_bfbs_generated.h"
-
 namespace worldshare::messages {
 namespace {
 
@@ -30,45 +19,6 @@ std::size_t utf8_length(std::string_view text) {
   return overlong || outside ? 0 : length;
 }
 
-/// The embedded schema that describes a table.
-ByteView schema_of(std::string_view root) {
-  if (root == wire::Manifest::GetFullyQualifiedName())
-    return {wire::ManifestBinarySchema::data(), wire::ManifestBinarySchema::size()};
-  if (root == wire::Event::GetFullyQualifiedName())
-    return {wire::EventBinarySchema::data(), wire::EventBinarySchema::size()};
-  return {wire::JobStatusBinarySchema::data(), wire::JobStatusBinarySchema::size()};
-}
-
-flatbuffers::IDLOptions json_options() {
-  flatbuffers::IDLOptions options;
-  options.strict_json = true;
-  options.indent_step = -1;
-  options.output_default_scalars_in_json = true;
-  options.output_enum_identifiers = true;
-  return options;
-}
-
-using ParserPtr = std::unique_ptr<flatbuffers::Parser>;
-
-/// Reading a schema costs more than most of what is printed or parsed by it.
-ParserPtr new_parser(const std::string& root) {
-  auto parser = std::make_unique<flatbuffers::Parser>(json_options());
-  const ByteView schema = schema_of(root);
-  WS_CHECK(parser->Deserialize(schema.data(), schema.size()) && parser->SetRootType(root.c_str()),
-           "embedded schema");
-  return parser;
-}
-
-/// Printing changes nothing in it, so all threads share one.
-const flatbuffers::Parser& printer(const std::string& root) {
-  static std::mutex mutex;
-  static std::map<std::string, ParserPtr> known;
-  const std::lock_guard lock(mutex);
-  ParserPtr& parser = known[root];
-  if (!parser) parser = new_parser(root);
-  return *parser;
-}
-
 }  // namespace
 
 std::string clean_text(std::string_view text, std::size_t limit_bytes) {
@@ -86,28 +36,6 @@ std::string clean_text(std::string_view text, std::size_t limit_bytes) {
     }
     text.remove_prefix(take);
   }
-  return out;
-}
-
-std::string to_json(ByteView buffer, const char* root) {
-  std::string out;
-  WS_CHECK(flatbuffers::GenerateText(printer(root), buffer.data(), &out), "JSON of an own table");
-  return out;
-}
-
-Result<Bytes> from_json(std::string_view json, const char* root) {
-  if (json.find('\0') != std::string_view::npos)
-    return fail(Errc::kInvalid, "JSON holds a NUL character");
-  // One that stopped in the middle of something is not used again.
-  thread_local std::map<std::string, ParserPtr> idle;
-  ParserPtr parser = std::exchange(idle[root], nullptr);
-  if (!parser) parser = new_parser(root);
-  if (!parser->ParseJson(std::string(json).c_str())) {
-    return fail(Errc::kInvalid, "JSON: " + clean_text(parser->error_, 500));
-  }
-  const auto& builder = parser->builder_;
-  Bytes out(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
-  idle[root] = std::move(parser);
   return out;
 }
 

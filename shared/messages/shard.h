@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "shared/result.h"
-#include "work_generated.h"
+#include "work_types.h"
 
 namespace worldshare::messages {
 

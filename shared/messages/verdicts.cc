@@ -44,8 +44,8 @@ Result<std::vector<wire::VerdictT>> unpack_verdicts(ByteView data) {
     return fail(Errc::kCorrupt, "message is empty or too large");
   std::vector<wire::VerdictT> out;
   // In a parcel the offset of the first verdict's root stands there: a small number.
-  if (data.size() > 2 * kPrefixBytes && wire::VerdictBufferHasIdentifier(data.data())) {
-    auto verdict = decode<wire::Verdict>(data);
+  if (data.size() > 2 * kPrefixBytes && is_marked<wire::VerdictT>(data)) {
+    auto verdict = decode<wire::VerdictT>(data);
     if (!verdict) return std::unexpected(verdict.error());
     out.push_back(std::move(*verdict));
     return out;
@@ -56,7 +56,7 @@ Result<std::vector<wire::VerdictT>> unpack_verdicts(ByteView data) {
     for (std::size_t i = 0; i < kPrefixBytes; ++i) size |= std::size_t{data[i]} << (8 * i);
     data = data.subspan(kPrefixBytes);
     if (size > data.size()) return fail(Errc::kCorrupt, "a verdict is cut off");
-    auto verdict = decode<wire::Verdict>(data.first(size));
+    auto verdict = decode<wire::VerdictT>(data.first(size));
     if (!verdict) return std::unexpected(verdict.error());
     out.push_back(std::move(*verdict));
     data = data.subspan(size);

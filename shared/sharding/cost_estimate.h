@@ -1,6 +1,6 @@
 #pragma once
 
-#include "manifest_generated.h"
+#include "manifest_types.h"
 #include "shared/messages/shard.h"
 
 namespace worldshare::sharding {

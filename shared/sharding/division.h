@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "manifest_generated.h"
+#include "manifest_types.h"
 #include "shared/sharding/cost_estimate.h"
 
 namespace worldshare::sharding {

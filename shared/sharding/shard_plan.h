@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "manifest_generated.h"
+#include "manifest_types.h"
 #include "shared/messages/shard.h"
 #include "shared/sharding/division.h"
 

@@ -12,19 +12,19 @@ namespace {
 namespace wire = worldshare::wire;
 namespace messages = worldshare::messages;
 
-template <class Table>
+template <class Message>
 void decode_and_encode(worldshare::ByteView bytes) {
-  const auto object = messages::decode<Table>(bytes);
+  const auto object = messages::decode<Message>(bytes);
   if (!object) return;
   const auto again = messages::encode(*object);
   // Tables that the input shares are written out one by one, so the copy may be too large.
   if (again.size() > messages::kMaxMessageBytes) return;
-  WS_CHECK(messages::decode<Table>(again).has_value(), "what is encoded can be decoded");
+  WS_CHECK(messages::decode<Message>(again).has_value(), "what is encoded can be decoded");
 }
 
 /// A union may name a type and hold nothing; readers check, the encoder does not.
 void decode_work(worldshare::ByteView bytes) {
-  const auto work = messages::decode<wire::Work>(bytes);
+  const auto work = messages::decode<wire::WorkT>(bytes);
   const auto* assignment = work ? work->body.AsAssignment() : nullptr;
   if (assignment != nullptr) (void)messages::encode(*assignment);
 }
@@ -39,18 +39,18 @@ void unpack_and_pack(worldshare::ByteView bytes) {
 }
 
 using Decode = void (*)(worldshare::ByteView);
-constexpr std::array<Decode, 13> kTypes{decode_and_encode<wire::Manifest>,
+constexpr std::array<Decode, 13> kTypes{decode_and_encode<wire::ManifestT>,
                                         decode_work,
-                                        decode_and_encode<wire::AgentState>,
-                                        decode_and_encode<wire::HelloReply>,
-                                        decode_and_encode<wire::UploadRequest>,
-                                        decode_and_encode<wire::UploadReply>,
-                                        decode_and_encode<wire::SceneRequest>,
-                                        decode_and_encode<wire::SceneReply>,
-                                        decode_and_encode<wire::Result>,
-                                        decode_and_encode<wire::SignedResult>,
-                                        decode_and_encode<wire::Verdict>,
-                                        decode_and_encode<wire::Event>,
+                                        decode_and_encode<wire::AgentStateT>,
+                                        decode_and_encode<wire::HelloReplyT>,
+                                        decode_and_encode<wire::UploadRequestT>,
+                                        decode_and_encode<wire::UploadReplyT>,
+                                        decode_and_encode<wire::SceneRequestT>,
+                                        decode_and_encode<wire::SceneReplyT>,
+                                        decode_and_encode<wire::ResultT>,
+                                        decode_and_encode<wire::SignedResultT>,
+                                        decode_and_encode<wire::VerdictT>,
+                                        decode_and_encode<wire::EventT>,
                                         unpack_and_pack};
 
 }  // namespace

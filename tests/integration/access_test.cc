@@ -164,11 +164,11 @@ TEST_F(AccessTest, TenantsAreMadeAndChangedByOperatorsAndSeeThemselves) {
   };
   const auto first = set(R"({"tenant": "studio", "weight": 2.5, "max_leases": 7})");
   ASSERT_EQ(first.status, 200U) << first.body;
-  const auto made = messages::parse_json<wire::TenantAccount>(first.body);
+  const auto made = messages::parse_json<wire::TenantAccountT>(first.body);
   EXPECT_EQ(made->weight, 2.5);
   EXPECT_EQ(made->max_leases, 7U);
   EXPECT_EQ(made->max_jobs, 100'000U) << "what a new tenant has";
-  const auto changed = messages::parse_json<wire::TenantAccount>(
+  const auto changed = messages::parse_json<wire::TenantAccountT>(
       set(R"({"tenant": "studio", "max_stored_bytes": 5000000000})").body);
   EXPECT_EQ(changed->max_stored_bytes, 5'000'000'000U);
   EXPECT_EQ(changed->max_leases, 7U) << "what is left out stays";
@@ -180,7 +180,7 @@ TEST_F(AccessTest, TenantsAreMadeAndChangedByOperatorsAndSeeThemselves) {
   set(R"({"tenant": "others"})");
   const auto seen = [&](const std::string& by) {
     const auto list =
-        messages::parse_json<wire::TenantList>(call("GET", "/v1/tenants", bearer(by), "").body);
+        messages::parse_json<wire::TenantListT>(call("GET", "/v1/tenants", bearer(by), "").body);
     std::string names;
     for (const auto& one : list->tenants) names += one->tenant + " ";
     return names;

@@ -149,7 +149,7 @@ void AgentFarm::handle(const nats::Message& message) {
   const std::string rest = subject.substr(subject.find('.') + 1);
   const std::string agent = rest.substr(0, rest.find('.'));
   if (subject.starts_with("hb.")) {
-    auto state = messages::decode<wire::AgentState>(message.data());
+    auto state = messages::decode<wire::AgentStateT>(message.data());
     update([&](View& view) { view.states.push_back(must(std::move(state), "heartbeat")); });
   } else if (subject.starts_with("results.")) {
     take_result(agent, message.data());
@@ -161,9 +161,9 @@ void AgentFarm::handle(const nats::Message& message) {
 }
 
 void AgentFarm::take_result(const std::string& agent, ByteView data) {
-  const auto envelope = must(messages::decode<wire::SignedResult>(data), "result");
+  const auto envelope = must(messages::decode<wire::SignedResultT>(data), "result");
   WS_CHECK(verify_signature(agent, envelope.payload, envelope.signature), "signature");
-  auto result = must(messages::decode<wire::Result>(envelope.payload), "payload");
+  auto result = must(messages::decode<wire::ResultT>(envelope.payload), "payload");
   WS_CHECK(result.agent == agent, "agent");
   const std::string lease = result.lease;
   update([&](View& view) { view.results[lease] = std::move(result); });
@@ -188,14 +188,14 @@ Bytes AgentFarm::answer(const std::string& verb, ByteView request) {
     return messages::encode(reply);
   }
   if (verb == "scene") {
-    const auto asked = must(messages::decode<wire::SceneRequest>(request), "scene request");
+    const auto asked = must(messages::decode<wire::SceneRequestT>(request), "scene request");
     ++view_.scene_requests;
     wire::SceneReplyT reply;
     const std::string& sha256 = scene_of_.at(asked.lease);
     reply.url = signer_->sign(blobs::Access::kGet, sha256, *store_.size(sha256), in_an_hour());
     return messages::encode(reply);
   }
-  const auto asked = must(messages::decode<wire::UploadRequest>(request), "upload request");
+  const auto asked = must(messages::decode<wire::UploadRequestT>(request), "upload request");
   wire::UploadReplyT reply;
   reply.present = store_.size(asked.sha256).has_value();
   reply.url = signer_->sign(blobs::Access::kPut, asked.sha256, asked.size_bytes, in_an_hour());

@@ -10,14 +10,14 @@
 #include <thread>
 #include <vector>
 
-#include "agent_generated.h"
-#include "result_generated.h"
+#include "agent_types.h"
+#include "result_types.h"
 #include "shared/blobs/signed_url.h"
 #include "shared/blobs/store.h"
 #include "shared/http/server.h"
 #include "tests/support/nats_server.h"
 #include "tests/support/temp_folder.h"
-#include "work_generated.h"
+#include "work_types.h"
 
 namespace worldshare::testing {
 

@@ -261,7 +261,7 @@ TEST_F(BlobRows, AnAgentFillsNoMoreThanItsRoom) {
     const auto reply = one.nats->request("rpc." + one.key.public_key() + ".upload",
                                          messages::encode(request), 2000ms);
     EXPECT_TRUE(reply);
-    const auto answer = messages::decode<wire::UploadReply>(reply->data());
+    const auto answer = messages::decode<wire::UploadReplyT>(reply->data());
     return answer->error ? answer->error->code : std::string("ok");
   };
   const std::string a(40, 'a');

@@ -150,7 +150,7 @@ TEST_F(ControlTest, ADisabledAgentGetsNothingAndIsToldWhy) {
   EXPECT_FALSE(one.next(1000ms));
   auto hello = one.nats->request("rpc." + name + ".hello", {}, 2000ms);
   ASSERT_TRUE(hello);
-  EXPECT_EQ(messages::decode<wire::HelloReply>(hello->data())->notice,
+  EXPECT_EQ(messages::decode<wire::HelloReplyT>(hello->data())->notice,
             "this agent is disabled: its room is rebuilt");
   EXPECT_NE(get("/v1/nodes").find("its room is rebuilt"), std::string::npos);
   EXPECT_EQ(order(R"({"action": "label", "labels": ["attic"]})"), 200U);

@@ -68,7 +68,7 @@ struct FakeAgent {
   std::optional<wire::WorkT> next(std::chrono::milliseconds time = 5000ms) {
     auto message = mailbox.next(time);
     if (!message || !*message) return std::nullopt;
-    auto work = messages::decode<wire::Work>((*message)->data());
+    auto work = messages::decode<wire::WorkT>((*message)->data());
     EXPECT_TRUE(work) << work.error().message;
     return std::move(*work);
   }
@@ -173,7 +173,7 @@ class DispatcherTest : public ::testing::Test {
 
   std::string submit(const std::string& frames = R"({"first": 1, "last": 2})",
                      const std::string& more = "") {
-    const auto created = messages::parse_json<wire::JobCreated>(
+    const auto created = messages::parse_json<wire::JobCreatedT>(
         post(manifest(upload(tiny_blend()), frames, more)).body);
     EXPECT_TRUE(created);
     return created ? created->id : "";
@@ -181,7 +181,7 @@ class DispatcherTest : public ::testing::Test {
 
   wire::JobStatusT status(const std::string& job) {
     auto response = http::get(url_ + "/v1/jobs/" + job, options_);
-    auto parsed = messages::parse_json<wire::JobStatus>(response ? response->body : "");
+    auto parsed = messages::parse_json<wire::JobStatusT>(response ? response->body : "");
     return parsed ? std::move(*parsed) : wire::JobStatusT{};
   }
 

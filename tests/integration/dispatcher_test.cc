@@ -54,7 +54,7 @@ TEST_F(DispatcherTest, AFrameShowsTheLpipsOfADisputedPair) {
   ASSERT_TRUE(one.next() && two.next());
   const auto comparison = [&] {
     const auto answer = http::get(url_ + "/v1/jobs/" + job + "/frames/1", options_);
-    const auto frame = messages::parse_json<wire::FrameStatus>(answer ? answer->body : "");
+    const auto frame = messages::parse_json<wire::FrameStatusT>(answer ? answer->body : "");
     EXPECT_TRUE(frame && frame->comparisons.size() == 1);
     return frame && !frame->comparisons.empty() ? *frame->comparisons[0]
                                                 : wire::ComparisonStatusT{};
@@ -202,7 +202,7 @@ TEST_F(DispatcherTest, AnUploadUrlTakesExactlyTheCommittedBytes) {
     auto reply = agent.nats->request("rpc." + agent.key.public_key() + ".upload",
                                      messages::encode(request), 2000ms);
     EXPECT_TRUE(reply) << reply.error().message;
-    return *messages::decode<wire::UploadReply>(reply->data());
+    return *messages::decode<wire::UploadReplyT>(reply->data());
   };
   EXPECT_EQ(ask(thief).error->code, "not_found");
   const auto granted = ask(one);

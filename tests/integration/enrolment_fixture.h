@@ -43,7 +43,7 @@ class EnrolmentFixture : public DispatcherTest {
   wire::EnrolmentTokenT token(const std::string& owner) {
     const auto response = call("/v1/enrolment/tokens", R"({"owner": ")" + owner + "\"}");
     EXPECT_EQ(response.status, 201U) << response.body;
-    auto made = messages::parse_json<wire::EnrolmentToken>(response.body);
+    auto made = messages::parse_json<wire::EnrolmentTokenT>(response.body);
     return made ? *made : wire::EnrolmentTokenT{};
   }
 
@@ -59,7 +59,7 @@ class EnrolmentFixture : public DispatcherTest {
 
   /// The body of an enrolment that `signer` signs for `agent`.
   std::string request(const std::string& agent, const NKey& signer, const std::string& secret) {
-    const auto challenge = messages::parse_json<wire::Challenge>(
+    const auto challenge = messages::parse_json<wire::ChallengeT>(
         call("/v1/enrolment/challenge", R"({"agent": ")" + agent + "\"}").body);
     EXPECT_TRUE(challenge);
     wire::EnrolmentRequestT out;
@@ -72,7 +72,7 @@ class EnrolmentFixture : public DispatcherTest {
   }
 
   std::string state_of_token(const std::string& id) {
-    const auto list = messages::parse_json<wire::EnrolmentTokenList>(
+    const auto list = messages::parse_json<wire::EnrolmentTokenListT>(
         http::get(url_ + "/v1/enrolment/tokens", options_)->body);
     if (!list) return "no list";
     for (const auto& line : list->tokens) {

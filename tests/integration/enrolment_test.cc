@@ -120,7 +120,7 @@ TEST_F(EnrolmentTest, ATokenIsWorthNothingWithoutTheAgentsKey) {
   const NKey mine = NKey::generate();
   const NKey theirs = NKey::generate();
   EXPECT_EQ(call("/v1/enrolment", request(theirs.public_key(), mine, made.token)).status, 403U);
-  auto stolen = messages::parse_json<wire::EnrolmentRequest>(
+  auto stolen = messages::parse_json<wire::EnrolmentRequestT>(
       request(theirs.public_key(), theirs, made.token));
   ASSERT_TRUE(stolen);
   stolen->agent = mine.public_key();
@@ -142,7 +142,7 @@ TEST_F(EnrolmentTest, AnOwnerIsShutOutWithAllThatBelongsToIt) {
   ASSERT_TRUE(lets_in(*NKey::load(home("garage").seed())));
   ASSERT_TRUE(lets_in(*NKey::load(home("attic").seed())));
   const auto response = call("/v1/owners/anna/revoke", R"({"reason": "asked to leave"})");
-  const auto done = messages::parse_json<wire::OwnerRevoked>(response.body);
+  const auto done = messages::parse_json<wire::OwnerRevokedT>(response.body);
   ASSERT_TRUE(done) << response.body;
   EXPECT_EQ(done->agents, 2U);
   EXPECT_EQ(done->tokens, 1U);

@@ -191,7 +191,7 @@ TEST_F(JwtEnrolmentTest, ACredentialIsForWhoHoldsTheKey) {
   const auto key = NKey::load(config.seed_file);
   ASSERT_TRUE(key);
   const auto ask = [&](const std::string& agent, const NKey& signer) {
-    const auto challenge = messages::parse_json<wire::Challenge>(
+    const auto challenge = messages::parse_json<wire::ChallengeT>(
         call("/v1/enrolment/challenge", R"({"agent": ")" + agent + "\"}").body);
     wire::CredentialRequestT out;
     out.agent = agent;

@@ -50,14 +50,14 @@ class VerificationTest : public DispatcherTest {
   std::string asked(const std::string& body) {
     const auto response = ask(body);
     EXPECT_EQ(response.status, 202U) << response.body;
-    const auto made = messages::parse_json<wire::Verification>(response.body);
+    const auto made = messages::parse_json<wire::VerificationT>(response.body);
     EXPECT_TRUE(made && made->state == "waiting" && made->pairs.empty());
     return made ? made->id : "";
   }
   wire::VerificationT read(const std::string& id) {
     const auto response = http::get(url_ + "/v1/verifications/" + id, options_);
     EXPECT_TRUE(response && response->status == 200);
-    return messages::parse_json<wire::Verification>(response->body).value();
+    return messages::parse_json<wire::VerificationT>(response->body).value();
   }
   wire::VerificationT answered(const std::vector<std::string>& pictures,
                                const std::string& more = "") {
@@ -191,7 +191,7 @@ TEST_F(VerificationTest, TheListIsPagedAndTheNewestComesFirst) {
   const std::string older = asked(request({one, one}));
   const std::string newer = asked(request({one, one}));
   const auto page = [&](const std::string& query) {
-    return messages::parse_json<wire::VerificationList>(
+    return messages::parse_json<wire::VerificationListT>(
                http::get(url_ + "/v1/verifications?limit=1" + query, options_)->body)
         .value();
   };

@@ -37,12 +37,12 @@ class WishesTest : public DispatcherTest {
     EXPECT_TRUE(response) << response.error().message;
     return response ? *response : http::Response{};
   }
-  template <class Table>
-  typename Table::NativeTableType get(const std::string& path) {
+  template <class Answer>
+  Answer get(const std::string& path) {
     const auto response = http::get(url_ + path, options_);
-    auto parsed = messages::parse_json<Table>(response ? response->body : "");
+    auto parsed = messages::parse_json<Answer>(response ? response->body : "");
     EXPECT_TRUE(parsed) << (response ? response->body : "no answer");
-    return parsed ? std::move(*parsed) : typename Table::NativeTableType{};
+    return parsed ? std::move(*parsed) : Answer{};
   }
 };
 
@@ -116,7 +116,7 @@ TEST_F(WishesTest, AnAuditGoesToAnotherOwnerAsAnAssignmentAndOutlivesARestart) {
   query("update audits set state = 'passed', lease = '" + audit.lease + "', finding = 'nothing'");
   verdict(audit.lease, wire::Decision::accepted, 1);
   ASSERT_TRUE(eventually([&] { return status(job).state == "completed"; }));
-  const auto shown = get<wire::UnitVerdicts>("/v1/units/" + unit_of(work.lease) + "/verdicts");
+  const auto shown = get<wire::UnitVerdictsT>("/v1/units/" + unit_of(work.lease) + "/verdicts");
   ASSERT_EQ(shown.audits.size(), 1U);
   EXPECT_EQ(shown.audits[0]->owner, "anna");
   EXPECT_EQ(shown.audits[0]->auditor, "bert");
@@ -204,7 +204,7 @@ TEST_F(WishesTest, PeopleSeeWhyAndOperatorsOverruleOnTheRecord) {
   query("insert into trust (owner, malice, ok) values ('anna', 0.02, 7)");
   query("insert into trust_events (owner, kind, ok, unit, reason) values ('anna', 'checked', 1, " +
         unit + ", 'others agreed with it')");
-  const auto verdicts = get<wire::UnitVerdicts>("/v1/units/" + unit + "/verdicts");
+  const auto verdicts = get<wire::UnitVerdictsT>("/v1/units/" + unit + "/verdicts");
   ASSERT_EQ(verdicts.verdicts.size(), 1U);
   EXPECT_EQ(verdicts.verdicts[0]->policy, "replicated");
   EXPECT_EQ(verdicts.verdicts[0]->owner, "anna");
@@ -213,7 +213,7 @@ TEST_F(WishesTest, PeopleSeeWhyAndOperatorsOverruleOnTheRecord) {
   EXPECT_EQ(http::get(url_ + "/v1/units/9999/verdicts", options_)->status, 404U);
   EXPECT_EQ(http::get(url_ + "/v1/units/x/verdicts", options_)->status, 400U);
 
-  auto trust = get<wire::OwnerTrust>("/v1/trust/anna");
+  auto trust = get<wire::OwnerTrustT>("/v1/trust/anna");
   EXPECT_EQ(trust.state, "active");
   EXPECT_EQ(trust.ok, 7);
   ASSERT_EQ(trust.events.size(), 1U);
@@ -227,7 +227,7 @@ TEST_F(WishesTest, PeopleSeeWhyAndOperatorsOverruleOnTheRecord) {
           .status,
       404U);
   EXPECT_EQ(post(path, R"({"action": "ban", "operator": "olga", "reason": "x"})").status, 200U);
-  trust = get<wire::OwnerTrust>("/v1/trust/anna");
+  trust = get<wire::OwnerTrustT>("/v1/trust/anna");
   ASSERT_EQ(trust.overrules.size(), 1U);
   EXPECT_EQ(trust.overrules[0]->action, "ban");
   EXPECT_EQ(trust.overrules[0]->operator_, "olga");

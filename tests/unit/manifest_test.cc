@@ -164,18 +164,18 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& bad) { return std::string(bad.param.name); });
 
 TEST(Messages, RefuseBytesThatAreNotTheirTable) {
-  EXPECT_EQ(decode<wire::AgentState>(as_bytes("rubbish that is no buffer")).error().code,
+  EXPECT_EQ(decode<wire::AgentStateT>(as_bytes("rubbish that is no buffer")).error().code,
             Errc::kCorrupt);
-  EXPECT_EQ(decode<wire::Result>(ByteView{}).error().code, Errc::kCorrupt);
+  EXPECT_EQ(decode<wire::ResultT>(ByteView{}).error().code, Errc::kCorrupt);
   wire::AgentStateT state;
   state.agent = "UABC";
   state.free_slots = {0, 1};
   const Bytes buffer = encode(state);
-  EXPECT_EQ(decode<wire::AgentState>(buffer)->free_slots.size(), 2U);
+  EXPECT_EQ(decode<wire::AgentStateT>(buffer)->free_slots.size(), 2U);
   for (std::size_t cut = 0; cut < buffer.size(); ++cut) {
     // A cut buffer may still be a valid smaller one; it must never be read outside of it (ASan
     // watches).
-    (void)decode<wire::AgentState>(ByteView(buffer).first(cut));
+    (void)decode<wire::AgentStateT>(ByteView(buffer).first(cut));
   }
 }
 

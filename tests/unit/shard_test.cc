@@ -82,7 +82,7 @@ TEST(Shard, TravelsInAnAssignment) {
   assignment.shard = to_wire(full_shard());
   wire::WorkT work;
   work.body.Set(std::move(assignment));
-  auto decoded = decode<wire::Work>(encode(work));
+  auto decoded = decode<wire::WorkT>(encode(work));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(shard_of(*decoded->body.AsAssignment()).value(), full_shard());
   decoded->body.AsAssignment()->output->height = 90;

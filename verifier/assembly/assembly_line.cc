@@ -60,7 +60,7 @@ Result<std::optional<AssemblyLine::Order>> AssemblyLine::take(pg::Transaction& t
   out.job = rows->str(0, 0);
   out.frame = static_cast<std::int32_t>(rows->integer(0, 1));
   out.parts.scene = rows->str(0, 2);
-  const auto manifest = messages::parse_json<wire::Manifest>(rows->text(0, 3));
+  const auto manifest = messages::parse_json<wire::ManifestT>(rows->text(0, 3));
   if (!manifest || !manifest->output) {
     return fail(Errc::kInternal, "the stored manifest of job " + out.job + " cannot be read");
   }

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <stop_token>
 
-#include "manifest_generated.h"
+#include "manifest_types.h"
 #include "shared/bytes.h"
 #include "shared/result.h"
 

@@ -133,7 +133,7 @@ Result<> LeaseRecords::learn_jobs(const std::vector<std::string>& jobs) {
 
 Result<LeaseRecords::JobTerms> LeaseRecords::terms_of(const std::string& job,
                                                       std::string_view manifest_json) {
-  const auto manifest = messages::parse_json<wire::Manifest>(manifest_json);
+  const auto manifest = messages::parse_json<wire::ManifestT>(manifest_json);
   if (!manifest || !manifest->output) {
     return fail(Errc::kInternal, "the stored manifest of job " + job + " cannot be read");
   }
