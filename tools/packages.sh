@@ -8,7 +8,7 @@ build_packages=(
   libdeflate-dev libseccomp-dev libsodium-dev libopenexr-dev libjpeg62-turbo-dev
 )
 run_packages=(nats-server postgresql-15 blender bubblewrap openssl)
-test_packages=(libgtest-dev libgmock-dev nodejs npm python3 clang-19 libclang-rt-19-dev chromium xvfb libgl1-mesa-dri faketime iproute2 iptables)
+test_packages=(lld libgtest-dev libgmock-dev nodejs npm python3 clang-19 libclang-rt-19-dev chromium xvfb libgl1-mesa-dri faketime iproute2 iptables)
 compat_packages=(debootstrap)
 # What reads the files of deploy/ (a parser of compose.yaml, promtool), and what the drills and the chaos suite use.
 deploy_packages=(docker-compose prometheus python3-yaml rsync iproute2 iptables)
