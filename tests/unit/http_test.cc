@@ -114,8 +114,8 @@ double time_of(const std::function<void()>& transfer) {
 }
 
 TEST_F(HttpTest, ACapHoldsForBothDirectionsAndIsSharedByTransfers) {
-  constexpr double kRate = 2e6;
-  ASSERT_TRUE(write_file_atomically(path_, std::string(1'000'000, 'p')));
+  constexpr double kBytes = 1'000'000;
+  ASSERT_TRUE(write_file_atomically(path_, std::string(static_cast<std::size_t>(kBytes), 'p')));
   echo_.file = path_.string();
   const auto options = [](double rate) {
     ClientOptions out;
@@ -127,20 +127,17 @@ TEST_F(HttpTest, ACapHoldsForBothDirectionsAndIsSharedByTransfers) {
     ASSERT_TRUE(get_file(base_ + "/file", path_.string() + name, 3'000'000, how));
     std::filesystem::remove(path_.string() + name);
   };
-  const auto upload = [&](const ClientOptions& how) {
-    ASSERT_TRUE(put_file(base_ + "/sink", path_, how));
-  };
-  const double quick = time_of([&] { download(options(4 * kRate), ".quick"); });
-  EXPECT_GT(time_of([&] { download(options(kRate / 2), ".slow"); }), 3 * quick);
-  EXPECT_GT(time_of([&] { upload(options(kRate / 2)); }),
-            3 * time_of([&] { upload(options(4 * kRate)); }));
-  const auto shared = options(kRate);
-  const double alone = time_of([&] { download(shared, ".alone"); });
-  const double together = time_of([&] {
-    const std::jthread other([&] { download(shared, ".a"); });
-    download(shared, ".b");
-  });
-  EXPECT_GT(together, 1.4 * alone);
+  // A quarter of a second's bytes are free, and nobody waits after the last ones: 0.6 of the time
+  // at least, however slow the machine is.
+  const auto slow = options(kBytes);
+  EXPECT_GT(time_of([&] { download(slow, ".slow"); }), 0.6);
+  EXPECT_GT(time_of([&] { ASSERT_TRUE(put_file(base_ + "/sink", path_, slow)); }), 0.6);
+  const auto shared = options(2 * kBytes);
+  EXPECT_GT(time_of([&] {
+              const std::jthread other([&] { download(shared, ".a"); });
+              download(shared, ".b");
+            }),
+            0.6);
   std::filesystem::remove(path_);
 }
 
