@@ -17,9 +17,24 @@ struct TrustOptions {
   bool json = false;
 };
 
+/// What an operator may order of an owner.
+struct Order {
+  const char* name;
+  const char* help;
+  wire::OverruleAction action;
+};
+
+constexpr Order kOrders[] = {
+    {"readmit", "let an excluded owner in again", wire::OverruleAction::readmit},
+    {"ban", "exclude an owner", wire::OverruleAction::ban},
+    {"appoint", "make its machines trusted hardware, which settles what volunteers cannot",
+     wire::OverruleAction::appoint},
+    {"relieve", "make it a volunteer like any other again", wire::OverruleAction::relieve}};
+
 std::string text_of(const wire::OwnerTrustT& owner) {
   const auto now = unix_ms(SystemClock().now());
-  std::string out = fmt::format("{} is {}{}\n", owner.owner, owner.state,
+  std::string out = fmt::format("{} is {}{}{}\n", owner.owner, owner.state,
+                                owner.trusted ? ", trusted hardware" : "",
                                 owner.reason.empty() ? "" : ": " + owner.reason);
   out += fmt::format(
       "  {} results agreed, {} were rejected, {} failed; {:.1f} count as good and {:.1f} as bad "
@@ -75,6 +90,13 @@ int overrule(const TrustOptions& options, const std::stop_token& stop) {
   return kDone;
 }
 
+void add_options(CLI::App& command, TrustOptions& options) {
+  command.add_option("owner", options.owner)->required();
+  command.add_option("--operator", options.order.operator_, "who orders it")->required();
+  command.add_option("--reason", options.order.reason, "kept on record")->required();
+  options.server.add_to(command);
+}
+
 }  // namespace
 
 Run add_trust(CLI::App& app) {
@@ -83,20 +105,19 @@ Run add_trust(CLI::App& app) {
   trust->require_subcommand(1);
   auto* shown = trust->add_subcommand("show", "its standing, its events and its credit");
   shown->add_flag("--json", options->json, "as the API gives it");
-  auto* readmitted = trust->add_subcommand("readmit", "let an excluded owner in again");
-  auto* banned = trust->add_subcommand("ban", "exclude an owner");
-  for (auto* command : {shown, readmitted, banned}) {
-    command->add_option("owner", options->owner)->required();
-    options->server.add_to(*command);
+  shown->add_option("owner", options->owner)->required();
+  options->server.add_to(*shown);
+  std::vector<std::pair<CLI::App*, wire::OverruleAction>> commands;
+  for (const auto& order : kOrders) {
+    auto* command = trust->add_subcommand(order.name, order.help);
+    add_options(*command, *options);
+    commands.emplace_back(command, order.action);
   }
-  for (auto* command : {readmitted, banned}) {
-    command->add_option("--operator", options->order.operator_, "who orders it")->required();
-    command->add_option("--reason", options->order.reason, "kept on record")->required();
-  }
-  return [options, shown, readmitted](std::stop_token stop) {
+  return [options, shown, commands](std::stop_token stop) {
     if (shown->parsed()) return show(*options, stop);
-    using enum wire::OverruleAction;
-    options->order.action = readmitted->parsed() ? readmit : ban;
+    for (const auto& [command, action] : commands) {
+      if (command->parsed()) options->order.action = action;
+    }
     return overrule(*options, stop);
   };
 }

@@ -36,12 +36,23 @@ std::string table_of_results(const wire::UnitVerdictsT& unit) {
   return out;
 }
 
+std::string auditor_of(const wire::ResultAuditT& audit) {
+  if (!audit.trusted) return audit.auditor.empty() ? "-" : audit.auditor;
+  return "trusted hardware" + (audit.auditor.empty() ? "" : " (" + audit.auditor + ")");
+}
+
+std::string finding_of(const wire::ResultAuditT& audit) {
+  if (!audit.whole) return audit.finding;
+  if (audit.state == "passed") return "rendered it again";
+  return "to be rendered again" + (audit.finding.empty() ? "" : ": " + audit.finding);
+}
+
 std::string table_of_audits(const wire::UnitVerdictsT& unit) {
   if (unit.audits.empty()) return {};
   Listing audits({"AUDIT OF", "AUDITOR", "STATE", "SECONDS", "FINDING"});
   for (const auto& line : unit.audits) {
-    audits.add({line->owner, line->auditor.empty() ? "-" : line->auditor, line->state,
-                fmt::format("{:.1f}", line->render_seconds), line->finding});
+    audits.add({line->owner, auditor_of(*line), line->state,
+                fmt::format("{:.1f}", line->render_seconds), finding_of(*line)});
   }
   return audits.text() + "\n";
 }

@@ -107,7 +107,7 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     const auto unit = static_cast<UnitId>(verdict.unit);
     const Reported reported =
         economy_.reported({verdict.lease, effect.agent, effect.owner, unit, verdict.counts,
-                           effect.rendered, effect.render_seconds, effect.audit},
+                           effect.rendered, effect.render_seconds, effect.audit, effect.trusted},
                           now);
     outgoing_.stop(reported.stop);
     if (is_final(verdict)) {

@@ -99,6 +99,7 @@ Result<> Dispatcher::rebuild() {
   agents_.clear();
   versions_.clear();
   facts_.clear();
+  records_version_ = 0;
   if (auto ok = load_terms(); !ok) return ok;
   auto jobs = live_jobs(ledger_.connection());
   if (!jobs) return std::unexpected(jobs.error());

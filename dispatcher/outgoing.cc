@@ -55,7 +55,8 @@ bool Outgoing::assign(const Lease& lease, const messages::Shard& shard, const Jo
   assignment.scene_url = scene_url(*manifest.scene);
   assignment.frame = shard.frame;
   assignment.shard = messages::to_wire(shard);
-  if (lease.audit) assignment.audit = audit_of(*lease.audit, *manifest.output);
+  if (lease.audit && !lease.audit->whole())
+    assignment.audit = audit_of(*lease.audit, *manifest.output);
   assignment.output = std::make_unique<wire::OutputT>(*manifest.output);
   assignment.engine = manifest.requirements->engine;
   assignment.time_limit_seconds = static_cast<std::uint32_t>(

@@ -14,12 +14,14 @@ Result<> Dispatcher::take_wishes() {
   return take_reissues();
 }
 
-/// Who is doubted audits nobody.
+/// Who is doubted audits nobody, and who was appointed does nothing but what is asked of trusted
+/// hardware.
 Result<> Dispatcher::take_records() {
   const auto records = changed_records(ledger_.connection(), records_version_);
   if (!records) return std::unexpected(records.error());
   for (const auto& record : *records) {
-    economy_.set_malice(record.owner, record.malice);
+    if (record.malice) economy_.set_malice(record.owner, *record.malice);
+    economy_.set_trusted(record.owner, record.trusted);
     records_version_ = std::max(records_version_, record.version);
   }
   return {};

@@ -12,6 +12,7 @@ AuditOrder read_audit(const pg::Rows& rows, int row, int first) {
   out.agent = rows.str(row, first + 5);
   if (!rows.is_null(row, first + 6))
     out.slot = static_cast<std::uint32_t>(rows.integer(row, first + 6));
+  out.trusted = rows.boolean(row, first + 7);
   return out;
 }
 

@@ -12,7 +12,7 @@
 /// Of an audit `a` of the result `t`, as read_audit() wants them.
 #define WS_AUDIT_COLUMNS                                \
   "a.id, a.seed, a.tiles, a.samples, a.cost, t.agent, " \
-  "(select slot from replicas where lease = a.target)"
+  "(select slot from replicas where lease = a.target), a.trusted"
 
 namespace worldshare::dispatcher {
 

@@ -202,7 +202,9 @@ void Economy::relist(OpenUnit& unit) {
   unlist(job, unit);
   const std::size_t in_work = unit.leases.size() - unit.stragglers - unit.auditing;
   const AuditOrder* audit = next_audit(unit);
-  time_audits(unit, audit != nullptr);
+  const bool awaits_trusted = !unserved(unit, true).empty();
+  await_trusted(unit, awaits_trusted);
+  time_audits(unit, audit != nullptr || awaits_trusted);
   const bool wants = unit.opinions.size() + in_work < unit.wanted + (unit.unaudited ? 1 : 0);
   const bool held = wants && unit.held_until > now_;
   if (held) held_.insert({unit.held_until, unit.id});
@@ -224,17 +226,34 @@ void Economy::time_audits(OpenUnit& unit, bool waiting) {
   if (waiting) audits_due_.insert({unit.audits_due, unit.id});
 }
 
-/// The oldest one that nobody works on.
-const AuditOrder* Economy::next_audit(const OpenUnit& unit) const {
-  if (unit.unaudited) return nullptr;
+void Economy::await_trusted(OpenUnit& unit, bool waiting) {
+  const bool waited = unit.trusted_since != Clock::TimePoint{};
+  if (waiting == waited) return;
+  trusted_waits_.erase({unit.trusted_since, unit.id});
+  unit.trusted_since = waiting ? now_ : Clock::TimePoint{};
+  if (waiting) trusted_waits_.insert({unit.trusted_since, unit.id});
+}
+
+/// For volunteers or for trusted hardware: those that nobody works on, the oldest first.
+std::vector<const AuditOrder*> Economy::unserved(const OpenUnit& unit, bool trusted) const {
+  std::vector<const AuditOrder*> orders;
+  if (unit.unaudited) return orders;
   const auto in_work = [&](const AuditOrder& order) {
     return std::ranges::any_of(unit.leases, [&](const auto& id) {
       const auto& audit = leases_.at(id).audit;
       return audit && audit->id == order.id;
     });
   };
-  const auto found = std::ranges::find_if_not(unit.audits, in_work);
-  return found == unit.audits.end() ? nullptr : &*found;
+  for (const auto& order : unit.audits) {
+    if (order.trusted == trusted && !in_work(order)) orders.push_back(&order);
+  }
+  return orders;
+}
+
+/// Of those for volunteers.
+const AuditOrder* Economy::next_audit(const OpenUnit& unit) const {
+  const auto orders = unserved(unit, false);
+  return orders.empty() ? nullptr : orders.front();
 }
 
 /// Who cannot do what the unit wants next.
@@ -262,6 +281,7 @@ void Economy::add_unit(StoredUnit stored) {
   for (const auto& report : stored.reports) {
     const OwnerId owner = owners_.number(report.owner);
     if (!report.audit) (report.counts ? unit.opinions : unit.voids).insert(report.lease);
+    if (report.trusted) continue;
     insert(report.counts ? unit.owners : unit.void_owners, owner);
     if (report.counts) insert(unit.opinion_owners, owner);
   }
@@ -291,6 +311,7 @@ Closed Economy::close_unit(UnitId id, bool accepted, const std::string& reason) 
   job.units.erase(id);
   held_.erase({unit->held_until, id});
   audits_due_.erase({unit->audits_due, id});
+  trusted_waits_.erase({unit->trusted_since, id});
   units_.erase(id);
   requeue(job);
   if (!accepted) return outcome;

@@ -64,6 +64,7 @@ struct Report {
   bool rendered = true;       ///< it brought an image, and not an error
   double render_seconds = 0;  ///< 0: not known
   std::int64_t audit = 0;     ///< the order that it answers; 0: it is a replica
+  bool trusted = false;       ///< of trusted hardware
 };
 
 struct Reported {
@@ -98,6 +99,7 @@ struct EconomyCounters {
   std::uint64_t heartbeats_refused = 0;
   std::uint64_t speculated = 0;
   std::uint64_t unaudited = 0;
+  std::uint64_t trusted = 0;  ///< of `granted`: to trusted hardware
   std::uint64_t poisoned = 0;
   std::uint64_t drained = 0;
 };
@@ -108,7 +110,8 @@ struct EconomyCounters {
 /// that fails it drops the job (drop_job) or everything, and loads it again.
 ///
 /// A decision, a heartbeat and a verdict cost O(log n) in jobs, agents and leases; a decision also
-/// looks once at each distinct set of owners that the chosen job's waiting units exclude.
+/// looks once at each distinct set of owners that the chosen job's waiting units exclude, and while
+/// trusted hardware is free, match() looks at all units that wait for it.
 class Economy {
  public:
   /// `draw(n)` returns a uniform number below n; production passes random_below.
@@ -158,7 +161,8 @@ class Economy {
                   std::vector<std::string> labels);
 
   /// Gives free seats to units that want replicas, opening new units where no open one can use the
-  /// seat; at most `limit` leases. All of it is in memory when this returns.
+  /// seat, and those of trusted hardware to what is ordered of it; at most `limit` leases. All of
+  /// it is in memory when this returns.
   Grants match(Clock::TimePoint now, std::size_t limit = 1'000);
 
   /// The trust engine recorded a result: the lease is over.
@@ -169,6 +173,9 @@ class Economy {
   void set_audits(UnitId unit, std::vector<AuditOrder> orders);
   /// What it believes of an owner: the probability that it cheats.
   void set_malice(const std::string& owner, double malice);
+  /// Whether its machines are trusted hardware, which does audits that are for trusted hardware and
+  /// nothing else.
+  void set_trusted(const std::string& owner, bool trusted);
 
   Expired expire(Clock::TimePoint now);
   /// Takes leases away, and says nothing against their units; who held one is to be told.
@@ -249,6 +256,7 @@ class Economy {
   static Ask ask_of(const OpenJob& job);
   void ask_again(OpenJob& job);
   void relist(OpenUnit& unit);
+  std::vector<const AuditOrder*> unserved(const OpenUnit& unit, bool trusted) const;
   const AuditOrder* next_audit(const OpenUnit& unit) const;
   std::vector<OwnerId> useless(const OpenUnit& unit, const AuditOrder* audit) const;
   void unlist(OpenJob& job, OpenUnit& unit);
@@ -270,7 +278,9 @@ class Economy {
   void advance();
   void look_at_audits();
   bool anybody_could(const OpenJob& job, const std::vector<OwnerId>& useless) const;
+  bool lacks_auditors(const OpenJob& job, const OpenUnit& unit) const;
   void time_audits(OpenUnit& unit, bool waiting);
+  void await_trusted(OpenUnit& unit, bool waiting);
   void look_at_stragglers();
   void look_at_straggler(const std::string& id);
   OpenUnit* open_frame(OpenJob& job, Grants& grants);
@@ -282,6 +292,15 @@ class Economy {
   std::optional<Seat> choose_auditor(const OpenJob& job,
                                      const OpenUnit& unit,
                                      const AuditOrder& audit);
+  std::optional<std::string> class_of_audited(const OpenUnit& unit, const AuditOrder& audit) const;
+  std::vector<ClassId> trusted_classes(const OpenJob& job,
+                                       const OpenUnit& unit,
+                                       const AuditOrder& order) const;
+  bool trusted_could(const OpenJob& job, const OpenUnit& unit, const AuditOrder& order) const;
+  std::string waits_for_trusted(const OpenJob& job) const;
+  std::optional<Seat> choose_trusted(const OpenJob& job,
+                                     const OpenUnit& unit,
+                                     const AuditOrder& order);
   std::optional<Seat> most_trusted(std::span<const ClassId> classes,
                                    std::optional<SceneId> scene,
                                    std::vector<OwnerId> excluded);
@@ -292,6 +311,9 @@ class Economy {
              Seat seat,
              const AuditOrder* audit,
              Grants& grants);
+  void grant_trusted(OpenUnit& unit, Seat seat, const AuditOrder& order, Grants& grants);
+  void hand_out(Lease lease, Grants& grants);
+  void serve_trusted(std::size_t limit, Grants& grants);
   bool serve(const JobQueue::Pick& pick, Grants& grants);
 
   EconomyOptions options_;
@@ -312,6 +334,7 @@ class Economy {
   std::set<std::pair<Clock::TimePoint, std::string>> stored_expiries_;  ///< of the same leases
   std::set<std::pair<Clock::TimePoint, UnitId>> held_;
   std::set<std::pair<Clock::TimePoint, UnitId>> audits_due_;
+  std::set<std::pair<Clock::TimePoint, UnitId>> trusted_waits_;  ///< since when
   std::set<std::pair<Clock::TimePoint, std::string>> straggler_checks_;
   std::vector<UnitId> unit_ids_;  ///< the next one at the end
   Clock::TimePoint now_{};        ///< as the caller said last

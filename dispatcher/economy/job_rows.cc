@@ -28,10 +28,11 @@ constexpr const char* kChangedJobs = R"(
   select id, (extract(epoch from changed_at) * 1000000)::bigint from jobs
    where changed_at > to_timestamp($1 / 1000000.0) - interval '10 seconds')";
 
-#define WS_OPEN_UNITS                                                               \
-  "select u.id, u.job, u.frame, u.replicas_wanted, "                                \
-  "(select count(*) from replicas p where p.unit = u.id and p.state = 'expired'), " \
-  "u.shard, u.parts from units u "                                                  \
+#define WS_OPEN_UNITS                                                \
+  "select u.id, u.job, u.frame, u.replicas_wanted, "                 \
+  "(select count(*) from replicas p "                                \
+  "where p.unit = u.id and p.state = 'expired' and not p.trusted), " \
+  "u.shard, u.parts from units u "                                   \
   "where u.state = 'open' "
 
 #define WS_OPEN_REPLICAS                                                                     \
@@ -144,9 +145,13 @@ Result<std::vector<StoredUnit>> to_units(pg::Connection& pg,
 void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
   const std::string_view state = rows.text(i, 5);
   const bool has_opinion = rows.boolean(i, 6);
-  const bool audit = !rows.is_null(i, 9);
-  if (state == "void") unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), false, audit});
-  if (has_opinion) unit.reports.push_back({rows.str(i, 1), rows.str(i, 3), true, audit});
+  std::optional<AuditOrder> audit;
+  if (!rows.is_null(i, 9)) audit = read_audit(rows, i, 9);
+  StoredUnit::Report report{rows.str(i, 1), rows.str(i, 3), false, audit.has_value(),
+                            audit && audit->trusted};
+  if (state == "void") unit.reports.push_back(report);
+  report.counts = true;
+  if (has_opinion) unit.reports.push_back(std::move(report));
   if (state != "leased" || has_opinion) return;
   Lease lease;
   lease.id = rows.str(i, 1);
@@ -158,7 +163,7 @@ void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
   lease.expires_at = time(rows, i, 7);
   lease.stored_expiry = lease.expires_at;
   lease.granted_at = time(rows, i, 8);
-  if (audit) lease.audit = read_audit(rows, i, 9);
+  lease.audit = std::move(audit);
   unit.leases.push_back(std::move(lease));
 }
 

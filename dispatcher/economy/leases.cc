@@ -15,8 +15,9 @@ using Leases = std::unordered_map<std::string, Lease>;
 
 /// A replica of the owner came to nothing: another may be given, unless one counts or is in work.
 void release_owner(Unit& unit, OwnerId id, const std::string& owner, const Leases& leases) {
-  const bool in_work = std::ranges::any_of(
-      unit.leases, [&](const auto& lease) { return leases.at(lease).owner == owner; });
+  const bool in_work = std::ranges::any_of(unit.leases, [&](const auto& lease) {
+    return leases.at(lease).owner == owner && !leases.at(lease).trusted();
+  });
   if (in_work || std::ranges::binary_search(unit.opinion_owners, id)) return;
   std::erase(unit.owners, id);
 }
@@ -34,7 +35,7 @@ void Economy::insert_lease(Lease lease) {
   const OwnerId owner = owners_.number(lease.owner);
   unit->leases.insert(lease.id);
   if (lease.audit) ++unit->auditing;
-  insert(unit->owners, owner);
+  if (!lease.trusted()) insert(unit->owners, owner);
   OpenJob& job = jobs_.at(unit->job_id);
   ++job.leases;
   roster_.occupy(roster_.enter(lease.agent, owner), lease.slot, lease.id);
@@ -134,7 +135,7 @@ HeartbeatOutcome Economy::heartbeat(const std::string& owner,
 /// What the queue would give to a free seat of this agent now, if the scene is not there already.
 std::string Economy::likely_next(NodeId id) {
   const Node& node = roster_.node(id);
-  if (node.draining || node.standing != Standing::kEnabled) return {};
+  if (node.trusted || node.draining || node.standing != Standing::kEnabled) return {};
   const auto servable = [&](const Demand& demand) {
     const auto able = roster_.book().able(demand.need);
     return std::ranges::find_first_of(able, node.kinds, {}, {}, &SeatKind::capability) !=
@@ -192,7 +193,7 @@ void Economy::stop_others(const OpenUnit& unit, const std::string& owner, Report
   const std::set<std::string> leases = unit.leases;
   for (const auto& other : leases) {
     const Lease& live = leases_.at(other);
-    if (live.owner != owner) continue;
+    if (live.owner != owner || live.trusted()) continue;
     outcome.stop.push_back({live.agent, live.slot, other, "an earlier result of yours arrived"});
     forget_lease(other);
   }
@@ -213,11 +214,13 @@ void Economy::note_void(OpenUnit& unit, const Report& report, Reported& outcome)
 /// What an auditor could not do speaks neither against the unit nor against the auditor, who may
 /// still render it.
 void Economy::note_audit(OpenUnit& unit, const Report& report, Reported& outcome) {
+  if (report.counts)
+    std::erase_if(unit.audits, [&](const auto& order) { return order.id == report.audit; });
+  if (report.trusted) return;
   const OwnerId owner = owners_.number(report.owner);
   if (report.counts) {
     insert(unit.owners, owner);
     insert(unit.opinion_owners, owner);
-    std::erase_if(unit.audits, [&](const auto& order) { return order.id == report.audit; });
     stop_others(unit, report.owner, outcome);
   } else {
     release_owner(unit, owner, report.owner, leases_);
@@ -276,6 +279,7 @@ void Economy::lose_lease(const std::string& id, Expired& outcome) {
   ++counters_.expired;
   OpenUnit* unit = find_unit(lease.unit);
   if (unit == nullptr) return;
+  if (lease.trusted()) return relist(*unit);
   release_owner(*unit, owners_.number(lease.owner), lease.owner, leases_);
   // Machines come and go: a lost lease speaks against the unit only.
   note_trouble(*unit, "", lease.owner);
@@ -307,7 +311,7 @@ void Economy::take_back(const std::string& id) {
   forget_lease(id);
   OpenUnit* unit = find_unit(ended.unit);
   if (unit == nullptr) return;
-  release_owner(*unit, owners_.number(ended.owner), ended.owner, leases_);
+  if (!ended.trusted()) release_owner(*unit, owners_.number(ended.owner), ended.owner, leases_);
   relist(*unit);
 }
 

@@ -36,10 +36,10 @@ constexpr const char* kProgress = R"(
    where j.id = x.id)";
 
 constexpr const char* kGrant = R"(
-  insert into replicas (lease, unit, agent, owner, slot, expires_at, audit, instead_of_audits)
-  select l, u, a, o, s, to_timestamp(t / 1000.0), nullif(au, 0), un
-    from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[], $8::bool[])
-           x(l, u, a, o, s, t, au, un))";
+  insert into replicas (lease, unit, agent, owner, slot, expires_at, audit, instead_of_audits, trusted)
+  select l, u, a, o, s, to_timestamp(t / 1000.0), nullif(au, 0), un, tr
+    from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[],
+                $8::bool[], $9::bool[]) x(l, u, a, o, s, t, au, un, tr))";
 
 constexpr const char* kExtendLeases = R"(
   update replicas p set expires_at = to_timestamp(x.t / 1000.0)
@@ -117,6 +117,7 @@ Result<> make_leases(pg::Transaction& transaction,
   std::vector<std::int64_t> expiries;
   std::vector<std::int64_t> audits;
   std::vector<std::string> unaudited;
+  std::vector<std::string> trusted;
   for (const auto& lease : leases) {
     if (!active.contains(lease.job)) continue;
     ids.push_back(lease.id);
@@ -127,10 +128,11 @@ Result<> make_leases(pg::Transaction& transaction,
     expiries.push_back(static_cast<std::int64_t>(unix_ms(lease.expires_at)));
     audits.push_back(lease.audit ? lease.audit->id : 0);
     unaudited.emplace_back(lease.instead_of_audits ? "t" : "f");
+    trusted.emplace_back(lease.trusted() ? "t" : "f");
   }
-  return transaction.run(
-      kGrant, {pg::array(ids), pg::array(units), pg::array(agents), pg::array(owners),
-               pg::array(slots), pg::array(expiries), pg::array(audits), pg::array(unaudited)});
+  return transaction.run(kGrant, {pg::array(ids), pg::array(units), pg::array(agents),
+                                  pg::array(owners), pg::array(slots), pg::array(expiries),
+                                  pg::array(audits), pg::array(unaudited), pg::array(trusted)});
 }
 
 }  // namespace

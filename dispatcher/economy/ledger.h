@@ -23,6 +23,7 @@ struct VerdictEffect {
   bool rendered = true;       ///< the result was an image, and not an error
   double render_seconds = 0;  ///< as far as the trust engine believes it
   std::int64_t audit = 0;     ///< that the lease was of; 0: a replica
+  bool trusted = false;       ///< the lease was of trusted hardware
 };
 
 /// Whether a verdict wants further opinions. A replica that is void is replaced without a word; an

@@ -60,15 +60,31 @@ bool Economy::anybody_could(const OpenJob& job, const std::vector<OwnerId>& usel
   });
 }
 
+/// Whether an owner of trusted hardware who is connected, busy or not, is able.
+bool Economy::trusted_could(const OpenJob& job,
+                            const OpenUnit& unit,
+                            const AuditOrder& order) const {
+  return std::ranges::any_of(trusted_classes(job, unit, order), [&](ClassId capability) {
+    return !roster_.trusted_owners(capability).empty();
+  });
+}
+
+/// Whether an audit waits that nobody who is connected could do.
+bool Economy::lacks_auditors(const OpenJob& job, const OpenUnit& unit) const {
+  const AuditOrder* audit = next_audit(unit);
+  if (audit != nullptr && !anybody_could(job, useless(unit, audit))) return true;
+  return std::ranges::any_of(unserved(unit, true), [&](const AuditOrder* order) {
+    return !trusted_could(job, unit, *order);
+  });
+}
+
 /// What nobody can audit is rendered again, where somebody can do that.
 void Economy::look_at_audits() {
   while (!audits_due_.empty() && audits_due_.begin()->first <= now_) {
     OpenUnit& unit = units_.at(audits_due_.begin()->second);
     time_audits(unit, false);
     const OpenJob& job = jobs_.at(unit.job_id);
-    const AuditOrder* audit = next_audit(unit);
-    unit.unaudited = audit != nullptr && !anybody_could(job, useless(unit, audit)) &&
-                     anybody_could(job, unit.owners);
+    unit.unaudited = lacks_auditors(job, unit) && anybody_could(job, unit.owners);
     if (unit.unaudited) ++counters_.unaudited;
     relist(unit);
   }
@@ -183,6 +199,10 @@ void Economy::set_malice(const std::string& name, double malice) {
   }
 }
 
+void Economy::set_trusted(const std::string& owner, bool trusted) {
+  roster_.set_trusted(owners_.number(owner), trusted);
+}
+
 double Economy::malice(OwnerId owner) const {
   const auto found = malice_.find(owner);
   return found == malice_.end() ? kNewcomer : found->second;
@@ -207,16 +227,22 @@ std::optional<Seat> Economy::most_trusted(std::span<const ClassId> classes,
   return best;
 }
 
+/// How the maker of what is audited renders; nothing where that is not known.
+std::optional<std::string> Economy::class_of_audited(const OpenUnit& unit,
+                                                     const AuditOrder& audit) const {
+  const auto node = roster_.find(audit.agent);
+  const auto capability = node ? roster_.capability({*node, audit.slot}) : std::nullopt;
+  if (capability) return roster_.book().render_class(*capability);
+  return unit.render_class.empty() ? std::nullopt : std::optional(unit.render_class);
+}
+
 /// Who renders as the audited one does can tell whether its picture is right, and who has the scene
 /// does it for a fraction of a render.
 std::optional<Seat> Economy::choose_auditor(const OpenJob& job,
                                             const OpenUnit& unit,
                                             const AuditOrder& audit) {
   const auto excluded = useless(unit, &audit);
-  const auto node = roster_.find(audit.agent);
-  const auto capability = node ? roster_.capability({*node, audit.slot}) : std::nullopt;
-  const std::string like =
-      capability ? roster_.book().render_class(*capability) : unit.render_class;
+  const auto like = class_of_audited(unit, audit).value_or("");
   const auto alike = roster_.book().alike(job.need, like);
   const auto able = roster_.book().able(job.need);
   const auto useless = united(excluded, unit.void_owners);
@@ -227,6 +253,26 @@ std::optional<Seat> Economy::choose_auditor(const OpenJob& job,
   }
   if (!seat) seat = most_trusted(able, std::nullopt, excluded);
   return seat;
+}
+
+/// That can do an order for trusted hardware. Tiles can only be held against a result that was
+/// rendered alike; a whole picture is a picture of its own.
+std::vector<ClassId> Economy::trusted_classes(const OpenJob& job,
+                                              const OpenUnit& unit,
+                                              const AuditOrder& order) const {
+  const auto able = roster_.book().able(job.need);
+  if (order.whole()) return {able.begin(), able.end()};
+  const auto like = class_of_audited(unit, order);
+  return like ? roster_.book().alike(job.need, *like) : std::vector<ClassId>{};
+}
+
+std::optional<Seat> Economy::choose_trusted(const OpenJob& job,
+                                            const OpenUnit& unit,
+                                            const AuditOrder& order) {
+  const auto classes = trusted_classes(job, unit, order);
+  const SeatIndex& seats = roster_.trusted_seats();
+  const auto seat = seats.draw(classes, job.scene, {}, draw_);
+  return seat ? seat : seats.draw(classes, std::nullopt, {}, draw_);
 }
 
 Lease Economy::make_lease(const OpenUnit& unit, Seat seat) const {
@@ -277,18 +323,51 @@ void Economy::grant(const JobQueue::Pick& pick,
     if (unit.render_class.empty())
       unit.render_class = roster_.book().render_class(*roster_.capability(seat));
   }
-  grants.leases.push_back(lease);
-  ++counters_.granted;
-  insert_lease(std::move(lease));
+  hand_out(std::move(lease), grants);
   const auto hold = static_cast<std::uint64_t>(options_.sibling_hold.count());
   if (hold > 0) unit.held_until = now_ + std::chrono::milliseconds(draw_(hold + 1));
   relist(unit);
+}
+
+/// Nothing of the tenant's share: it takes no volunteer's time.
+void Economy::grant_trusted(OpenUnit& unit, Seat seat, const AuditOrder& order, Grants& grants) {
+  Lease lease = make_lease(unit, seat);
+  lease.audit = order;
+  queue_.in_work(jobs_.at(unit.job_id).tenant, 1);
+  ++counters_.trusted;
+  hand_out(std::move(lease), grants);
+  relist(unit);
+}
+
+void Economy::hand_out(Lease lease, Grants& grants) {
+  grants.leases.push_back(lease);
+  ++counters_.granted;
+  insert_lease(std::move(lease));
+}
+
+/// Who has waited longest goes first.
+void Economy::serve_trusted(std::size_t limit, Grants& grants) {
+  const auto full = [&] {
+    return grants.leases.size() >= limit || roster_.trusted_seats().size() == 0;
+  };
+  for (auto next = trusted_waits_.begin(); next != trusted_waits_.end() && !full();) {
+    OpenUnit& unit = units_.at(next->second);
+    ++next;  // a grant may end the wait
+    const OpenJob& job = jobs_.at(unit.job_id);
+    if (job.job.paused) continue;
+    for (const AuditOrder* order : unserved(unit, true)) {
+      if (full()) return;
+      const auto seat = choose_trusted(job, unit, *order);
+      if (seat) grant_trusted(unit, *seat, *order, grants);
+    }
+  }
 }
 
 Grants Economy::match(Clock::TimePoint now, std::size_t limit) {
   Grants grants;
   now_ = now;
   advance();
+  serve_trusted(limit, grants);
   const auto servable = [this](const Demand& demand) {
     return roster_.seats().any(roster_.book().able(demand.need), demand.excluded);
   };

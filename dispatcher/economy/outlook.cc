@@ -40,6 +40,20 @@ std::string Economy::waiting(const std::string& id, Clock::TimePoint now) const 
            std::to_string(owners.size()) + " that are connected have rendered " +
            (audited ? "or audited it" : "it");
   }
+  return waits_for_trusted(*open);
+}
+
+/// Of the first frame that waits; empty when none does.
+std::string Economy::waits_for_trusted(const OpenJob& open) const {
+  for (const UnitId id : open.units) {
+    const OpenUnit& unit = units_.at(id);
+    const auto orders = unserved(unit, true);
+    if (orders.empty()) continue;
+    const bool busy = std::ranges::all_of(
+        orders, [&](const AuditOrder* order) { return trusted_could(open, unit, *order); });
+    return "frame " + std::to_string(unit.shard.frame) + " waits for trusted hardware: " +
+           (busy ? "what is connected is busy" : "none that is connected can look at it");
+  }
   return {};
 }
 

@@ -39,17 +39,28 @@ NodeId Roster::enter(const std::string& agent, OwnerId owner) {
   if (is_new) {
     nodes_.emplace_back();
     nodes_.back().agent = agent;
-    nodes_.back().owner = owner;
     nodes_.back().allowance = options_.heartbeats_per_second;
   }
-  Node& node = nodes_[entry->second];
-  if (node.owner != owner) {
-    withdraw(node, entry->second);
-    count_owner(node, false);
-    node.owner = owner;
-    offer(entry->second);
-  }
+  if (is_new || nodes_[entry->second].owner != owner) assign(entry->second, owner);
   return entry->second;
+}
+
+/// Its seats go to the side of that owner.
+void Roster::assign(NodeId id, OwnerId owner) {
+  Node& node = nodes_[id];
+  withdraw(node, id);
+  count_owner(node, false);
+  node.owner = owner;
+  node.trusted = appointed_.contains(owner);
+  offer(id);
+}
+
+void Roster::set_trusted(OwnerId owner, bool trusted) {
+  const bool changed = trusted ? appointed_.insert(owner).second : appointed_.erase(owner) > 0;
+  if (!changed) return;
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    if (nodes_[id].owner == owner) assign(id, owner);
+  }
 }
 
 std::optional<NodeId> Roster::find(const std::string& agent) const {
@@ -153,12 +164,13 @@ void Roster::count_owner(Node& node, bool counts) {
   node.counted = counts;
   const int change = counts ? 1 : -1;
   for (const auto& kind : node.kinds) {
-    auto& owners = owners_[kind.capability];
+    auto& all = side_of(node).owners;
+    auto& owners = all[kind.capability];
     auto& count = owners[node.owner];
     count = static_cast<std::uint32_t>(static_cast<int>(count) + change);
     if (count > 0) continue;
     owners.erase(node.owner);
-    if (owners.empty()) owners_.erase(kind.capability);
+    if (owners.empty()) all.erase(kind.capability);
   }
 }
 
@@ -210,9 +222,9 @@ void Roster::offer(NodeId id) {
   for (; changes != 0; changes &= changes - 1) {
     const auto slot = static_cast<std::uint32_t>(std::countr_zero(changes));
     if ((wanted & bit(slot)) != 0) {
-      seats_.put({id, slot}, node.owner, *capability({id, slot}), node.scenes);
+      side_of(node).seats.put({id, slot}, node.owner, *capability({id, slot}), node.scenes);
     } else {
-      seats_.take({id, slot});
+      side_of(node).seats.take({id, slot});
     }
   }
   node.offered = wanted;
@@ -220,7 +232,7 @@ void Roster::offer(NodeId id) {
 
 void Roster::withdraw(Node& node, NodeId id) {
   for (; node.offered != 0; node.offered &= node.offered - 1)
-    seats_.take({id, static_cast<std::uint32_t>(std::countr_zero(node.offered))});
+    side_of(node).seats.take({id, static_cast<std::uint32_t>(std::countr_zero(node.offered))});
 }
 
 void Roster::occupy(NodeId id, std::uint32_t slot, const std::string& lease) {
@@ -303,10 +315,10 @@ void Roster::drop_scene(const std::string& sha256) {
   if (found != scenes_.end() && --found->second.second == 0) scenes_.erase(found);
 }
 
-const std::map<OwnerId, std::uint32_t>& Roster::owners(ClassId capability) const {
-  static const std::map<OwnerId, std::uint32_t> nobody;
-  const auto found = owners_.find(capability);
-  return found == owners_.end() ? nobody : found->second;
+const Roster::Owners& Roster::owners(const Side& side, ClassId capability) {
+  static const Owners nobody;
+  const auto found = side.owners.find(capability);
+  return found == side.owners.end() ? nobody : found->second;
 }
 
 }  // namespace worldshare::dispatcher

@@ -49,6 +49,7 @@ struct Node {
   bool draining = false;
   bool online = false;
   bool counted = false;  ///< among the owners of its classes: it is online and gets work
+  bool trusted = false;  ///< trusted hardware: no volunteer's
   Standing standing = Standing::kEnabled;
   std::string reason;  ///< for its standing
   std::vector<std::string> labels;
@@ -63,14 +64,15 @@ struct RosterOptions {
   std::uint32_t drain_faults = 3;             ///< that drain it when it finished no more units
 };
 
-/// The agents and their free seats. Nothing that an agent says costs more than its bounded size; no
-/// call looks at all agents.
+/// The agents and their free seats, trusted hardware apart from volunteers. Nothing that an agent
+/// says costs more than its bounded size; only reset() and set_trusted() look at all agents.
 class Roster {
  public:
   static constexpr std::uint32_t kMaxSlots = 64;
   static constexpr std::size_t kMaxScenes = 64;
   /// Further kinds of slots of one agent get no work.
   static constexpr std::size_t kMaxKinds = 8;
+  using Owners = std::map<OwnerId, std::uint32_t>;
 
   explicit Roster(RosterOptions options = {}) : options_(options) {}
 
@@ -95,6 +97,9 @@ class Roster {
   /// Forgets all leases and scenes, for a rebuild.
   void reset();
 
+  /// Whether the owner's agents, also those that come later, are trusted hardware; else they are
+  /// volunteers. Looks at all agents: it is an operator's order.
+  void set_trusted(OwnerId owner, bool trusted);
   void set_standing(NodeId id, Standing standing, const std::string& reason);
   /// Holds from the next heartbeat on.
   void set_labels(NodeId id, std::vector<std::string> labels);
@@ -107,13 +112,25 @@ class Roster {
 
   CapabilityBook& book() { return book_; }
   const CapabilityBook& book() const { return book_; }
-  const SeatIndex& seats() const { return seats_; }
+  /// Of volunteers.
+  const SeatIndex& seats() const { return volunteers_.seats; }
+  const SeatIndex& trusted_seats() const { return trusted_.seats; }
   std::uint32_t online() const { return static_cast<std::uint32_t>(presence_.size()); }
-  /// Owners with agents of that class that are there and get work, and how many.
-  const std::map<OwnerId, std::uint32_t>& owners(ClassId capability) const;
+  /// Volunteers with agents of that class that are there and get work, and how many.
+  const Owners& owners(ClassId capability) const { return owners(volunteers_, capability); }
+  /// The same for trusted hardware.
+  const Owners& trusted_owners(ClassId capability) const { return owners(trusted_, capability); }
   std::size_t size() const { return nodes_.size(); }
 
  private:
+  /// Agents that are kept apart from all others.
+  struct Side {
+    SeatIndex seats;
+    std::map<ClassId, Owners> owners;
+  };
+  Side& side_of(const Node& node) { return node.trusted ? trusted_ : volunteers_; }
+  static const Owners& owners(const Side& side, ClassId capability);
+  void assign(NodeId id, OwnerId owner);
   void offer(NodeId id);
   void withdraw(Node& node, NodeId id);
   std::uint64_t wanted_seats(const Node& node) const;
@@ -127,11 +144,12 @@ class Roster {
 
   RosterOptions options_;
   CapabilityBook book_;
-  SeatIndex seats_;
+  Side volunteers_;
+  Side trusted_;
+  std::set<OwnerId> appointed_;  ///< whose agents are trusted hardware
   std::vector<Node> nodes_;
   std::unordered_map<std::string, NodeId> node_of_;
   std::set<std::pair<Clock::TimePoint, NodeId>> presence_;  ///< who is there, by last heartbeat
-  std::map<ClassId, std::map<OwnerId, std::uint32_t>> owners_;
   std::unordered_map<std::string, std::pair<SceneId, std::size_t>> scenes_;  ///< id, jobs
   SceneId next_scene_ = 0;
   std::vector<std::string> silent_;

@@ -26,11 +26,15 @@ inline void insert(std::vector<OwnerId>& owners, OwnerId owner) {
 struct AuditOrder {
   std::int64_t id = 0;
   std::uint64_t seed = 0;     ///< of the tiles
-  std::uint32_t tiles = 0;    ///< about so many
+  std::uint32_t tiles = 0;    ///< about so many; 0: the whole picture, see whole()
   std::uint32_t samples = 0;  ///< that a pixel of an honest frame has
   double cost = 1;            ///< in renders of the unit
   std::string agent;          ///< that rendered what is audited
   std::uint32_t slot = 0;     ///< of it
+  bool trusted = false;       ///< for trusted hardware alone
+
+  /// A render like any other, by trusted hardware, to hold the unit's results against.
+  bool whole() const { return tiles == 0; }
 };
 
 struct Lease {
@@ -50,6 +54,9 @@ struct Lease {
   bool hinted = false;  ///< its agent was told what is likely next
   float progress = 0;
   bool straggling = false;  ///< far beyond its job's time: another replica was asked for
+
+  /// Of trusted hardware: it says nothing about what else its owner may do.
+  bool trusted() const { return audit && audit->trusted; }
 };
 
 /// A unit that has no final verdict yet.
@@ -65,9 +72,10 @@ struct Unit {
   std::uint32_t stragglers = 0;    ///< of these
   std::uint32_t auditing = 0;      ///< of these: audits
   std::vector<AuditOrder> audits;  ///< that are not answered
-  bool unaudited = false;          ///< nobody can do them: a replica is given out instead
+  bool unaudited = false;          ///< nobody can do one: a replica is given out instead
   std::uint32_t expiries = 0;
   std::string render_class;  ///< of the first that got it: others of this class are preferred
+  // Of volunteers alone: trusted hardware may look at a unit as often as it is asked to.
   std::vector<OwnerId> opinion_owners;  ///< sorted; whose results it counts
   std::vector<OwnerId> owners;  ///< sorted; who holds or held a replica or an audit that counts
   std::vector<OwnerId> void_owners;  ///< sorted; asked again only after everybody else
@@ -77,6 +85,7 @@ struct Unit {
   bool reissued = false;          ///< accepted; the trust engine wants further opinions
   Clock::TimePoint held_until{};  ///< the sibling is not offered before
   Clock::TimePoint audits_due{};  ///< an audit waits: then it is looked whether anybody can do it
+  Clock::TimePoint trusted_since{};  ///< an audit has waited for trusted hardware
 };
 
 /// A unit as PostgreSQL knows it.
@@ -86,6 +95,7 @@ struct StoredUnit {
     std::string owner;
     bool counts = true;
     bool audit = false;
+    bool trusted = false;  ///< of trusted hardware
   };
   UnitId id = 0;
   std::string job;

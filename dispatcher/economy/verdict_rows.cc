@@ -13,14 +13,16 @@ constexpr const char* kLockJobs = R"(
 
 constexpr const char* kReports = R"(
   select x.n, p.agent, p.owner, coalesce(r.outcome <> 'failed', true), coalesce(r.render_seconds, 0),
-         coalesce(p.audit, 0)
+         coalesce(p.audit, 0), p.trusted
     from unnest($1::text[]) with ordinality x(lease, n) join replicas p on p.lease = x.lease
     left join results r on r.lease = p.lease)";
 
-// The owner's other lease goes first: one counted replica per owner and unit.
+// The owner's other lease goes first: one counted replica per owner and unit, but for trusted
+// hardware.
 constexpr const char* kSupersede = R"(
   update replicas q set state = 'expired', ended_at = now() from replicas p
-   where p.lease = any($1) and q.unit = p.unit and q.owner = p.owner and q.state = 'leased' and q.lease <> p.lease)";
+   where p.lease = any($1) and q.unit = p.unit and q.owner = p.owner and q.state = 'leased' and q.lease <> p.lease
+     and not p.trusted and not q.trusted)";
 
 constexpr const char* kReported = R"(
   update replicas p set state = x.state, ended_at = now() from unnest($1::text[], $2::text[]) x(lease, state)
@@ -229,7 +231,8 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
               reports->str(i, 2),
               reports->boolean(i, 3),
               reports->real(i, 4),
-              reports->integer(i, 5)};
+              reports->integer(i, 5),
+              reports->boolean(i, 6)};
   }
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     const auto& verdict = verdicts[i];

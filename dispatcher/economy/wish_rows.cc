@@ -40,8 +40,8 @@ constexpr const char* kAnythingToDo = R"(
 
 // A row's time is taken before its transaction commits: look back a little.
 constexpr const char* kRecords = R"(
-  select owner, malice, (extract(epoch from updated_at) * 1000000)::bigint from trust
-   where malice is not null and updated_at > to_timestamp($1 / 1000000.0) - interval '10 seconds')";
+  select owner, malice, (extract(epoch from updated_at) * 1000000)::bigint, trusted and state = 'active'
+    from trust where updated_at > to_timestamp($1 / 1000000.0) - interval '10 seconds')";
 
 constexpr const char* kEndTheirLeases = R"(
   update replicas p set state = 'expired', ended_at = now() from trust t
@@ -126,8 +126,13 @@ Result<std::vector<OwnerRecord>> changed_records(pg::Connection& pg, std::int64_
   const auto rows = pg.exec(kRecords, {version});
   if (!rows) return std::unexpected(rows.error());
   std::vector<OwnerRecord> out;
-  for (int row = 0; row < rows->size(); ++row)
-    out.push_back({rows->str(row, 0), rows->real(row, 1), rows->integer(row, 2)});
+  for (int row = 0; row < rows->size(); ++row) {
+    auto& record = out.emplace_back();
+    record.owner = rows->str(row, 0);
+    if (!rows->is_null(row, 1)) record.malice = rows->real(row, 1);
+    record.version = rows->integer(row, 2);
+    record.trusted = rows->boolean(row, 3);
+  }
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,12 @@ Result<> add_replicas(pg::Connection& pg, std::vector<StoredUnit>& units);
 /// Those that have ended, as matching needs them: all their frames have units.
 Result<std::vector<Job>> ended_jobs(pg::Connection& pg, const std::vector<std::string>& ids);
 
-/// What the trust engine believes of an owner.
+/// What the trust engine knows of an owner.
 struct OwnerRecord {
   std::string owner;
-  double malice = 0;         ///< probability that it cheats
-  std::int64_t version = 0;  ///< when that changed, unix microseconds
+  std::optional<double> malice;  ///< probability that it cheats, where anything is believed
+  std::int64_t version = 0;      ///< when that changed, unix microseconds
+  bool trusted = false;          ///< an operator appointed it, and it is not excluded
 };
 /// Those that changed since `version`, and a little before.
 Result<std::vector<OwnerRecord>> changed_records(pg::Connection& pg, std::int64_t version);

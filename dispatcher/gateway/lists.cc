@@ -47,7 +47,8 @@ constexpr const char* kFrames = R"(
         select count(*) filter (where p.state = 'leased') leased, count(r.lease) reported,
                count(*) filter (where r.judged = 'agreed') agreed,
                count(*) filter (where r.judged in ('rejected', 'void')) rejected
-          from replicas p left join results r on r.lease = p.lease where p.unit = u.id and p.audit is null) c on true
+          from replicas p left join results r on r.lease = p.lease left join audits a on a.id = p.audit
+         where p.unit = u.id and (p.audit is null or a.tiles = 0)) c on true
      where u.job = $1 and u.state <> 'replaced' and ($3::int is null or u.frame > $3::int)
      group by u.frame, o.unit, o.artifact, o.size_bytes) f
    where $2 = '' or f.shown = $2 order by f.frame limit $4)";

@@ -86,6 +86,7 @@ void add_counters(Text& text, const Figures& figures) {
   text.sample("units_total", figures.units_failed, "state=\"failed\"");
   text.single("verdicts_total", "counter", "Verdicts taken in", figures.verdicts);
   text.single("leases_granted_total", "counter", "Leases granted", economy.granted);
+  text.single("leases_trusted_total", "counter", "Of these: to trusted hardware", economy.trusted);
   text.single("lease_expiries_total", "counter", "Leases that ran out", economy.expired);
   text.single("assignments_resent_total", "counter", "Assignments that an agent did not list",
               economy.resent);
@@ -96,6 +97,8 @@ void add_counters(Text& text, const Figures& figures) {
               economy.speculated);
   text.single("units_unaudited_total", "counter",
               "Units rendered again because nobody connected could audit them", economy.unaudited);
+  text.single("leases_trusted_total", "counter", "Leases granted to trusted hardware",
+              economy.trusted);
   text.single("units_poisoned_total", "counter", "Units that failed on too many owners",
               economy.poisoned);
   text.single("agents_drained_total", "counter", "Agents drained for their record",

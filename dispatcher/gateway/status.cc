@@ -39,8 +39,8 @@ constexpr const char* kReplicas = R"(
          coalesce(r.artifact, ''), coalesce(r.error, ''), coalesce(r.log_tail, ''),
          (extract(epoch from p.leased_at) * 1000)::bigint, (extract(epoch from r.received_at) * 1000)::bigint,
          coalesce(r.size_bytes, 0), r.outcome = 'rendered' and r.judged in ('agreed', 'rejected')
-    from units u join replicas p on p.unit = u.id left join results r on r.lease = p.lease
-   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' and p.audit is null order by p.leased_at, p.lease)";
+    from units u join replicas p on p.unit = u.id left join results r on r.lease = p.lease left join audits a on a.id = p.audit
+   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' and (p.audit is null or a.tiles = 0) order by p.leased_at, p.lease)";
 
 constexpr const char* kComparisons = R"(
   select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips, c.worst_block_psnr_db

@@ -13,7 +13,8 @@ constexpr const char* kOwnerTrust = R"(
   select case when t.owner is null then 'newcomer' else t.state end, t.reason, t.malice, t.ok, t.bad, t.vetted,
          t.canaries_missed, t.agreed, t.rejected, t.failed,
          (select count(*) from results r join reissues i on i.unit = r.unit
-           where r.owner = o.id and i.kind = 'doubt' and i.state = 'open')
+           where r.owner = o.id and i.kind = 'doubt' and i.state = 'open' and not r.trusted),
+         coalesce(t.trusted and t.state = 'active', false)
     from owners o left join trust t on t.owner = o.id where o.id = $1)";
 
 constexpr const char* kEvents = R"(
@@ -34,6 +35,8 @@ constexpr const char* kOrder =
     "insert into overrules (owner, action, operator, reason) select id, $2, $3, $4 from owners "
     "where id = $1";
 
+constexpr const char* kExcluded = "select 1 from trust where owner = $1 and state <> 'active'";
+
 constexpr const char* kUnit = R"(
   select u.job, u.frame, u.state, coalesce(o.artifact, '')
     from units u join jobs j on j.id = u.job left join outputs o on o.unit = u.id
@@ -42,8 +45,8 @@ constexpr const char* kUnit = R"(
 constexpr const char* kResults = R"(
   select p.lease, p.owner, p.agent, coalesce(nullif(r.judged, 'pending'), p.state), coalesce(r.render_seconds, 0),
          r.artifact, r.error
-    from replicas p left join results r on r.lease = p.lease where p.unit = $1 and p.audit is null
-   order by p.leased_at, p.lease)";
+    from replicas p left join results r on r.lease = p.lease left join audits a on a.id = p.audit
+   where p.unit = $1 and (p.audit is null or a.tiles = 0) order by p.leased_at, p.lease)";
 
 constexpr const char* kPairs = R"(
   select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips, c.worst_block_psnr_db
@@ -62,7 +65,8 @@ constexpr const char* kReissues = R"(
 
 constexpr const char* kAudits = R"(
   select t.owner, a.target, coalesce(r.owner, ''), a.state, a.finding, coalesce(r.render_seconds, 0),
-         (extract(epoch from a.ordered_at) * 1000)::bigint, coalesce((extract(epoch from a.ended_at) * 1000)::bigint, 0)
+         (extract(epoch from a.ordered_at) * 1000)::bigint, coalesce((extract(epoch from a.ended_at) * 1000)::bigint, 0),
+         a.trusted, a.tiles = 0
     from audits a join results t on t.lease = a.target left join results r on r.lease = a.lease
    where a.unit = $1 order by a.id)";
 
@@ -132,6 +136,7 @@ Result<wire::OwnerTrustT> owner_trust(pg::Connection& pg, const std::string& own
   out.rejected = row.number();
   out.failed = row.number();
   out.doubted = row.count();
+  out.trusted = row.boolean();
   if (auto ok = add_history(pg, out); !ok) return std::unexpected(ok.error());
   return out;
 }
@@ -184,6 +189,8 @@ Result<> add_audits(pg::Connection& pg, wire::UnitVerdictsT& out) {
     line.render_seconds = row.real();
     line.ordered_ms = row.number();
     line.ended_ms = row.number();
+    line.trusted = row.boolean();
+    line.whole = row.boolean();
   });
 }
 
@@ -211,19 +218,38 @@ Result<wire::UnitVerdictsT> unit_verdicts(pg::Connection& pg,
   return out;
 }
 
+/// What is ordered, by whom and why; kInvalid "field: what to do".
+Result<wire::OverruleT> read_order(const std::string& body) {
+  auto order = messages::parse_json<wire::OverruleT>(body);
+  if (!order) return order;
+  if (order->action == wire::OverruleAction::none)
+    return fail(Errc::kInvalid, "action: must be readmit, ban, appoint or relieve");
+  order->operator_ = messages::clean_text(order->operator_, 100);
+  order->reason = messages::clean_text(order->reason, 500);
+  if (order->operator_.empty()) return fail(Errc::kInvalid, "operator: missing; who orders it");
+  if (order->reason.empty()) return fail(Errc::kInvalid, "reason: missing; it is kept on record");
+  return order;
+}
+
+/// kConflict: what trusted hardware says is believed, so it may not be of an excluded owner.
+Result<> check_not_excluded(pg::Connection& pg, const std::string& owner) {
+  const auto rows = pg.exec(kExcluded, {owner});
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->empty()) return {};
+  return fail(Errc::kConflict,
+              "owner " + messages::clean_text(owner, 64) + " is excluded: readmit it first");
+}
+
 Result<wire::OwnerTrustT> overrule(pg::Connection& pg,
                                    const std::string& owner,
                                    const std::string& body) {
-  const auto order = messages::parse_json<wire::OverruleT>(body);
+  const auto order = read_order(body);
   if (!order) return std::unexpected(order.error());
-  if (order->action == wire::OverruleAction::none)
-    return fail(Errc::kInvalid, "action: must be readmit or ban");
-  const std::string who = messages::clean_text(order->operator_, 100);
-  const std::string why = messages::clean_text(order->reason, 500);
-  if (who.empty()) return fail(Errc::kInvalid, "operator: missing; who orders it");
-  if (why.empty()) return fail(Errc::kInvalid, "reason: missing; it is kept on record");
-  const auto rows =
-      pg.exec(kOrder, {owner, std::string(wire::EnumNameOverruleAction(order->action)), who, why});
+  if (order->action == wire::OverruleAction::appoint) {
+    if (auto ok = check_not_excluded(pg, owner); !ok) return std::unexpected(ok.error());
+  }
+  const std::string action = wire::EnumNameOverruleAction(order->action);
+  const auto rows = pg.exec(kOrder, {owner, action, order->operator_, order->reason});
   if (!rows) return std::unexpected(rows.error());
   if (rows->affected() == 0) {
     return fail(Errc::kNotFound, "there is no owner " + messages::clean_text(owner, 64));

@@ -241,7 +241,9 @@ try {
   assert.equal((await volunteer.ask("listNodes", 200)).data.nodes.length, 1);
   await volunteer.ask("getOwnerTrust", 200, { names: { owner: "volunteer-1" } });
   await volunteer.ask("listJobs", 403);
-  await operator.ask("overruleOwner", 200, { names: { owner: "volunteer-1" }, body: { action: "ban", operator: "olga", reason: "for a test" } });
+  for (const action of ["appoint", "relieve", "ban"]) {
+    await operator.ask("overruleOwner", 200, { names: { owner: "volunteer-1" }, body: { action, operator: "olga", reason: "for a test" } });
+  }
 
   await checkEnrolment(operator);
 

@@ -226,6 +226,8 @@ TEST_F(AccessTest, VolunteersSeeTheirOwnNodesAndRecord) {
   EXPECT_EQ(call("GET", "/v1/trust/anna", bearer(anna)).status, 200U);
   EXPECT_EQ(call("GET", "/v1/trust/bert", bearer(anna)).status, 404U);
   EXPECT_EQ(call("GET", "/v1/trust/bert", bearer(kToken)).status, 200U);
+  const std::string order = R"({"action": "appoint", "operator": "anna", "reason": "me"})";
+  EXPECT_EQ(call("POST", "/v1/trust/anna/overrule", bearer(anna), order).status, 403U);
 }
 
 TEST_F(AccessTest, TokensAreKeptAsHashesExpireAndAreRevokedForEver) {

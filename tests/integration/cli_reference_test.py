@@ -33,6 +33,8 @@ class ReferenceTest(unittest.TestCase):
         self.assertTrue({"create", "list", "revoke"} <= set(completed("token", "")))
         self.assertEqual(completed("token", "create", "anna", "--ro"), ["--role"])
         self.assertIn("--token-file", completed("jobs", "--"))
+        self.assertTrue({"show", "readmit", "ban", "appoint", "relieve"} <= set(completed("trust", "")))
+        self.assertTrue({"--operator", "--reason"} <= set(completed("trust", "appoint", "anna", "--")))
 
     def test_fish_knows_every_command(self):
         lines = run("completion", "fish").splitlines()

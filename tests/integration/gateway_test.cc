@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/json.hpp>
 
@@ -85,8 +87,9 @@ class GatewayTest : public DispatcherTest {
     ASSERT_TRUE(pg);
     ASSERT_TRUE(pg->exec(
         "insert into results (lease, unit, owner, agent, outcome, artifact, size_bytes, "
-        "render_seconds, judged) "
-        "select lease, unit, owner, agent, 'rendered', $2, 9, 3, $3 from replicas where lease = $1",
+        "render_seconds, judged, audit, trusted) "
+        "select lease, unit, owner, agent, 'rendered', $2, 9, 3, $3, audit, trusted from replicas "
+        "where lease = $1",
         {lease, artifact, judged}));
     ASSERT_TRUE(pg->exec(
         "insert into ledger (lease, kind, account, owner, job, amount_ms) select r.lease, "
@@ -105,6 +108,11 @@ class GatewayTest : public DispatcherTest {
                  "u.frame, r.artifact, 9 "
                  "from results r join units u on u.id = r.unit where lease = $1",
                  {lease}));
+  }
+  void execute(const std::string& sql) {
+    auto pg = pg::Connection::open(config_.postgres_conninfo);
+    const auto done = pg->exec(sql.c_str());
+    EXPECT_TRUE(done) << done.error().message;
   }
   static std::string path_of(const std::string& url) { return url.substr(url.find("/v1/")); }
 };
@@ -294,6 +302,80 @@ TEST_F(GatewayTest, FiguresCountWhatHappened) {
       << "three seconds at a third a second";
   EXPECT_EQ(figures.at("points").as_array().size(), 48U);
   EXPECT_EQ(object("/v1/figures?hours=0", 400).at("field"), "hours");
+}
+
+TEST_F(GatewayTest, AnOperatorAppointsTrustedHardwareOnTheRecord) {
+  agent("anna");
+  agent("bert");
+  execute("insert into trust (owner, state, trusted) values ('bert', 'banned', true)");
+  const auto order = [&](const std::string& owner, const std::string& body, unsigned status) {
+    const auto answer = http::post(url_ + "/v1/trust/" + owner + "/overrule", "application/json",
+                                   "{" + body + "}", options_);
+    EXPECT_EQ(answer->status, status) << body << answer->body;
+    return json::parse(answer->body).as_object();
+  };
+  const std::string by = R"(, "operator": "olga", "reason": "it is in our rack")";
+  order("anna", R"("action": "crown")" + by, 400);
+  EXPECT_EQ(order("anna", by.substr(2), 400).at("detail"),
+            "action: must be readmit, ban, appoint or relieve");
+  EXPECT_EQ(order("bert", R"("action": "appoint")" + by, 409).at("detail"),
+            "owner bert is excluded: readmit it first");
+  order("nobody", R"("action": "appoint")" + by, 404);
+  for (const char* action : {"readmit", "ban", "relieve", "appoint"}) {
+    const std::string ordered = R"("action": ")" + std::string(action) + "\"";
+    EXPECT_EQ(order("anna", ordered + R"(, "operator": "olga")", 400).at("field"), "reason");
+    const auto shown = order("anna", ordered + by, 200);
+    const auto& last = shown.at("overrules").at(0).as_object();
+    EXPECT_EQ(last.at("action"), action);
+    EXPECT_EQ(last.at("reason"), "it is in our rack");
+    EXPECT_EQ(shown.at("trusted"), false) << "the verifier carries it out";
+  }
+  EXPECT_EQ(object("/v1/trust/anna").at("overrules").as_array().size(), 4U);
+  execute("insert into trust (owner, trusted) values ('anna', true)");
+  EXPECT_EQ(object("/v1/trust/anna").at("trusted"), true);
+  EXPECT_EQ(object("/v1/trust/bert").at("trusted"), false) << "nobody believes who is excluded";
+}
+
+TEST_F(GatewayTest, AWholeRenderOfTrustedHardwareIsShownAsResultAndAsAudit) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("olga");
+  const std::string job = submit(R"({"first": 1, "last": 1})", kOneReplica);
+  const auto work = assigned(one);
+  judge(work.lease, "rejected", stored("\x89PNG\r\n\x1a\n!"), false);
+  for (const auto& [lease, tiles] : {std::pair("a look", 256), std::pair("a render", 0)}) {
+    execute(
+        fmt::format("insert into audits (unit, target, seed, tiles, samples, cost, trusted) "
+                    "select unit, lease, 1, {}, 32, 1, true from results where lease = '{}'",
+                    tiles, work.lease));
+    execute(
+        fmt::format("insert into replicas (lease, unit, agent, owner, slot, expires_at, audit, "
+                    "trusted, state) select '{}', p.unit, '{}', 'olga', 0, now(), a.id, true, "
+                    "'reported' from replicas p join audits a on a.target = p.lease and a.tiles "
+                    "= {}",
+                    lease, two.key.public_key(), tiles));
+  }
+  judge("a look", "agreed", stored("tiles"), false);
+  judge("a render", "agreed", stored("\x89PNG\r\n\x1a\n."), true);
+  execute(
+      "update audits a set state = 'passed', lease = r.lease from results r where r.audit = a.id");
+  const auto units = object("/v1/jobs/" + job + "/units").at("units").as_array();
+  const auto unit =
+      object("/v1/units/" + std::to_string(units.at(0).at("id").as_int64()) + "/verdicts");
+  ASSERT_EQ(unit.at("replicas").as_array().size(), 2U) << "tiles are no picture";
+  EXPECT_EQ(unit.at("replicas").at(1).at("lease"), "a render");
+  ASSERT_EQ(unit.at("audits").as_array().size(), 2U);
+  for (const auto& audit : unit.at("audits").as_array()) {
+    EXPECT_EQ(audit.at("owner"), "anna");
+    EXPECT_EQ(audit.at("auditor"), "olga");
+    EXPECT_EQ(audit.at("trusted"), true);
+  }
+  EXPECT_EQ(unit.at("audits").at(0).at("whole"), false);
+  EXPECT_EQ(unit.at("audits").at(1).at("whole"), true);
+  const auto replicas = object("/v1/jobs/" + job + "/frames/1").at("replicas").as_array();
+  ASSERT_EQ(replicas.size(), 2U);
+  EXPECT_EQ(replicas[1].at("chosen"), true);
+  EXPECT_EQ(object("/v1/jobs/" + job + "/frames").at("frames").at(0).at("agreed"), 1);
+  EXPECT_GT(object("/v1/figures?hours=1").at("render_hours").to_number<double>(), 0);
 }
 
 TEST_F(GatewayTest, ProblemsAreOfOneForm) {

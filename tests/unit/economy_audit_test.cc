@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tests/unit/economy_fixture.h"
+#include "tests/unit/economy_audit_fixture.h"
 
 // Audits: results that somebody else is to render again in part.
 
@@ -8,43 +8,6 @@ namespace worldshare::dispatcher {
 namespace {
 
 using namespace std::chrono_literals;
-
-class EconomyAuditTest : public EconomyTest {
- protected:
-  EconomyAuditTest() {
-    options_.pair_after_commit = true;
-    restart();
-  }
-
-  static AuditOrder order(std::int64_t id) { return {id, 7, 256, 32, 0.05, "agent1", 0}; }
-
-  /// Owner 1 has rendered frame 1 of the job.
-  Lease rendered(int last = 1) {
-    add_job("j", last);
-    idle(1);
-    const Lease lease = dispatch().at(0);
-    report(lease);
-    return lease;
-  }
-
-  Reported answer(const Lease& lease, bool counts = true, bool rendered = true) {
-    return economy_.reported({lease.id, lease.agent, lease.owner, lease.unit, counts, rendered, 1,
-                              lease.audit.value().id},
-                             now_);
-  }
-
-  /// Agent n of owner n is connected, and none of its slots is free.
-  void busy(int n) {
-    economy_.heartbeat("owner" + std::to_string(n), state("agent" + std::to_string(n), {}), now_);
-  }
-
-  /// Agent n of owner n, with the job's scene in its cache.
-  void idle_with_scene(int n) {
-    auto heard = state("agent" + std::to_string(n), {0});
-    heard.scenes = {std::string(64, 'a')};
-    economy_.heartbeat("owner" + std::to_string(n), heard, now_);
-  }
-};
 
 TEST_F(EconomyAuditTest, GoesToOwnersWhoNeitherRenderedTheUnitNorAuditIt) {
   const Lease first = rendered();

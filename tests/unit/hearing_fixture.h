@@ -73,8 +73,8 @@ class HearingTest : public ::testing::Test {
       Beliefs beliefs(rules_.parameters);
       for (const auto& [owner, standing] : standings_)
         beliefs.restore(owner, standing, "it cheated");
-      Court court{exhibits_, minutes,    rules_, beliefs, [&](double) { return lucky_; },
-                  0,         few_owners_};
+      Court court{exhibits_, minutes, rules_,     beliefs, [&](double) { return lucky_; },
+                  trusted_,  0,       few_owners_};
       court.seed = [this] { return seed_++; };
       Hearing hearing(papers, court);
       for (const auto& submission : submissions_) hearing.hear(submission);
@@ -100,6 +100,7 @@ class HearingTest : public ::testing::Test {
   std::map<std::string, policy::Standing> standings_;
   Rules rules_ = rules("founding");
   bool lucky_ = false;
+  bool trusted_ = false;                                ///< there is trusted hardware
   std::uint64_t seed_ = 1;                              ///< of the next audit
   std::optional<std::vector<std::string>> few_owners_;  ///< all who are connected; none: many
   int held_ = 0;

@@ -142,7 +142,7 @@ TEST_F(HearingTest, WhatCannotBeFoundOutIsAnErrorOfItsUnit) {
   rendered("b", picture(2));
   Minutes minutes;
   Beliefs beliefs(rules_.parameters);
-  Court court{exhibits_, minutes, rules_, beliefs, [](double) { return false; }, 0};
+  Court court{exhibits_, minutes, rules_, beliefs, [](double) { return false; }};
   Hearing hearing({}, court);
   for (const auto& submission : submissions_) hearing.hear(submission);
   ASSERT_TRUE(exhibits_.lacks_something());

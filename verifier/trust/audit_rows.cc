@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* kAudits = R"(
   select a.unit, a.id, a.target, a.seed, a.tiles, a.samples, a.state, coalesce(a.lease, ''), coalesce(r.owner, ''),
-         coalesce(r.artifact, ''), coalesce(r.renderer, ''), coalesce(r.judged, 'pending'), a.finding
+         coalesce(r.artifact, ''), coalesce(r.renderer, ''), coalesce(r.judged, 'pending'), a.finding, a.trusted
     from audits a left join results r on r.lease = a.lease where a.unit = any($1) order by a.id)";
 
 constexpr const char* kMeasures = R"(
@@ -17,8 +17,8 @@ constexpr const char* kMeasures = R"(
     from units u join job_checks c on c.job = u.job where u.id = any($1))";
 
 constexpr const char* kOrder = R"(
-  insert into audits (unit, target, seed, tiles, samples, cost)
-  select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::integer[], $5::integer[], $6::float8[]))";
+  insert into audits (unit, target, seed, tiles, samples, cost, trusted)
+  select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::integer[], $5::integer[], $6::float8[], $7::bool[]))";
 
 constexpr const char* kAnswer = R"(
   update audits a set state = x.state, lease = nullif(x.lease, ''), finding = x.finding, ended_at = clock_timestamp(),
@@ -75,6 +75,7 @@ FiledAudit read_audit(const pg::Rows& rows, int row) {
   out.renderer = rows.str(row, 10);
   out.judged = rows.str(row, 11);
   out.finding = rows.str(row, 12);
+  out.order.trusted = rows.boolean(row, 13);
   return out;
 }
 
@@ -100,7 +101,8 @@ Result<> write_orders(pg::Transaction& transaction, const std::vector<Minutes::A
        column(made, [](const auto& row) { return static_cast<std::int64_t>(row.order.seed); }),
        column(made, [](const auto& row) { return std::int64_t{row.order.tiles}; }),
        column(made, [](const auto& row) { return std::int64_t{row.order.samples}; }),
-       column(made, [](const auto& row) { return number(row.order.cost); })});
+       column(made, [](const auto& row) { return number(row.order.cost); }),
+       column(made, [](const auto& row) { return flag(row.order.trusted); })});
 }
 
 }  // namespace

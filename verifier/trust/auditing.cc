@@ -129,6 +129,7 @@ void Hearing::note_unauditable(const std::string& why) {
 /// The first results of a job say what its frames and audits cost.
 void Hearing::measure() {
   if (!court_.rules.audits || now_->finding.outcome != Finding::Outcome::kRendered) return;
+  if (now_->lease.audit && now_->lease.audit->trusted) return;  // it is another kind of machine
   if (messages::is_part_of_frame(now_->lease.shard)) return;
   JobMeasures& known = papers_.measures;
   JobMeasures added;
@@ -162,15 +163,18 @@ void Hearing::measure() {
 Checks Hearing::checks() {
   Checks out = choose_checks(court_.rules, now_->lease, papers_.measures,
                              court_.few_owners ? court_.few_owners->size() : kManyOwners);
+  out.parameters.trusted = court_.trusted && !papers_.ending;
   if (!court_.rules.audits) return out;
   announce(out);
   const std::string whole = whole_because();
   if (out.by != Checks::By::kEqualResults && !whole.empty()) {
     out.parameters = court_.rules.replicated;
+    out.parameters.trusted = false;  // it could not, either
     out.by = Checks::By::kReplicas;
     out.reason = whole;
   }
-  policy_ = fmt::format("{}, by {}: {}", court_.rules.text, to_text(out.by), out.reason);
+  policy_ = fmt::format("{}, by {}{}: {}", court_.rules.text, to_text(out.by),
+                        out.parameters.trusted ? " and trusted hardware" : "", out.reason);
   return out;
 }
 
@@ -201,21 +205,41 @@ std::uint64_t Hearing::first_seed() {
   return *first_seed_;
 }
 
-/// Orders what is missing of `wanted` audits of a result.
-void Hearing::order_audits(const FiledResult& target, unsigned wanted, double cost) {
-  for (auto open = open_audits(target.lease); open < wanted; ++open) {
+/// Orders what is missing of these looks.
+void Hearing::order(const Looks& looks, double cost) {
+  const std::string& target = papers_.results[looks.target].lease;
+  for (auto open = open_of(looks); open < looks.count; ++open) {
     const std::uint64_t seed = papers_.audits.empty() ? first_seed() : court_.seed();
     FiledAudit audit;
-    audit.order = {0, target.lease, seed, court_.rules.audit_tiles, now_->lease.samples, cost};
+    audit.order = {0,
+                   target,
+                   seed,
+                   looks.whole ? 0 : court_.rules.audit_tiles,
+                   now_->lease.samples,
+                   looks.whole ? 1 : cost,
+                   looks.trusted};
     minutes().audit_orders.push_back({now_->lease.unit, audit.order});
     papers_.audits.push_back(std::move(audit));
   }
 }
 
+/// By volunteers.
 std::size_t Hearing::open_audits(const std::string& target) const {
   return static_cast<std::size_t>(
       std::ranges::count_if(papers_.audits, [&](const FiledAudit& audit) {
-        return audit.state == AuditState::kOpen && audit.order.target == target;
+        return audit.state == AuditState::kOpen && audit.order.target == target &&
+               !audit.order.trusted;
+      }));
+}
+
+std::size_t Hearing::open_of(const Looks& looks) const {
+  const std::string& target = papers_.results[looks.target].lease;
+  if (!looks.trusted) return open_audits(target);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(papers_.audits, [&](const FiledAudit& audit) {
+        const auto& order = audit.order;
+        return audit.state == AuditState::kOpen && order.trusted && order.whole() == looks.whole &&
+               (looks.whole || order.target == target);
       }));
 }
 
@@ -235,7 +259,7 @@ void Hearing::drop_audits(const std::string& why) {
 /// Who was right about a picture earns; who was not is not blamed for it.
 void Hearing::settle_audits() {
   for (FiledAudit& audit : papers_.audits) {
-    if (audit.lease.empty()) continue;
+    if (audit.lease.empty() || audit.order.whole()) continue;
     const FiledResult* target = result_of(audit.order.target);
     const std::string verdict = target == nullptr ? "" : target->judged;
     const bool right = (audit.state == AuditState::kPassed && verdict == "agreed") ||
@@ -264,13 +288,19 @@ std::string Hearing::audit_sentence(const std::vector<std::size_t>& results) con
     open += open_audits(result.lease);
     for (const FiledAudit& audit : papers_.audits) {
       if (audit.order.target != result.lease || !is_answered(audit)) continue;
-      (audit.state == AuditState::kPassed ? passed : failed).push_back(audit.owner);
+      auto& names = audit.state == AuditState::kPassed ? passed : failed;
+      const std::string name = audit.order.trusted ? "trusted hardware" : audit.owner;
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     }
   }
   std::string out = "rendered by " + listed(renderers);
   if (!passed.empty()) out += ", audited by " + listed(passed) + ": nothing was found";
   if (!failed.empty()) out += ", audited by " + listed(failed) + ": it looks wrong";
   if (open > 0) out += fmt::format("; waiting for {} audit{}", open, open == 1 ? "" : "s");
+  const bool trusted = std::ranges::any_of(papers_.audits, [](const FiledAudit& audit) {
+    return audit.order.trusted && audit.state == AuditState::kOpen;
+  });
+  if (trusted) out += "; waiting for trusted hardware";
   return out;
 }
 

@@ -7,10 +7,15 @@ constexpr std::chrono::seconds kRemembered{5};
 
 // Who was here a moment ago counts: whoever cuts volunteers off for a while must not make a farm
 // small in which fewer of them decide.
-constexpr const char* kOwners = R"(
-  select distinct a.owner from agents a
-   where a.standing = 'enabled' and (a.online or a.last_seen_at > now() - interval '15 minutes')
-     and not exists (select from trust t where t.owner = a.owner and t.state <> 'active') limit $1)";
+#define WS_HERE \
+  "a.standing = 'enabled' and (a.online or a.last_seen_at > now() - interval '15 minutes')"
+
+constexpr const char* kOwners = "select distinct a.owner from agents a where " WS_HERE R"(
+     and not exists (select from trust t where t.owner = a.owner and (t.trusted or t.state <> 'active')) limit $1)";
+
+constexpr const char* kTrusted =
+    "select exists (select from trust t join agents a on a.owner = t.owner "
+    "where t.trusted and t.state = 'active' and " WS_HERE ")";
 
 }  // namespace
 
@@ -24,6 +29,16 @@ Result<std::optional<std::vector<std::string>>> ConnectedOwners::few() {
   if (owners.size() >= enough_) enough_until_ = now + kRemembered;
   if (owners.size() >= enough_ || owners.empty()) return std::nullopt;
   return owners;
+}
+
+Result<bool> ConnectedOwners::trusted() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < trusted_until_) return trusted_;
+  const auto rows = connection_.exec(kTrusted);
+  if (!rows) return std::unexpected(rows.error());
+  trusted_ = rows->boolean(0, 0);
+  trusted_until_ = now + kRemembered;
+  return trusted_;
 }
 
 }  // namespace worldshare::verifier

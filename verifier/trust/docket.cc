@@ -25,9 +25,12 @@ constexpr const char* kUnits = R"(
 
 constexpr const char* kResults = R"(
   select r.unit, r.lease, r.owner, r.outcome = 'rendered', r.error_code <> 'undecodable', r.artifact,
-         case when r.error = '' then r.error_code else r.error end, r.judged, r.renderer, p.instead_of_audits
+         case when r.error = '' then r.error_code else r.error end, r.judged, r.renderer, p.instead_of_audits,
+         r.audit is not null
     from results r join replicas p on p.lease = r.lease
-   where r.unit = any($1) and r.audit is null and r.outcome <> 'void' order by r.unit, r.received_at, r.lease)";
+   where r.unit = any($1) and r.outcome <> 'void'
+     and (r.audit is null or exists (select from audits a where a.id = r.audit and a.tiles = 0))
+   order by r.unit, r.received_at, r.lease)";
 
 // Also answers to audits that others had answered before.
 constexpr const char* kVoids =
@@ -47,11 +50,11 @@ constexpr const char* kMoment = R"(
 // Render seconds are the agent's word; it cannot have rendered for longer than it had the lease.
 constexpr const char* kAddResults = R"(
   insert into results (lease, unit, owner, agent, outcome, artifact, size_bytes, render_seconds,
-                       renderer, error_code, error, log_tail, judged, received_at, audit)
+                       renderer, error_code, error, log_tail, judged, received_at, audit, trusted)
   select r.lease, r.unit, r.owner, r.agent, x.outcome, nullif(x.artifact, ''), nullif(x.size, -1),
          greatest(0, least(x.seconds, extract(epoch from $1::timestamptz - r.leased_at)::float8)),
          x.renderer, x.error_code, x.error, x.log_tail, x.judged,
-         $1::timestamptz + x.position * interval '1 microsecond', r.audit
+         $1::timestamptz + x.position * interval '1 microsecond', r.audit, r.trusted
     from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::float8[], $7::text[], $8::text[],
                 $9::text[], $10::text[], $11::text[], $12::bigint[])
            x(lease, outcome, artifact, size, seconds, renderer, error_code, error, log_tail, judged,
@@ -158,6 +161,7 @@ FiledResult read_result(const pg::Rows& rows, int row) {
   out.judged = rows.str(row, 7);
   out.renderer = rows.str(row, 8);
   out.instead_of_audits = rows.boolean(row, 9);
+  out.trusted = rows.boolean(row, 10);
   return out;
 }
 

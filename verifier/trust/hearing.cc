@@ -21,20 +21,6 @@ wire::Decision to_wire(Ruling ruling) {
   return wire::Decision::pending;
 }
 
-FiledResult to_filed(const Submission& submission) {
-  FiledResult out;
-  const auto& result = submission.result;
-  out.lease = submission.lease.lease;
-  out.owner = submission.lease.owner;
-  out.claims_image = submission.finding.outcome == Finding::Outcome::kRendered;
-  out.rendered = out.claims_image;
-  if (out.claims_image) out.artifact = result.artifact->sha256;
-  out.renderer = result.renderer;
-  out.instead_of_audits = submission.lease.instead_of_audits;
-  out.error = result.error.empty() ? result.error_code : result.error;
-  return out;
-}
-
 }  // namespace
 
 void Hearing::hear(const Submission& submission) {
@@ -48,6 +34,8 @@ void Hearing::hear(const Submission& submission) {
   FiledAudit* audit = now_->lease.audit && !is_void ? file_answer() : nullptr;
   if (finding.outcome == Finding::Outcome::kVoid) return dismiss(finding.why_void);
   if (excluded) return dismiss("its owner is excluded: " + court_.beliefs.reason(owner));
+  const bool whole = audit != nullptr && audit->order.whole();
+  if (whole && !audit->artifact.empty()) return hear_trusted_picture(*audit);
   if (submission.lease.audit) return hear_audit(audit);
   measure();
   tell(wire::EventKind::frame_reported, submission.lease.owner,
@@ -59,8 +47,8 @@ void Hearing::hear(const Submission& submission) {
   compare_late();
 }
 
-/// False: this lease, or this owner on this unit, has reported before, or the lease ran out and the
-/// unit is done.
+/// False: this lease, or this volunteer on this unit, has reported before, or the lease ran out and
+/// the unit is done.
 bool Hearing::is_news() const {
   if (papers_.ending && !papers_.reissue && now_->lease.state == "expired") return false;
   const bool is_void = now_->finding.outcome == Finding::Outcome::kVoid;
@@ -70,7 +58,8 @@ bool Hearing::is_news() const {
   const bool known = knows(papers_.results, &FiledResult::lease) ||
                      knows(papers_.audits, &FiledAudit::lease) ||
                      knows(papers_.voids, std::identity{});
-  return !known && (is_void || !has_opinion(now_->lease.owner));
+  const bool trusted = now_->lease.audit && now_->lease.audit->trusted;
+  return !known && (is_void || trusted || !has_opinion(now_->lease.owner));
 }
 
 /// What an auditor could not tell is none.
@@ -87,8 +76,28 @@ void Hearing::file(Finding::Outcome outcome) {
   if (outcome == Finding::Outcome::kVoid) {
     papers_.voids.push_back(now_->lease.lease);
   } else if (!now_->lease.audit) {
-    papers_.results.push_back(to_filed(*now_));
+    papers_.results.push_back(filed());
   }
+}
+
+FiledResult Hearing::filed() const {
+  FiledResult out;
+  const auto& result = now_->result;
+  out.lease = now_->lease.lease;
+  out.owner = now_->lease.owner;
+  out.claims_image = now_->finding.outcome == Finding::Outcome::kRendered;
+  out.rendered = out.claims_image;
+  if (out.claims_image) out.artifact = result.artifact->sha256;
+  out.renderer = result.renderer;
+  out.instead_of_audits = now_->lease.instead_of_audits;
+  out.trusted = now_->lease.audit.has_value();
+  out.error = result.error.empty() ? result.error_code : result.error;
+  return out;
+}
+
+std::size_t Hearing::opinions_given() const {
+  return static_cast<std::size_t>(
+      std::ranges::count(papers_.results, false, &FiledResult::trusted));
 }
 
 void Hearing::dismiss(const std::string& why) {
@@ -132,6 +141,10 @@ Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
               Weighing(how.parameters, court_.beliefs, papers_.results),
               how.cost,
               how.parameters.canaries.rate};
+  if (const auto right = trusted_picture()) {
+    decide_by_trusted(*right, agreements, out);
+    return out;
+  }
   if (how.parameters.mode == policy::Mode::kQuorum) {
     out.decision = decide(opinions(), agreements, manifest);
     return out;
@@ -146,12 +159,12 @@ Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
     const auto rejected = decision.rejected.size();
     decision.reason = audit_sentence(decision.agreed) + "; " + out.weighing.why() +
                       (rejected == 0 ? "" : "; " + std::to_string(rejected) + " other(s) rejected");
-  } else if (decision.ruling != Ruling::kAccepted && out.weighing.audits() > 0) {
-    decision = {};
-    decision.reason = "audited before it is decided; " + out.weighing.why();
   }
+  out.looks = looks_wanted(out, how.parameters.trusted);
+  if (out.looks.count > 0) decision = {};
   const bool open = decision.ruling == Ruling::kPending || decision.ruling == Ruling::kMoreReplicas;
-  if (open && nobody_is_left()) decide_by_equal_results(agreements, manifest, out);
+  if (open && !out.looks.trusted && nobody_is_left())
+    decide_by_equal_results(agreements, manifest, out);
   return out;
 }
 
@@ -163,8 +176,11 @@ void Hearing::decide_by_equal_results(const std::vector<Agreement>& agreements,
   Decision decision = decide(opinions(), agreements, manifest);
   if (decision.ruling != Ruling::kAccepted || !out.weighing.risk()) return;
   if (!std::ranges::binary_search(decision.agreed, out.weighing.target())) return;
+  const auto convicted = [](const FiledResult& result) { return result.judged == "rejected"; };
+  if (convicted(papers_.results[decision.accepted])) return;
   decision.reason += "; " + out.weighing.why();
   out.decision = std::move(decision);
+  out.looks = {};
   out.canary_rate = court_.rules.few.canaries.rate;
   policy_ = fmt::format("{}, by equal results: all {} owners who are connected have been asked",
                         court_.rules.text, court_.few_owners->size());
@@ -188,85 +204,10 @@ std::vector<Opinion> Hearing::opinions() const {
   return out;
 }
 
-/// All pairs of renderings that agree. Every pair is looked at even when an exhibit is lacking, so
-/// that all that is lacking is found out at once.
-std::vector<Agreement> Hearing::compare_all() {
-  std::vector<Agreement> out;
-  auto& results = papers_.results;
-  for (std::size_t a = 0; a < results.size(); ++a) {
-    for (std::size_t b = a + 1; b < results.size(); ++b) {
-      if (!results[a].rendered || !results[b].rendered) continue;
-      const Comparison* comparison = compare_pair(results[a], results[b]);
-      if (comparison != nullptr && comparison->agree) out.push_back({a, b, comparison->distance()});
-    }
-  }
-  return out;
-}
-
-/// What is on record, or is compared and recorded now; null when the hearing has to stop.
-const Comparison* Hearing::compare_pair(const FiledResult& a, const FiledResult& b) {
-  const auto leases = std::minmax(a.lease, b.lease);
-  const auto known = papers_.comparisons.find(leases);
-  if (known != papers_.comparisons.end()) return &known->second;
-  const LeaseRecord& lease = now_->lease;
-  const Exhibit* exhibit =
-      court_.exhibits.compared(lease.unit, lease.image, a.artifact, b.artifact);
-  if (exhibit == nullptr) {
-    stopped_ = true;
-    return nullptr;
-  }
-  const Tolerance& tolerance = court_.rules.tolerances.between(a.renderer, b.renderer);
-  const Comparison comparison = judged(exhibit->comparison, tolerance);
-  minutes().comparisons.push_back({lease.unit, leases.first, leases.second, comparison});
-  for (const auto& [result, flaw] : {std::pair(&a, &exhibit->flaw_a), {&b, &exhibit->flaw_b}}) {
-    if (flaw->empty()) continue;
-    note_flaw(*std::ranges::find(papers_.results, result->lease, &FiledResult::lease), *flaw);
-  }
-  return &papers_.comparisons.emplace(leases, comparison).first->second;
-}
-
-/// Another owner delivered the very same file. Who agrees on a file that does not decode could
-/// agree on a wrong picture as well, so inflating theirs would prove nothing of them. A part is put
-/// together with others here, so it has to decode whoever delivered it.
-bool Hearing::vouched(const Decision& decision) const {
-  if (messages::is_part_of_frame(now_->lease.shard)) return false;
-  const auto artifact = [&](std::size_t index) -> const std::string& {
-    return papers_.results[index].artifact;
-  };
-  return std::ranges::count(decision.agreed, artifact(decision.accepted), artifact) > 1;
-}
-
-/// Nothing is accepted on one owner's word before it is known to decode.
-void Hearing::prove(const Decision& decision) {
-  if (decision.ruling != Ruling::kAccepted || vouched(decision)) return;
-  prove(papers_.results[decision.accepted]);
-  if (flaws_ == 0) return;
-  for (const std::size_t index : decision.agreed) {  // alike, so these may be no better
-    if (index != decision.accepted) prove(papers_.results[index]);
-  }
-}
-
-void Hearing::prove(FiledResult& result) {
-  const auto* flaw = court_.exhibits.proven(now_->lease.unit, now_->lease.image, result.artifact);
-  if (flaw == nullptr) {
-    stopped_ = true;
-  } else if (*flaw) {
-    note_flaw(result, **flaw);
-  }
-}
-
-void Hearing::note_flaw(FiledResult& result, const std::string& why) {
-  ++flaws_;
-  result.rendered = false;
-  result.error = "its artifact does not decode: " + why;
-  minutes().flaws[result.lease] = result.error;
-  tell(wire::EventKind::replica_rejected, result.owner, result.error);
-}
-
 /// What the dispatcher hears: it acts on numbers that it was not told yet.
 wire::Decision Hearing::spoken(const Decision& decision) const {
   const bool open = decision.ruling == Ruling::kPending || decision.ruling == Ruling::kMoreReplicas;
-  const std::size_t wanted = papers_.results.size() + decision.replicas_needed;
+  const std::size_t wanted = opinions_given() + decision.replicas_needed;
   if (open && wanted > papers_.replicas_wanted) return wire::Decision::more_replicas;
   const bool asked = open && court_.rules.parameters.mode != policy::Mode::kQuorum;
   if (asked) return wire::Decision::pending;
@@ -275,14 +216,14 @@ wire::Decision Hearing::spoken(const Decision& decision) const {
 
 void Hearing::pronounce(const Outcome& outcome) {
   const Decision& decision = outcome.decision;
+  convict(outcome.weighing);
   Ruled ruled;
   ruled.decision = spoken(decision);
   ruled.replicas_needed = decision.replicas_needed;
   ruled.reason = decision.reason;
-  if (decision.ruling == Ruling::kPending && outcome.weighing.audits() > 0) {
-    const std::size_t target = outcome.weighing.target();
-    order_audits(papers_.results[target], outcome.weighing.audits(), outcome.audit_cost);
-    ruled.reason = audit_sentence({target}) + "; " + outcome.weighing.why();
+  if (outcome.looks.count > 0) {
+    order(outcome.looks, outcome.audit_cost);
+    ruled.reason = audit_sentence({outcome.looks.target}) + "; " + outcome.weighing.why();
   } else {
     drop_audits(decision.ruling == Ruling::kAccepted ? "the frame was accepted without it"
                                                      : "other evidence is asked for");
@@ -332,10 +273,10 @@ void Hearing::accept(const Outcome& outcome) {
 
 /// A share of all leases: so many for each of the unit's own.
 void Hearing::wish_for_canary(double rate) {
-  const double each = rate / (1 - rate) * static_cast<double>(papers_.results.size());
+  const double each = rate / (1 - rate) * static_cast<double>(opinions_given());
   const bool part = messages::is_part_of_frame(now_->lease.shard);
   if (rate <= 0 || part || !court_.chance(each)) return;
-  minutes().canaries.push_back({now_->lease.unit, papers_.results.size() + 1});
+  minutes().canaries.push_back({now_->lease.unit, opinions_given() + 1});
 }
 
 void Hearing::judge(FiledResult& result, const std::string& judged) {
@@ -360,7 +301,7 @@ void Hearing::give_verdict(Ruled ruled) {
   verdict.lease = now_->lease.lease;
   verdict.counts = ruled.counts && !was_unable();
   verdict.decision = ruled.decision;
-  verdict.opinions = static_cast<std::uint8_t>(papers_.results.size());
+  verdict.opinions = static_cast<std::uint8_t>(opinions_given());
   verdict.replicas_needed = static_cast<std::uint8_t>(ruled.replicas_needed);
   verdict.artifact = std::move(ruled.artifact);
   verdict.reason = std::move(ruled.reason);

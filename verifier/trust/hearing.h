@@ -27,6 +27,7 @@ struct Court {
   const Rules& rules;
   Beliefs& beliefs;
   std::function<bool(double)> chance;  ///< true with this probability, unforeseeable
+  bool trusted = false;                ///< there is hardware that settles what volunteers cannot
   std::uint64_t now_ms = 0;
   std::optional<std::vector<std::string>> few_owners{};   ///< all who are connected; none: many
   std::function<std::uint64_t()> seed = draw_audit_seed;  ///< of an audit, unforeseeable
@@ -55,17 +56,27 @@ class Hearing {
     std::string reason;
     std::optional<double> risk;
   };
+  /// Looks at a unit that are wanted before it is decided.
+  struct Looks {
+    unsigned count = 0;
+    std::size_t target = 0;  ///< the result that is looked at
+    bool trusted = false;    ///< on trusted hardware
+    bool whole = false;      ///< which renders the unit
+  };
   /// What was decided, and the policy's reasons for it.
   struct Outcome {
     Decision decision;
     Weighing weighing;
     double audit_cost = 0;
     double canary_rate = 0;
+    Looks looks = {};  ///< none where it is decided
   };
   Minutes& minutes() { return court_.minutes; }
   bool is_news() const;
   bool has_opinion(const std::string& owner) const;
   void file(Finding::Outcome outcome);
+  FiledResult filed() const;
+  std::size_t opinions_given() const;
   void dismiss(const std::string& why);
 
   // hearing.cc: a unit that is open
@@ -77,18 +88,29 @@ class Hearing {
                                Outcome& out);
   bool nobody_is_left() const;
   std::vector<Opinion> opinions() const;
-  std::vector<Agreement> compare_all();
-  const Comparison* compare_pair(const FiledResult& a, const FiledResult& b);
-  bool vouched(const Decision& decision) const;
-  void prove(const Decision& decision);
-  void prove(FiledResult& result);
-  void note_flaw(FiledResult& result, const std::string& why);
   void pronounce(const Outcome& outcome);
   wire::Decision spoken(const Decision& decision) const;
   void accept(const Outcome& outcome);
   void judge(FiledResult& result, const std::string& judged);
   void judge_all(const std::vector<std::size_t>& agreed);
   void wish_for_canary(double rate);
+
+  // comparing.cc
+  std::vector<Agreement> compare_all();
+  const Comparison* compare_pair(const FiledResult& a, const FiledResult& b);
+  bool vouched(const Decision& decision) const;
+  void prove(const Decision& decision);
+  void prove(FiledResult& result);
+  void note_flaw(FiledResult& result, const std::string& why);
+
+  // trusted.cc: what trusted hardware has the last word on
+  void hear_trusted_picture(FiledAudit& audit);
+  std::optional<std::size_t> trusted_picture() const;
+  void decide_by_trusted(std::size_t right,
+                         const std::vector<Agreement>& agreements,
+                         Outcome& out) const;
+  Looks looks_wanted(const Outcome& outcome, bool trusted) const;
+  void convict(const Weighing& weighing);
 
   // reexamination.cc: one that has ended
   const FiledResult* accepted_result() const;
@@ -116,8 +138,9 @@ class Hearing {
   std::string whole_because() const;
   void announce(const Checks& checks);
   std::uint64_t first_seed();
-  void order_audits(const FiledResult& target, unsigned wanted, double cost);
+  void order(const Looks& looks, double cost);
   std::size_t open_audits(const std::string& target) const;
+  std::size_t open_of(const Looks& looks) const;
   void drop_audits(const std::string& why);
   void settle_audits();
   std::string audit_sentence(const std::vector<std::size_t>& results) const;

@@ -133,6 +133,8 @@ Result<std::optional<Minutes>> Judge::hear(const Cases& cases) {
   sort_and_unify(units);
   auto few = owners_.few();
   if (!few) return std::unexpected(few.error());
+  const auto trusted = owners_.trusted();
+  if (!trusted) return std::unexpected(trusted.error());
   auto docket = Docket::open(connection_, std::move(units), options_.rules);
   if (!docket) return std::unexpected(docket.error());
   auto papers = docket->papers(leases);
@@ -144,8 +146,8 @@ Result<std::optional<Minutes>> Judge::hear(const Cases& cases) {
   Minutes minutes;
   minutes.lpips_network = evidence_.lpips_network();
   minutes.decided_by = options_.rules.text;
-  Court court{exhibits_,      minutes, options_.rules, beliefs, by_chance, unix_ms(clock_.now()),
-              std::move(*few)};
+  Court court{exhibits_, minutes,  options_.rules,        beliefs,
+              by_chance, *trusted, unix_ms(clock_.now()), std::move(*few)};
   std::map<std::int64_t, Hearing> hearings;
   for (const Case* one : cases) {
     const std::int64_t unit = one->submission.lease.unit;

@@ -9,7 +9,7 @@ namespace {
 constexpr const char* kLeases = R"(
   select r.lease, r.owner, r.agent, r.state, r.committed_sha256, r.committed_bytes, u.id, u.job, u.frame,
          j.scene, j.replicas, j.max_replicas, u.shard,
-         a.id, a.target, a.seed, a.tiles, a.samples, r.instead_of_audits
+         a.id, a.target, a.seed, a.tiles, a.samples, a.trusted, r.instead_of_audits
     from replicas r join units u on u.id = r.unit join jobs j on j.id = u.job left join audits a on a.id = r.audit
    where r.lease = any($1))";
 
@@ -63,6 +63,7 @@ AuditOrder audit_of(const pg::Rows& rows, int row) {
   out.seed = static_cast<std::uint64_t>(rows.integer(row, 15));
   out.tiles = static_cast<std::uint32_t>(rows.integer(row, 16));
   out.samples = static_cast<std::uint32_t>(rows.integer(row, 17));
+  out.trusted = rows.boolean(row, 18);
   return out;
 }
 
@@ -84,7 +85,7 @@ Result<LeaseRecord> to_record(const pg::Rows& rows, int row) {
   if (!shard) return std::unexpected(shard.error());
   out.shard = *shard;
   if (!rows.is_null(row, 13)) out.audit = audit_of(rows, row);
-  out.instead_of_audits = rows.boolean(row, 18);
+  out.instead_of_audits = rows.boolean(row, 19);
   return out;
 }
 

@@ -20,9 +20,13 @@ struct AuditOrder {
   std::int64_t id = 0;  ///< 0: it is being ordered
   std::string target;   ///< lease of the result
   std::uint64_t seed = 0;
-  std::uint32_t tiles = 0;
+  std::uint32_t tiles = 0;    ///< 0: the whole picture, see whole()
   std::uint32_t samples = 0;  ///< that a pixel of an honest frame has
   double cost = 1;            ///< in renders; only of one that is being ordered
+  bool trusted = false;       ///< for trusted hardware alone
+
+  /// A render like any other, by trusted hardware, to hold the unit's results against.
+  bool whole() const { return tiles == 0; }
 };
 
 /// What the database knows of a lease: who got it, for what.

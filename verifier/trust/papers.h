@@ -58,6 +58,7 @@ struct FiledResult {
   std::string judged = "pending";  ///< as in results.judged
   std::string renderer = "";       ///< what rendered it, as the agent tells
   bool instead_of_audits = false;  ///< it was asked for because nobody could audit the unit
+  bool trusted = false;            ///< trusted hardware rendered it: no opinion, but the truth
 };
 
 enum class AuditState : std::uint8_t {

@@ -89,8 +89,8 @@ void Hearing::reexamine() {
   } else {
     ruled.decision = wire::Decision::more_replicas;
     ruled.replicas_needed = decision.replicas_needed;
-    minutes().reissues[papers_.reissue->id] = {
-        "open", papers_.results.size() + decision.replicas_needed, decision.reason};
+    minutes().reissues[papers_.reissue->id] = {"open", opinions_given() + decision.replicas_needed,
+                                               decision.reason};
   }
   give_verdict(std::move(ruled));
 }
@@ -153,7 +153,7 @@ bool Hearing::equal(const FiledResult& a, const FiledResult& b) const {
 }
 
 void Hearing::end_reissue(const std::string& state, const std::string& reason) {
-  minutes().reissues[papers_.reissue->id] = {state, papers_.results.size(), reason};
+  minutes().reissues[papers_.reissue->id] = {state, opinions_given(), reason};
   papers_.reissue.reset();
 }
 

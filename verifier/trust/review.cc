@@ -33,9 +33,15 @@ constexpr const char* kUnreviewed = R"(
 constexpr const char* kReviewed =
     "update trust set reviewed_at = clock_timestamp() where owner = $1 and state <> 'active'";
 
-// Frames that an artist may fetch; what was looked at since the exclusion is not looked at twice.
+// The row tells the dispatcher, too. Newcomers have none.
+constexpr const char* kAppoint = R"(
+  insert into trust (owner, trusted) values ($1, $2)
+  on conflict (owner) do update set trusted = excluded.trusted, updated_at = clock_timestamp())";
+
+// Frames that an artist may fetch; what was looked at since the exclusion is not looked at twice,
+// and what trusted hardware rendered is not doubted.
 constexpr const char* kSuspects = R"(
-  select r.unit, r.owner, j.replicas, r.lease, coalesce(a.target, '')
+  select r.unit, r.owner, j.replicas, r.lease, coalesce(a.target, ''), coalesce(a.trusted, false)
     from results mine join outputs o on o.unit = mine.unit join jobs j on j.id = o.job
     join results r on r.unit = mine.unit and r.judged = 'agreed'
     join trust t on t.owner = mine.owner
@@ -44,6 +50,8 @@ constexpr const char* kSuspects = R"(
      and (r.audit is null or a.id is not null)
      and not exists (select from reissues i where i.unit = mine.unit and i.kind = 'doubt'
                         and i.made_at >= t.excluded_at)
+     and not exists (select from results w join audits x on x.id = w.audit
+                      where w.unit = mine.unit and x.tiles = 0 and w.judged = 'agreed')
    order by r.unit, r.audit nulls first, r.received_at, r.lease)";
 
 /// An accepted unit that an excluded owner took part in.
@@ -52,6 +60,7 @@ struct Suspect {
     std::string owner;
     std::string lease;
     std::string audited;  ///< the lease of what it found nothing in; empty: it rendered
+    bool trusted = false;
   };
   std::vector<Agreed> agreed;  ///< renderings before audits
   std::int64_t replicas = 0;   ///< that the manifest asks for
@@ -67,7 +76,8 @@ policy::Evidence evidence_of(const Suspect& suspect, Beliefs& beliefs) {
       evidence.submissions.push_back({.identity = beliefs.identity(one.owner)});
     } else if (const auto place = places.find(one.audited);
                place != places.end() && !beliefs.excluded(one.owner)) {
-      ++evidence.submissions[place->second].passes;
+      policy::Submission& submission = evidence.submissions[place->second];
+      ++(one.trusted ? submission.trusted_passes : submission.passes);
     }
   }
   return evidence;
@@ -119,19 +129,20 @@ Result<> Review::carry_out_overrules() {
 }
 
 Result<> Review::carry_out(pg::Transaction& transaction, const pg::Rows& rows, int row) {
-  const bool ban = rows.text(row, 2) == "ban";
+  const std::string owner = rows.str(row, 1);
+  const std::string_view action = rows.text(row, 2);
   const std::string why = "operator " + rows.str(row, 3) + ": " + rows.str(row, 4);
-  TrustEvent event{rows.str(row, 1),
-                   ban ? policy::EventKind::kBanned : policy::EventKind::kReadmitted,
-                   0,
-                   0,
-                   0,
-                   "",
-                   why};
-  const auto changed = change_trust(transaction, rules_.parameters, {}, {event});
-  if (!changed) return std::unexpected(changed.error());
-  spdlog::warn("operator overrules owner={} action={} reason=\"{}\"", event.owner,
-               rows.text(row, 2), why);
+  Result<> done;
+  if (action == "appoint" || action == "relieve") {
+    done = verifier::run(transaction, kAppoint, {owner, action == "appoint"});
+  } else {
+    const auto kind = action == "ban" ? policy::EventKind::kBanned : policy::EventKind::kReadmitted;
+    const auto changed =
+        change_trust(transaction, rules_.parameters, {}, {{owner, kind, 0, 0, 0, "", why}});
+    if (!changed) done = std::unexpected(changed.error());
+  }
+  if (!done) return done;
+  spdlog::warn("operator overrules owner={} action={} reason=\"{}\"", owner, action, why);
   return verifier::run(transaction, kOrderDone, {rows.integer(row, 0), rows.text(row, 5)});
 }
 
@@ -170,7 +181,8 @@ Result<std::vector<Doubt>> Review::doubts(pg::Transaction& transaction,
   std::vector<std::string> owners;
   for (int row = 0; row < rows->size(); ++row) {
     Suspect& suspect = suspects[rows->integer(row, 0)];
-    suspect.agreed.push_back({rows->str(row, 1), rows->str(row, 3), rows->str(row, 4)});
+    suspect.agreed.push_back(
+        {rows->str(row, 1), rows->str(row, 3), rows->str(row, 4), rows->boolean(row, 5)});
     suspect.replicas = rows->integer(row, 2);
     owners.push_back(rows->str(row, 1));
   }

@@ -21,9 +21,9 @@ struct Rules {
   Tolerances tolerances;
 };
 
-/// No unit is split by the trust engine, and there is no trusted hardware: what a policy would do
-/// so is done by whole replicas instead, as `replicated` decides, or, where audits contradict, by
-/// further audits and owners. kInvalid: there is no policy of this name.
+/// No unit is split by the trust engine: what a policy would do so is done by whole replicas
+/// instead, as `replicated` decides. Whether there is trusted hardware is known when a unit is
+/// heard; here there is none. kInvalid: there is no policy of this name.
 Result<Rules> rules_in_production(const policy::Policies& policies, const std::string& name);
 
 }  // namespace worldshare::verifier

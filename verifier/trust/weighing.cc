@@ -12,10 +12,11 @@ namespace worldshare::verifier {
 void Weighing::add(const std::vector<FiledAudit>& audits, double chance) {
   chance_ = chance;
   for (const FiledAudit& audit : audits) {
-    if (audit.lease.empty() || beliefs_.excluded(audit.owner)) continue;
+    if (audit.lease.empty() || audit.order.whole() || beliefs_.excluded(audit.owner)) continue;
     Tally& tally = tallies_[audit.order.target];
-    if (audit.state == AuditState::kPassed) ++tally.passes;
-    if (audit.state == AuditState::kFailed) ++tally.failures;
+    const bool trusted = audit.order.trusted;
+    if (audit.state == AuditState::kPassed) ++(trusted ? tally.trusted_passes : tally.passes);
+    if (audit.state == AuditState::kFailed) ++(trusted ? tally.trusted_failures : tally.failures);
   }
 }
 
@@ -48,10 +49,17 @@ Weighed Weighing::weigh(const std::vector<Clique>& sets) {
     evidence_.submissions.push_back({.identity = beliefs_.identity(results_[place].owner),
                                      .cluster = static_cast<std::uint32_t>(set - sets.begin()),
                                      .passes = tally.passes,
-                                     .failures = tally.failures});
+                                     .failures = tally.failures,
+                                     .trusted_passes = tally.trusted_passes,
+                                     .trusted_failures = tally.trusted_failures});
     places_.push_back(place);
   }
   step_ = policy::decide(evidence_, parameters_, beliefs_.roster());
+  while (step_.act == policy::Act::kConvict) {
+    // Its owners hear of it by convicted().
+    std::ignore = policy::convict(evidence_, step_.target, parameters_);
+    step_ = policy::decide(evidence_, parameters_, beliefs_.roster());
+  }
   audits_ = further_audits();
   Weighed out;
   out.leader = evidence_.submissions[step_.target].cluster;
@@ -63,27 +71,64 @@ Weighed Weighing::weigh(const std::vector<Clique>& sets) {
   return out;
 }
 
+/// Who was proved wrong before has heard of it.
+void Weighing::hold_to_trusted(const std::vector<bool>& alike) {
+  evidence_ = {};
+  places_.clear();
+  std::vector<bool> right;
+  for (std::size_t place = 0; place < results_.size(); ++place) {
+    const FiledResult& result = results_[place];
+    if (!result.rendered || result.trusted || beliefs_.excluded(result.owner)) continue;
+    policy::Submission submission{.identity = beliefs_.identity(result.owner)};
+    if (result.judged == "rejected") submission.proof = policy::Proof::kWrong;
+    evidence_.submissions.push_back(submission);
+    places_.push_back(place);
+    right.push_back(alike[place]);
+  }
+  proofs_ = policy::compare_with_trusted(evidence_, right);
+}
+
+std::vector<std::size_t> Weighing::convicted() const {
+  std::vector<std::size_t> out;
+  if (evidence_.trusted_render) return out;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (!evidence_.submissions[i].live()) out.push_back(places_[i]);
+  }
+  return out;
+}
+
+std::string Weighing::reason_of(const policy::Event& event,
+                                const policy::Submission& submission) const {
+  if (evidence_.trusted_render) {
+    return event.bad > 0 ? "trusted hardware rendered another picture"
+                         : "trusted hardware rendered the same";
+  }
+  if (event.bad > 0) return "others agreed on another picture";
+  const bool audited = submission.passes + submission.trusted_passes > 0;
+  return audited ? "others audited it and found nothing" : "others agreed with it";
+}
+
 std::vector<TrustEvent> Weighing::settle(std::int64_t unit) const {
   std::vector<TrustEvent> out;
   if (evidence_.submissions.empty()) return out;
   policy::Step accepted = step_;
   accepted.act = policy::Act::kAccept;
   for (const policy::Event& event :
-       policy::settle(evidence_, accepted, parameters_, beliefs_.roster())) {
+       evidence_.trusted_render
+           ? proofs_
+           : policy::settle(evidence_, accepted, parameters_, beliefs_.roster())) {
     const auto at =
         std::ranges::find(evidence_.submissions, event.identity, &policy::Submission::identity);
     const auto place = places_[static_cast<std::size_t>(at - evidence_.submissions.begin())];
     const FiledResult& result = results_[place];
-    out.push_back({result.owner, event.kind, event.ok, event.bad, unit, result.lease,
-                   event.bad > 0    ? "others agreed on another picture"
-                   : at->passes > 0 ? "others audited it and found nothing"
-                                    : "others agreed with it"});
+    out.push_back(
+        {result.owner, event.kind, event.ok, event.bad, unit, result.lease, reason_of(event, *at)});
   }
   return out;
 }
 
 std::optional<double> Weighing::risk() const {
-  if (evidence_.submissions.empty()) return std::nullopt;
+  if (evidence_.submissions.empty() || evidence_.trusted_render) return std::nullopt;
   return step_.risk;
 }
 

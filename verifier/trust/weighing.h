@@ -27,6 +27,8 @@ class Weighing {
 
   /// Asks the policy; `sets` hold indices of results.
   Weighed weigh(const std::vector<Clique>& sets);
+  /// In the place of the policy: of each result, whether it shows what trusted hardware rendered.
+  void hold_to_trusted(const std::vector<bool>& alike);
   /// What the acceptance of the set that led means for owners: an event for each result that the
   /// policy has something to say about. Empty when the policy was not asked.
   std::vector<TrustEvent> settle(std::int64_t unit) const;
@@ -36,13 +38,20 @@ class Weighing {
   /// else is to be done.
   unsigned audits() const { return audits_; }
   std::size_t target() const { return places_.at(step_.target); }
+  /// What the policy wants done next; kWait when it was not asked.
+  policy::Act act() const { return step_.act; }
+  /// Results that audits on trusted hardware prove wrong, or that show the same as such a one.
+  std::vector<std::size_t> convicted() const;
   const std::string& why() const { return why_; }
 
  private:
   struct Tally {
     std::uint16_t passes = 0;
     std::uint16_t failures = 0;
+    std::uint16_t trusted_passes = 0;
+    std::uint16_t trusted_failures = 0;
   };
+  std::string reason_of(const policy::Event& event, const policy::Submission& submission) const;
   unsigned further_audits() const;
 
   const policy::Parameters parameters_;
@@ -50,6 +59,7 @@ class Weighing {
   const std::vector<FiledResult>& results_;
   policy::Evidence evidence_;
   policy::Step step_;
+  std::vector<policy::Event> proofs_;     ///< what a render on trusted hardware means for owners
   std::vector<std::size_t> places_;       ///< of the submissions, among the results
   std::map<std::string, Tally> tallies_;  ///< of audits, by the lease of their target
   double chance_ = 0;

@@ -1,0 +1,84 @@
+#include <algorithm>
+
+#include "verifier/trust/hearing.h"
+
+// What a unit's pictures show of each other, and of themselves.
+
+namespace worldshare::verifier {
+
+/// All pairs of renderings that agree. Every pair is looked at even when an exhibit is lacking, so
+/// that all that is lacking is found out at once.
+std::vector<Agreement> Hearing::compare_all() {
+  std::vector<Agreement> out;
+  auto& results = papers_.results;
+  for (std::size_t a = 0; a < results.size(); ++a) {
+    for (std::size_t b = a + 1; b < results.size(); ++b) {
+      if (!results[a].rendered || !results[b].rendered) continue;
+      const Comparison* comparison = compare_pair(results[a], results[b]);
+      if (comparison != nullptr && comparison->agree) out.push_back({a, b, comparison->distance()});
+    }
+  }
+  return out;
+}
+
+/// What is on record, or is compared and recorded now; null when the hearing has to stop.
+const Comparison* Hearing::compare_pair(const FiledResult& a, const FiledResult& b) {
+  const auto leases = std::minmax(a.lease, b.lease);
+  const auto known = papers_.comparisons.find(leases);
+  if (known != papers_.comparisons.end()) return &known->second;
+  const LeaseRecord& lease = now_->lease;
+  const Exhibit* exhibit =
+      court_.exhibits.compared(lease.unit, lease.image, a.artifact, b.artifact);
+  if (exhibit == nullptr) {
+    stopped_ = true;
+    return nullptr;
+  }
+  const Tolerance& tolerance = court_.rules.tolerances.between(a.renderer, b.renderer);
+  const Comparison comparison = judged(exhibit->comparison, tolerance);
+  minutes().comparisons.push_back({lease.unit, leases.first, leases.second, comparison});
+  for (const auto& [result, flaw] : {std::pair(&a, &exhibit->flaw_a), {&b, &exhibit->flaw_b}}) {
+    if (flaw->empty()) continue;
+    note_flaw(*std::ranges::find(papers_.results, result->lease, &FiledResult::lease), *flaw);
+  }
+  return &papers_.comparisons.emplace(leases, comparison).first->second;
+}
+
+/// Another owner delivered the very same file. Who agrees on a file that does not decode could
+/// agree on a wrong picture as well, so inflating theirs would prove nothing of them. A part is put
+/// together with others here, so it has to decode whoever delivered it.
+bool Hearing::vouched(const Decision& decision) const {
+  if (messages::is_part_of_frame(now_->lease.shard)) return false;
+  const auto artifact = [&](std::size_t index) -> const std::string& {
+    return papers_.results[index].artifact;
+  };
+  return std::ranges::count(decision.agreed, artifact(decision.accepted), artifact) > 1;
+}
+
+/// Nothing is accepted on one owner's word before it is known to decode.
+void Hearing::prove(const Decision& decision) {
+  if (decision.ruling != Ruling::kAccepted || vouched(decision)) return;
+  prove(papers_.results[decision.accepted]);
+  if (flaws_ == 0) return;
+  for (const std::size_t index : decision.agreed) {  // alike, so these may be no better
+    if (index != decision.accepted) prove(papers_.results[index]);
+  }
+}
+
+void Hearing::prove(FiledResult& result) {
+  const auto* flaw = court_.exhibits.proven(now_->lease.unit, now_->lease.image, result.artifact);
+  if (flaw == nullptr) {
+    stopped_ = true;
+  } else if (*flaw) {
+    note_flaw(result, **flaw);
+  }
+}
+
+void Hearing::note_flaw(FiledResult& result, const std::string& why) {
+  ++flaws_;
+  result.rendered = false;
+  result.error = "its artifact does not decode: " + why;
+  minutes().flaws[result.lease] = result.error;
+  tell(wire::EventKind::replica_rejected, result.owner, result.error);
+}
+
+}  // namespace worldshare::verifier
