@@ -63,6 +63,7 @@ class Board {
   struct Notice {
     bool leader = false;
     unsigned nodes_online = 0;
+    unsigned trusted_owners = 0;  ///< whose nodes are trusted hardware
     Figures figures;
   };
 

@@ -267,6 +267,7 @@ void Dispatcher::post_notice(bool leader) {
   if (leader) {
     Figures& figures = notice.figures;
     notice.nodes_online = economy_.nodes_online();
+    notice.trusted_owners = economy_.roster().appointed();
     figures.economy = economy_.counters();
     figures.depths = economy_.depths();
     figures.mailboxes = outgoing_.counts();

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxStops = 64;  ///< that one heartbeat may cause
 constexpr std::uint32_t kFewSamples = 3;
+constexpr std::uint32_t kVoidsOfAnOwner = 4;  ///< that a unit bears on the average
 
 using Leases = std::unordered_map<std::string, Lease>;
 
@@ -206,7 +207,8 @@ void Economy::note_void(OpenUnit& unit, const Report& report, Reported& outcome)
   insert(unit.void_owners, owner);
   const auto limit = jobs_.at(unit.job_id).job.manifest.policy->max_replicas;
   outcome.failed = poisoned(unit);
-  if (unit.voids.size() <= limit) return;
+  // One owner does not fail a unit, be it ever so quick; nor is it asked for ever.
+  if (unit.void_owners.size() <= limit && unit.voids.size() <= kVoidsOfAnOwner * limit) return;
   outcome.failed = UnitFailure{unit.id, std::to_string(unit.voids.size()) +
                                             " results could not be used as images of this frame"};
 }

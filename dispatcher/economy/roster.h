@@ -100,6 +100,8 @@ class Roster {
   /// Whether the owner's agents, also those that come later, are trusted hardware; else they are
   /// volunteers. Looks at all agents: it is an operator's order.
   void set_trusted(OwnerId owner, bool trusted);
+  /// Owners whose agents are.
+  std::uint32_t appointed() const { return static_cast<std::uint32_t>(appointed_.size()); }
   void set_standing(NodeId id, Standing standing, const std::string& reason);
   /// Holds from the next heartbeat on.
   void set_labels(NodeId id, std::vector<std::string> labels);

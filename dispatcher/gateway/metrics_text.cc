@@ -86,7 +86,6 @@ void add_counters(Text& text, const Figures& figures) {
   text.sample("units_total", figures.units_failed, "state=\"failed\"");
   text.single("verdicts_total", "counter", "Verdicts taken in", figures.verdicts);
   text.single("leases_granted_total", "counter", "Leases granted", economy.granted);
-  text.single("leases_trusted_total", "counter", "Of these: to trusted hardware", economy.trusted);
   text.single("lease_expiries_total", "counter", "Leases that ran out", economy.expired);
   text.single("assignments_resent_total", "counter", "Assignments that an agent did not list",
               economy.resent);
@@ -132,6 +131,8 @@ std::string metrics_text(const Board::Notice& notice, const Collected& collected
   const Figures& figures = notice.figures;
   text.single("leader_epoch", "gauge", "Grows with every leader", figures.epoch);
   text.single("agents_online", "gauge", "Agents heard lately", notice.nodes_online);
+  text.single("trusted_owners", "gauge", "Owners whose agents are trusted hardware",
+              notice.trusted_owners);
   text.single("leases", "gauge", "Replicas in work", figures.leases);
   text.single("open_units", "gauge", "Units without a final verdict", figures.open_units);
   text.family("lease_age_seconds", "gauge", "Ages of the live leases");

@@ -1,6 +1,7 @@
 -- Trusted hardware: machines of owners whom an operator appointed. They settle what volunteers cannot, and do nothing else.
 
 alter table trust add trusted boolean not null default false;  -- by an operator's order; it counts while the state is active
+create index trust_trusted on trust (owner) where trusted;
 
 alter table overrules
   drop constraint overrules_action_check,

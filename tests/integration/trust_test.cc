@@ -187,6 +187,28 @@ TEST_F(TrustTest, AnOperatorReadmitsAndBansOnTheRecord) {
   EXPECT_EQ(query("select count(*) from overrules_done"), "2");
 }
 
+TEST_F(TrustTest, AnOperatorAppointsAndRelievesOnTheRecord) {
+  bench_->start_verifier(1);
+  bench_->volunteer("olga");
+  const auto order = [&](const std::string& action) {
+    bench_->execute("insert into overrules (owner, action, operator, reason) values ('olga', '" +
+                    action + "', 'olga', 'in our rack')");
+  };
+  const std::string standing = "select state || ' ' || trusted from trust where owner = 'olga'";
+  order("appoint");
+  becomes(standing, "active true");
+  order("ban");
+  becomes("select state from trust where owner = 'olga'", "banned");
+  order("readmit");
+  becomes(standing, "active true");
+  order("relieve");
+  becomes(standing, "active false");
+  becomes(
+      "select string_agg(o.action, ' ' order by o.id) from overrules o join overrules_done d on "
+      "d.overrule = o.id",
+      "appoint ban readmit relieve");
+}
+
 TEST_F(TrustTest, TheLedgerTakesOnlyWhatBalancesAndForgetsNothing) {
   bench_->start_verifier(1);
   unit_of({"ann", "bob"}, picture(1));

@@ -199,6 +199,23 @@ TEST_F(EconomyTest, DisagreementAsksOneMoreOwner) {
   EXPECT_EQ(third[0].owner, "owner3");
 }
 
+TEST_F(EconomyTest, UselessResultsFailAUnitWhenTheyAreOfManyOwnersOrVeryMany) {
+  const auto useless = [&](const std::function<int(int)>& owner_of) {
+    options_.poison_owners = 1000;
+    restart();
+    add_job("j", 1, 1);
+    const int limit = static_cast<int>(economy_.job("j")->manifest.policy->max_replicas);
+    for (int n = 1; n <= 100; ++n) {
+      idle(owner_of(n));
+      if (report(dispatch().at(0), false).failed) return n - limit;
+    }
+    return 100;
+  };
+  EXPECT_EQ(useless([](int n) { return n; }), 1) << "one owner more than the manifest allows";
+  EXPECT_GT(useless([](int) { return 1; }), 4) << "one owner alone is borne longer";
+  EXPECT_LT(useless([](int) { return 1; }), 90) << "not for ever";
+}
+
 TEST_F(EconomyTest, AVoidResultIsReplacedByAnotherOwnerFirst) {
   add_job("j", 1, 1);
   idle(1);

@@ -33,12 +33,12 @@ Result<std::optional<std::vector<std::string>>> ConnectedOwners::few() {
 
 Result<bool> ConnectedOwners::trusted() {
   const auto now = std::chrono::steady_clock::now();
-  if (now < trusted_until_) return trusted_;
+  if (now < trusted_until_) return true;
   const auto rows = connection_.exec(kTrusted);
   if (!rows) return std::unexpected(rows.error());
-  trusted_ = rows->boolean(0, 0);
-  trusted_until_ = now + kRemembered;
-  return trusted_;
+  const bool found = rows->boolean(0, 0);
+  if (found) trusted_until_ = now + kRemembered;
+  return found;
 }
 
 }  // namespace worldshare::verifier

@@ -22,15 +22,14 @@ class ConnectedOwners {
   /// All volunteers where they are fewer than enough; nothing where they are not, or where the
   /// dispatcher has noted nobody yet. Errors are those of pg::Connection::exec().
   Result<std::optional<std::vector<std::string>>> few();
-  /// Whether one of them is trusted hardware; what was found is remembered for a few seconds.
-  /// Errors as few().
+  /// Whether one of them is trusted hardware; that is remembered for a few seconds, and looked for
+  /// each time while there is none. Errors as few().
   Result<bool> trusted();
 
  private:
   pg::Connection& connection_;
   unsigned enough_;
   std::chrono::steady_clock::time_point enough_until_{};
-  bool trusted_ = false;
   std::chrono::steady_clock::time_point trusted_until_{};
 };
 

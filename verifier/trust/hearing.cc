@@ -174,7 +174,7 @@ void Hearing::decide_by_equal_results(const std::vector<Agreement>& agreements,
                                       const Policy& manifest,
                                       Outcome& out) {
   Decision decision = decide(opinions(), agreements, manifest);
-  if (decision.ruling != Ruling::kAccepted || !out.weighing.risk()) return;
+  if (decision.ruling != Ruling::kAccepted || !out.weighing.asked()) return;
   if (!std::ranges::binary_search(decision.agreed, out.weighing.target())) return;
   const auto convicted = [](const FiledResult& result) { return result.judged == "rejected"; };
   if (convicted(papers_.results[decision.accepted])) return;

@@ -63,7 +63,7 @@ Hearing::Looks Hearing::looks_wanted(const Outcome& outcome, bool trusted) const
     case policy::Act::kTrustedRender: return {1, weighing.target(), true, true};
     default: break;
   }
-  const bool disputed = outcome.decision.ruling == Ruling::kFailed && weighing.risk();
+  const bool disputed = outcome.decision.ruling == Ruling::kFailed && weighing.asked();
   return disputed && trusted ? Looks{1, weighing.target(), true, true} : Looks{};
 }
 

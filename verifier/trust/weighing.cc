@@ -64,11 +64,18 @@ Weighed Weighing::weigh(const std::vector<Clique>& sets) {
   Weighed out;
   out.leader = evidence_.submissions[step_.target].cluster;
   out.enough = step_.act == policy::Act::kAccept;
-  out.why = fmt::format("the chance that the picture is wrong is put at {:.1e}{}{:.1e}", step_.risk,
-                        step_.risk <= parameters_.risk.limit ? ", within " : ", over ",
-                        parameters_.risk.limit);
-  why_ = out.why;
+  out.why = why_ = reason_of_step();
   return out;
+}
+
+std::string Weighing::reason_of_step() const {
+  if (step_.act == policy::Act::kTrustedAudit) return "trusted hardware looks into it";
+  if (step_.act == policy::Act::kTrustedRender) return "trusted hardware is to render it";
+  if (std::ranges::none_of(evidence_.submissions, &policy::Submission::live))
+    return "what was rendered is proved wrong";
+  return fmt::format("the chance that the picture is wrong is put at {:.1e}{}{:.1e}", step_.risk,
+                     step_.risk <= parameters_.risk.limit ? ", within " : ", over ",
+                     parameters_.risk.limit);
 }
 
 /// Who was proved wrong before has heard of it.
@@ -128,8 +135,10 @@ std::vector<TrustEvent> Weighing::settle(std::int64_t unit) const {
 }
 
 std::optional<double> Weighing::risk() const {
-  if (evidence_.submissions.empty() || evidence_.trusted_render) return std::nullopt;
-  return step_.risk;
+  const bool left_to_it = evidence_.trusted_render || step_.act == policy::Act::kTrustedAudit ||
+                          step_.act == policy::Act::kTrustedRender;
+  const bool any = std::ranges::any_of(evidence_.submissions, &policy::Submission::live);
+  return any && !left_to_it ? std::optional(step_.risk) : std::nullopt;
 }
 
 }  // namespace worldshare::verifier

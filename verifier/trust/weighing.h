@@ -32,7 +32,9 @@ class Weighing {
   /// What the acceptance of the set that led means for owners: an event for each result that the
   /// policy has something to say about. Empty when the policy was not asked.
   std::vector<TrustEvent> settle(std::int64_t unit) const;
-  /// That the leading picture is wrong; nothing when the policy was not asked.
+  bool asked() const { return !evidence_.submissions.empty(); }
+  /// That the leading picture is wrong; nothing when the policy was not asked, or leaves that to
+  /// trusted hardware.
   std::optional<double> risk() const;
   /// How many further audits of the result target() would do if they find nothing; 0: something
   /// else is to be done.
@@ -51,6 +53,7 @@ class Weighing {
     std::uint16_t trusted_passes = 0;
     std::uint16_t trusted_failures = 0;
   };
+  std::string reason_of_step() const;
   std::string reason_of(const policy::Event& event, const policy::Submission& submission) const;
   unsigned further_audits() const;
 
