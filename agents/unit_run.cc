@@ -35,13 +35,14 @@ std::chrono::seconds time_limit(const wire::AssignmentT& assignment) {
   return std::chrono::seconds(assignment.time_limit_seconds);
 }
 
-Result<AuditRequest> audit_of(const wire::AuditT& audit, const wire::OutputT& output) {
+/// Of a picture of this size.
+Result<AuditRequest> audit_of(const wire::AuditT& audit, const messages::PixelBox& picture) {
   AuditRequest out;
   out.samples = audit.samples;
   for (const auto& tile : audit.tiles) {
-    if (!tile || tile->x0 >= tile->x1 || tile->x1 > output.width || tile->y0 >= tile->y1 ||
-        tile->y1 > output.height) {
-      return fail(Errc::kInvalid, "audit.tiles: must lie within the frame");
+    if (!tile || tile->x0 >= tile->x1 || tile->x1 > picture.width() || tile->y0 >= tile->y1 ||
+        tile->y1 > picture.height()) {
+      return fail(Errc::kInvalid, "audit.tiles: must lie within the unit's picture");
     }
     out.tiles.push_back({tile->x0, tile->y0, tile->x1, tile->y1});
   }
@@ -194,9 +195,6 @@ wire::ResultT UnitRun::render(SceneCache::Hold scene) {
 Result<RenderRequest> UnitRun::request() const {
   const auto shard = messages::shard_of(assignment_);
   if (!shard) return std::unexpected(shard.error());
-  if (assignment_.audit && messages::is_part_of_frame(*shard)) {
-    return fail(Errc::kInvalid, "this agent audits whole frames");
-  }
   if (shard->frame_count != 1) {
     return fail(Errc::kInvalid, "this agent renders one frame in a unit");
   }
@@ -205,7 +203,9 @@ Result<RenderRequest> UnitRun::request() const {
   out.tile = shard->tile;
   out.samples = shard->samples;
   if (assignment_.audit) {
-    auto audit = audit_of(*assignment_.audit, *assignment_.output);
+    const wire::OutputT& output = *assignment_.output;
+    auto audit =
+        audit_of(*assignment_.audit, messages::rendered_box(*shard, {output.width, output.height}));
     if (!audit) return std::unexpected(audit.error());
     out.audit = std::move(*audit);
   }

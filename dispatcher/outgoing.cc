@@ -21,9 +21,11 @@ std::string mailbox(const std::string& agent, std::uint32_t slot) {
   return "work." + agent + "." + std::to_string(slot);
 }
 
-std::unique_ptr<wire::AuditT> audit_of(const AuditOrder& order, const wire::OutputT& output) {
-  const auto plan =
-      sharding::plan_audit(order.seed, order.tiles, order.samples, {output.width, output.height});
+std::unique_ptr<wire::AuditT> audit_of(const AuditOrder& order,
+                                       const messages::Shard& shard,
+                                       const wire::OutputT& output) {
+  const auto plan = sharding::plan_audit(order.seed, order.tiles, order.samples, shard,
+                                         {output.width, output.height});
   auto out = std::make_unique<wire::AuditT>();
   out->samples = plan.samples;
   for (const auto& box : plan.tiles) {
@@ -56,7 +58,7 @@ bool Outgoing::assign(const Lease& lease, const messages::Shard& shard, const Jo
   assignment.frame = shard.frame;
   assignment.shard = messages::to_wire(shard);
   if (lease.audit && !lease.audit->whole())
-    assignment.audit = audit_of(*lease.audit, *manifest.output);
+    assignment.audit = audit_of(*lease.audit, shard, *manifest.output);
   assignment.output = std::make_unique<wire::OutputT>(*manifest.output);
   assignment.engine = manifest.requirements->engine;
   assignment.time_limit_seconds = static_cast<std::uint32_t>(

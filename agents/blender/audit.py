@@ -1,9 +1,10 @@
-"""An audit of a frame: the frame again, with few samples, and with all of them in some small tiles. Runs inside Blender 3.4
-to 5.x, with nothing but its Python.
+"""An audit of a frame or of a part of one: the picture again, with few samples, and with all of them in some small tiles. Runs
+inside Blender 3.4 to 5.x, with nothing but its Python.
 
-The picture that comes of it has the frame's own size and format, and went the frame's own way through compositor, view
-transform and dither, because what a pixel becomes there can depend on where it stands. In its tiles it equals an honest
-frame; around them each block of BLOCK pixels shows the mean of its few samples, taken before the view transform.
+The picture that comes of it has the unit's own size and format. That of a frame went the frame's own way through compositor,
+view transform and dither, because what a pixel becomes there can depend on where it stands; parts are scene linear. In its tiles
+it equals an honest picture; around them each block of BLOCK pixels shows the mean of its few samples, taken before the view
+transform.
 """
 
 import array
@@ -26,9 +27,11 @@ POINTWISE = {"CompositorNode" + name for name in (
     "Posterize", "ConvertColorSpace", "Switch", "Group")} | {"NodeReroute", "NodeFrame", "NodeGroupInput", "NodeGroupOutput"}
 
 
-def reasons_against(scene):
-    """Why frames of this scene cannot be audited, in words for the artist; empty when they can."""
+def reasons_against(scene, unit):
+    """Why this unit cannot be audited, in words for the artist; empty when it can."""
     found = frame_parts.whole_frame_reasons(scene)
+    if frame_parts.is_part(unit):  # its frame is composited when it is put together
+        return found
     if scene_report.format_of(scene) == "jpeg":
         found.append("JPEG, which mixes neighbouring pixels")
     for _, node in scene_report.nodes_of(scene_report.compositor_tree(scene)):
@@ -38,12 +41,12 @@ def reasons_against(scene):
 
 
 def check_audit(scene, unit):
-    reasons = reasons_against(scene)
+    reasons = reasons_against(scene, unit)
     if reasons:
         raise Refusal("not_auditable", "Frames of this scene are not audited because of: %s." % ", ".join(reasons))
-    few = unit["audit"]["samples"]
-    if not 1 <= few <= scene.cycles.samples:
-        raise Refusal("mismatch", "The audit takes %d samples, the scene %d." % (few, scene.cycles.samples))
+    few, all_samples = unit["audit"]["samples"], unit.get("samples", [0, scene.cycles.samples])[1]
+    if not 1 <= few <= all_samples:
+        raise Refusal("mismatch", "The audit takes %d samples, the scene %d." % (few, all_samples))
 
 
 def render_floats(scene, unit, path):
@@ -92,23 +95,42 @@ def paste(values, tile, rendered, box, width, height):
         values[target:target + 4 * (x1 - x0)] = tile[source:source + 4 * (x1 - x0)]
 
 
+def few_samples(scene, unit):
+    """The unit with as few samples as the audit takes outside of its tiles, and the scene's settings for that."""
+    few = unit["audit"]["samples"]
+    if "samples" not in unit:
+        return unit, {"samples": few}
+    first, _, total = unit["samples"]
+    return {**unit, "samples": [first, few, total]}, {}
+
+
 def audited_picture(scene, unit):
     """The audit as an image of scene linear floats; the caller removes it."""
-    width, height, audit = unit["width"], unit["height"], unit["audit"]
+    left, top, right, bottom = unit.get("tile", [0, 0, unit["width"], unit["height"]])
+    width, height = right - left, bottom - top
     picture_path, tile_path = (os.path.join(unit["output"], name) for name in (PICTURE, TILE))
     # Between tiles nothing changes, so the scene stays in the renderer.
     with changed(scene.render, {"use_persistent_data": True}):
-        with changed(scene.cycles, {"samples": audit["samples"]}):
-            image = render_floats(scene, unit, picture_path)
+        quick, settings = few_samples(scene, unit)
+        with changed(scene.cycles, settings):
+            image = render_floats(scene, quick, picture_path)
         values = means_of_blocks(floats_of(image), width, height)
         margin = frame_parts.ADAPTIVE_MARGIN if frame_parts.is_adaptive(scene) else 0
-        for box in audit["tiles"]:
-            rendered = with_margin(box, margin, width, height)
+        for x0, y0, x1, y1 in unit["audit"]["tiles"]:
+            place = [left + x0, top + y0, left + x1, top + y1]
+            rendered = with_margin(place, margin, unit["width"], unit["height"])
             tile = render_floats(scene, {**unit, "tile": rendered}, tile_path)
-            paste(values, floats_of(tile), rendered, box, width, height)
+            source = [edge - corner for edge, corner in zip(rendered, (left, top, left, top))]
+            paste(values, floats_of(tile), source, [x0, y0, x1, y1], width, height)
             bpy.data.images.remove(tile)
     image.pixels.foreach_set(values)
     return image
+
+
+def save_part(scene, image, path):
+    """As the part itself is handed in."""
+    with changed(scene.render.image_settings, frame_parts.float_image(scene.render.image_settings)):
+        image.save_render(path, scene=scene)
 
 
 def layers_nodes(tree):

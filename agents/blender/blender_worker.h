@@ -17,9 +17,9 @@
 
 namespace worldshare::agent {
 
-/// The frame again, with few samples, and with all of them in some tiles; see audit.py.
+/// The picture again, with few samples, and with all of them in some tiles; see audit.py.
 struct AuditRequest {
-  std::vector<messages::PixelBox> tiles;
+  std::vector<messages::PixelBox> tiles;  ///< of the unit's own picture
   std::uint32_t samples = 1;  ///< of each pixel outside of them
 };
 
@@ -32,7 +32,7 @@ struct RenderRequest {
   /// A part of the frame, handed in as float OpenEXR; neither: the whole in the scene's format.
   std::optional<messages::Tile> tile = {};
   std::optional<messages::SampleRange> samples = {};
-  /// An audit of the whole frame, handed in as the frame is; without a part.
+  /// An audit of the frame or the part, handed in as that is.
   std::optional<AuditRequest> audit = {};
   /// Of a worker that finishes: the frame's assembled float picture, an OpenEXR file.
   std::filesystem::path assembled;

@@ -151,13 +151,15 @@ def render_unit(scene, unit):
 
 
 def render_audit(scene, unit):
-    """An image of the whole frame; see audit.py."""
+    """An image of the size and format that the unit's own has; see audit.py."""
     scene.frame_set(unit["frame"])
     try:
         image = audit.audited_picture(scene, unit)
     except RuntimeError as error:
         raise explain_render_error(error) from None
     try:
+        if frame_parts.is_part(unit):
+            return written(lambda path: audit.save_part(scene, image, path), os.path.join(unit["output"], "frame.exr"))
         with audit.shown(scene, image):
             return render_frame(scene, unit)
     finally:
@@ -170,15 +172,23 @@ def render_frame(scene, unit):
     base = os.path.join(unit["output"], "frame")
     scene.render.filepath = base
     path = base + scene.render.file_extension
+    scene.frame_set(unit["frame"])
+    return written(lambda _: render_still(), path)
+
+
+def render_still():
+    if "FINISHED" not in bpy.ops.render.render(write_still=True):
+        raise Refusal("render_failed", "Blender cancelled the render.")
+
+
+def written(write, path):
+    """The path, once `write` has made an image there."""
     if os.path.lexists(path):
         os.unlink(path)
-    scene.frame_set(unit["frame"])
     try:
-        outcome = bpy.ops.render.render(write_still=True)
+        write(path)
     except RuntimeError as error:
         raise explain_render_error(error) from None
-    if "FINISHED" not in outcome:
-        raise Refusal("render_failed", "Blender cancelled the render.")
     try:
         status = os.lstat(path)
     except OSError:

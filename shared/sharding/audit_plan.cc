@@ -65,4 +65,22 @@ AuditPlan plan_audit(std::uint64_t seed,
   return out;
 }
 
+AuditPlan plan_audit(std::uint64_t seed,
+                     std::uint32_t tiles,
+                     std::uint32_t total,
+                     const messages::Shard& shard,
+                     const messages::FrameSize& frame) {
+  const messages::PixelBox picture = messages::rendered_box(shard, frame);
+  const messages::PixelBox used = shard.tile ? shard.tile->box : picture;
+  const std::uint32_t samples = shard.samples ? shard.samples->count : total;
+  AuditPlan out = plan_audit(seed, tiles, samples, {used.width(), used.height()});
+  for (auto& tile : out.tiles) {
+    tile.x0 += used.x0 - picture.x0;
+    tile.x1 += used.x0 - picture.x0;
+    tile.y0 += used.y0 - picture.y0;
+    tile.y1 += used.y0 - picture.y0;
+  }
+  return out;
+}
+
 }  // namespace worldshare::sharding

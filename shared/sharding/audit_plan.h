@@ -13,11 +13,11 @@ inline constexpr std::uint32_t kAuditTileSide = 2;
 inline constexpr std::uint32_t kAuditBlock = 8;
 inline constexpr std::uint32_t kMaxAuditTiles = 1024;
 
-/// What of a frame an audit renders: some tiles with all samples, the rest with `samples`.
+/// What of a picture an audit renders: some tiles with all samples, the rest with `samples`.
 struct AuditPlan {
-  std::vector<messages::PixelBox> tiles;  ///< none overlaps another
-  std::uint32_t samples = 1;              ///< of each pixel of the whole frame
-  std::uint32_t total = 1;                ///< that a pixel of an honest frame has
+  std::vector<messages::PixelBox> tiles;  ///< of the picture's pixels; none overlaps another
+  std::uint32_t samples = 1;              ///< of each pixel outside of tiles
+  std::uint32_t total = 1;                ///< that a pixel of an honest picture has
   bool operator==(const AuditPlan&) const = default;
 };
 
@@ -28,6 +28,14 @@ struct AuditPlan {
 AuditPlan plan_audit(std::uint64_t seed,
                      std::uint32_t tiles,
                      std::uint32_t total,
+                     const messages::FrameSize& frame);
+
+/// The same for what a unit hands in, of a frame whose pixels get `total` samples: tiles lie where
+/// a part's pixels are used, not in the margin around them, and are counted from its own corner.
+AuditPlan plan_audit(std::uint64_t seed,
+                     std::uint32_t tiles,
+                     std::uint32_t total,
+                     const messages::Shard& shard,
                      const messages::FrameSize& frame);
 
 }  // namespace worldshare::sharding

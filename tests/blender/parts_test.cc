@@ -138,14 +138,18 @@ class Parts : public ::testing::Test {
     return out.value_or(Bytes{});
   }
 
-  verifier::AuditFigures examine(const Scene& scene,
-                                 const Bytes& claim,
-                                 const Bytes& audit,
-                                 const sharding::AuditPlan& plan) {
+  static verifier::ImageLimits frame_limits(const Scene& scene) {
     verifier::ImageLimits limits;
     limits.width = scene.size.width;
     limits.height = scene.size.height;
     if (scene.format == wire::ImageFormat::exr) limits.format = image::Format::kExr;
+    return limits;
+  }
+
+  static verifier::AuditFigures examine(const verifier::ImageLimits& limits,
+                                        const Bytes& claim,
+                                        const Bytes& audit,
+                                        const sharding::AuditPlan& plan) {
     const auto left = verifier::decode(claim, limits);
     const auto right = verifier::decode(audit, limits);
     EXPECT_TRUE(left && right);
@@ -304,10 +308,39 @@ TEST_F(Parts, AnAuditHasTheFramesOwnPixelsInItsTiles) {
     request.audit = agent::AuditRequest{plan.tiles, plan.samples};
     const Bytes audit = artifact(scene, request);
     EXPECT_TRUE(artifact(scene, scene.request()) == frame) << "a warm Blender is as it was";
-    const auto found = examine(scene, frame, audit, plan);
+    const auto found = examine(frame_limits(scene), frame, audit, plan);
     EXPECT_EQ(found.differing, 0U) << "of " << found.samples;
     EXPECT_EQ(verifier::fault_found(found), "") << found.block << " " << found.window;
-    const auto other = examine(scene, artifact(scene, scene.request(3)), audit, plan);
+    const auto other = examine(frame_limits(scene), artifact(scene, scene.request(3)), audit, plan);
+    EXPECT_NE(verifier::fault_found(other), "") << "the next frame";
+  }
+}
+
+TEST_F(Parts, AnAuditOfAPartHasThePartsOwnPixelsInItsTiles) {
+  const Scene demo{"demo.blend"};
+  const Scene adaptive{"adaptive.blend", kDemoSize, 64, true};
+  for (const auto& [scene, division] : {std::pair{demo, sharding::Division{1, 2, 2, 1}},
+                                        {demo, {1, 1, 1, 2}},
+                                        {demo, {1, 2, 1, 2}},
+                                        {adaptive, {1, 2, 2, 1}}}) {
+    const Shard shard = scene.shards(division).back();
+    SCOPED_TRACE(scene.name + ", " + messages::shard_text(shard));
+    const Bytes part = artifact(scene, shard);
+    const auto plan = sharding::plan_audit(7, 24, scene.samples, shard, scene.size);
+    RenderRequest request = scene.request(shard.frame);
+    request.tile = shard.tile;
+    request.samples = shard.samples;
+    request.audit = agent::AuditRequest{plan.tiles, plan.samples};
+    const Bytes audit = artifact(scene, request);
+    EXPECT_TRUE(artifact(scene, shard) == part) << "a warm Blender is as it was";
+    const auto limits = verifier::part_limits(shard, scene.size);
+    const auto found = examine(limits, part, audit, plan);
+    EXPECT_EQ(found.differing, 0U) << "of " << found.samples;
+    EXPECT_EQ(verifier::fault_found(found), "") << found.block << " " << found.window;
+    RenderRequest cheat = scene.request(3);
+    cheat.tile = shard.tile;
+    cheat.samples = shard.samples;
+    const auto other = examine(limits, artifact(scene, cheat), audit, plan);
     EXPECT_NE(verifier::fault_found(other), "") << "the next frame";
   }
 }

@@ -114,6 +114,18 @@ class AuditsTest(unittest.TestCase):
         for words in ("rendered by volunteer-", ", audited by volunteer-", "nothing was found", "decided by the policy standard, by audits: an audit costs"):
             self.assertIn(words, said)
 
+    def test_parts_of_a_frame_are_audited_and_make_the_frame_of_a_local_render(self):
+        farm = self.start(agents=4)
+        job = farm.submit(SCENE, "1-1", "--divide", "tiles", "--frame-seconds", "240", "--unit-seconds", "60")
+        self.ends_well(job)
+        parts = self.count("units where shard <> ''")
+        self.assertGreaterEqual(parts, 4)
+        self.assertEqual(self.count("results where audit is null and outcome = 'rendered'"), parts, "each part was rendered once")
+        self.assertGreaterEqual(self.count("audits where state = 'passed'"), 2 * parts)
+        self.assertEqual(self.count("audits where state not in ('passed', 'dropped')"), 0, farm.psql("select state, finding from audits"))
+        self.assert_as_rendered_here(job, SCENE, [1])
+        self.assertIn("by audits: an audit costs 0.05 of a part", self.verdict_of(farm.psql("select min(id) from units")))
+
     def test_who_tampers_is_caught_and_another_renders_its_frame(self):
         cheater = "agent-8"
         farm = self.start(agents=8, cheater=cheater)

@@ -191,6 +191,23 @@ TEST(AuditPlan, IsTheSameFromTheSameSeedAndAnotherFromAnother) {
   EXPECT_EQ(plan_audit(1, 4, 100, size).tiles.front(), (PixelBox{248, 903, 250, 905}));
 }
 
+TEST(AuditPlan, OfAPartLiesWhereItsPixelsAreUsedAndIsCountedFromItsCorner) {
+  messages::Shard shard;
+  shard.tile = messages::Tile{{100, 50, 164, 98}, 4};
+  shard.samples = messages::SampleRange{32, 32, 64};
+  const AuditPlan part = plan_audit(9, 64, 64, shard, {200, 98});
+  const AuditPlan used = plan_audit(9, 64, 32, {64, 48});
+  ASSERT_EQ(part.tiles.size(), used.tiles.size());
+  EXPECT_EQ(part.total, 32U);
+  for (std::size_t i = 0; i < used.tiles.size(); ++i) {
+    const PixelBox& box = used.tiles[i];
+    EXPECT_EQ(part.tiles[i], (PixelBox{box.x0 + 4, box.y0 + 4, box.x1 + 4, box.y1 + 4}));
+  }
+  shard.tile->box = {0, 0, 64, 48};
+  EXPECT_EQ(plan_audit(9, 64, 64, shard, {200, 98}).tiles, used.tiles) << "no margin there";
+  EXPECT_EQ(plan_audit(9, 64, 64, messages::Shard{}, {64, 48}), plan_audit(9, 64, 64, {64, 48}));
+}
+
 TEST(AuditPlan, TakesFewSamples) {
   EXPECT_EQ(plan_audit(1, 4, 1, kSize).samples, 1U);
   EXPECT_EQ(plan_audit(1, 4, 24, kSize).samples, 3U);

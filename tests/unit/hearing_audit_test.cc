@@ -302,7 +302,7 @@ TEST_F(HearingAuditTest, ALateAuditIsPaidWhenItIsRight) {
   EXPECT_EQ(decisions(minutes), std::vector{Decision::pending});
 }
 
-TEST_F(HearingAuditTest, ShortFramesPartsAndWhatTheArtistAskedForAreReplicated) {
+TEST_F(HearingAuditTest, ShortFramesAndWhatTheArtistAskedForAreReplicatedAndPartsAreNot) {
   const std::string right = picture(1);
   rules_.audit_cost = 0;
   rules_.audit_tiles = 16;
@@ -326,7 +326,10 @@ TEST_F(HearingAuditTest, ShortFramesPartsAndWhatTheArtistAskedForAreReplicated) 
   EXPECT_TRUE(hold(papers_).audit_orders.empty());
   quick.lease.policy = {2, 5};
   quick.lease.shard.tile = messages::Tile{{0, 0, 12, 20}, 0};
-  EXPECT_TRUE(hold(papers_).audit_orders.empty());
+  minutes = hold(papers_);
+  EXPECT_EQ(minutes.audit_orders.size(), 3U);
+  EXPECT_EQ(minutes.measured.at("job").frame_seconds, 1200) << "it is half of the frame";
+  EXPECT_THAT(minutes.verdicts[0].policy, HasSubstr("of a part of 600.0 s"));
   quick.lease.shard.tile.reset();
   quick.lease.policy = {1, 5};
   minutes = hold(papers_);

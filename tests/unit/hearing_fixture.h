@@ -62,6 +62,7 @@ class HearingTest : public ::testing::Test {
     out.lease.unit = 1;
     out.lease.job = "job";
     out.lease.image = {image::Format::kPng, 24, 20, 1 << 20};
+    out.lease.frame_size = {24, 20};
     out.finding.outcome = outcome;
     return out;
   }

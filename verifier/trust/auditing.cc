@@ -6,6 +6,7 @@
 
 #include "shared/crypto.h"
 #include "shared/sharding/audit_plan.h"
+#include "shared/sharding/cost_estimate.h"
 #include "verifier/trust/hearing.h"
 
 // Audits of a unit's results: ordered, answered, paid.
@@ -113,7 +114,7 @@ bool Hearing::was_unable() const {
 const AuditExhibit* Hearing::held_against(const FiledResult& target, const FiledAudit& audit) {
   const LeaseRecord& lease = now_->lease;
   const auto plan = sharding::plan_audit(audit.order.seed, audit.order.tiles, audit.order.samples,
-                                         {lease.image.width, lease.image.height});
+                                         lease.shard, lease.frame_size);
   const AuditExhibit* exhibit = court_.exhibits.audited(lease.unit, lease.image, target.artifact,
                                                         audit.artifact, {audit.order.id, plan});
   if (exhibit == nullptr) stopped_ = true;
@@ -126,11 +127,11 @@ void Hearing::note_unauditable(const std::string& why) {
   minutes().measured[now_->lease.job].unauditable = why;
 }
 
-/// The first results of a job say what its frames and audits cost.
+/// The first results of a job say what its frames and audits cost. A part counts for the frame that
+/// it is a share of.
 void Hearing::measure() {
   if (!court_.rules.audits || now_->finding.outcome != Finding::Outcome::kRendered) return;
   if (now_->lease.audit && now_->lease.audit->trusted) return;  // it is another kind of machine
-  if (messages::is_part_of_frame(now_->lease.shard)) return;
   JobMeasures& known = papers_.measures;
   JobMeasures added;
   const auto add = [](unsigned JobMeasures::* count, double JobMeasures::* sum, double seconds,
@@ -146,7 +147,8 @@ void Hearing::measure() {
   if (now_->lease.audit) {
     note(&JobMeasures::audits, &JobMeasures::audit_seconds, seconds);
   } else {
-    note(&JobMeasures::frames, &JobMeasures::frame_seconds, seconds);
+    const double share = sharding::share_of_frame(now_->lease.shard, now_->lease.frame_size);
+    note(&JobMeasures::frames, &JobMeasures::frame_seconds, seconds / share);
   }
   note(&JobMeasures::loads, &JobMeasures::load_seconds, double{now_->result.load_seconds});
   if (added.frames + added.audits + added.loads == 0) return;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "shared/sharding/audit_plan.h"
+#include "shared/sharding/cost_estimate.h"
 #include "verifier/policy/job_costs.h"
 
 namespace worldshare::verifier {
@@ -27,7 +28,6 @@ std::string forbidden(const Rules& rules,
                       const LeaseRecord& lease,
                       const JobMeasures& measured,
                       std::size_t owners) {
-  if (messages::is_part_of_frame(lease.shard)) return "parts of frames are not audited";
   if (lease.policy.replicas > kUsualReplicas) {
     return fmt::format("the manifest asks for {} whole replicas", lease.policy.replicas);
   }
@@ -41,21 +41,27 @@ std::string forbidden(const Rules& rules,
 
 double mean(double sum, unsigned count) { return count == 0 ? 0 : sum / count; }
 
+/// A render of this frame or part; 0 when nothing is known of its job's.
+double unit_seconds(const LeaseRecord& lease, const JobMeasures& measured) {
+  return mean(measured.frame_seconds, measured.frames) *
+         sharding::share_of_frame(lease.shard, lease.frame_size);
+}
+
 }  // namespace
 
 double audit_cost(const Rules& rules, const LeaseRecord& lease, const JobMeasures& measured) {
   if (rules.audit_cost > 0) return rules.audit_cost;
-  const double frame = mean(measured.frame_seconds, measured.frames);
-  if (frame <= 0) return std::numeric_limits<double>::infinity();
+  const double unit = unit_seconds(lease, measured);
+  if (unit <= 0) return std::numeric_limits<double>::infinity();
   const double load = mean(measured.load_seconds, measured.loads);
-  if (measured.audits > 0) return (mean(measured.audit_seconds, measured.audits) + load) / frame;
-  const messages::FrameSize size{lease.image.width, lease.image.height};
-  const auto plan = sharding::plan_audit(0, rules.audit_tiles, lease.samples, size);
+  if (measured.audits > 0) return (mean(measured.audit_seconds, measured.audits) + load) / unit;
+  const auto plan =
+      sharding::plan_audit(0, rules.audit_tiles, lease.samples, lease.shard, lease.frame_size);
   const double pixels = double{sharding::kAuditTileSide} * sharding::kAuditTileSide *
                         static_cast<double>(plan.tiles.size());
-  const double samples =
-      double{1} * plan.samples / plan.total + pixels / (double{1} * size.width * size.height);
-  return samples + (static_cast<double>(plan.tiles.size()) * kTileSeconds + load) / frame;
+  const double samples = double{1} * plan.samples / plan.total +
+                         pixels / (double{1} * lease.image.width * lease.image.height);
+  return samples + (static_cast<double>(plan.tiles.size()) * kTileSeconds + load) / unit;
 }
 
 std::string to_text(Checks::By by) {
@@ -92,9 +98,10 @@ Checks choose_checks(const Rules& rules,
   out.parameters = policy::for_job(rules.parameters, rules.replicated, costs);
   const bool audits = out.parameters.audits.maximum > 0;
   if (audits) out.by = Checks::By::kAudits;
-  const double frame = mean(measured.frame_seconds, measured.frames);
-  out.reason = fmt::format("an audit costs {:.2g} of a frame{}, and {:.2g} of them {}", out.cost,
-                           frame > 0 ? fmt::format(" of {:.1f} s", frame) : "",
+  const char* what = messages::is_part_of_frame(lease.shard) ? "part" : "frame";
+  const double unit = unit_seconds(lease, measured);
+  out.reason = fmt::format("an audit costs {:.2g} of a {}{}, and {:.2g} of them {}", out.cost, what,
+                           unit > 0 ? fmt::format(" of {:.1f} s", unit) : "",
                            rules.parameters.audits.minimum,
                            audits ? "less than another render" : "no less than another render");
   return out;

@@ -14,7 +14,7 @@ struct JobMeasures {
   /// Frames, audits and loads that are measured at least; later ones change nothing.
   static constexpr unsigned kEnough = 20;
   unsigned frames = 0;
-  double frame_seconds = 0;
+  double frame_seconds = 0;  ///< of a part: over its share of the frame
   unsigned loads = 0;
   double load_seconds = 0;  ///< until the scene was ready to render
   unsigned audits = 0;

@@ -107,6 +107,7 @@ Result<std::map<std::string, Result<LeaseRecord>>> LeaseRecords::load(
     if (!record) continue;
     const Result<JobTerms>& terms = jobs_.at(record->job);
     if (terms) {
+      record->frame_size = {terms->image.width, terms->image.height};
       record->image = limits_of(record->shard, terms->image);
       record->samples = terms->samples;
       record->unauditable = terms->unauditable;

@@ -15,7 +15,7 @@
 
 namespace worldshare::verifier {
 
-/// What an audit looks at. Its picture is the frame again, as sharding::plan_audit() lays it out.
+/// What an audit looks at. Its picture is the unit's again, as sharding::plan_audit() lays it out.
 struct AuditOrder {
   std::int64_t id = 0;  ///< 0: it is being ordered
   std::string target;   ///< lease of the result
@@ -40,7 +40,8 @@ struct LeaseRecord {
   std::int64_t unit = 0;
   std::string job;
   std::int32_t frame = 0;
-  messages::Shard shard;  ///< of this frame
+  messages::Shard shard;           ///< of this frame
+  messages::FrameSize frame_size;  ///< of the whole one
   std::string scene_sha256;
   Policy policy;
   ImageLimits image;  ///< what the artifact must be; pixel_bytes is left to the caller
