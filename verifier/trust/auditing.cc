@@ -39,7 +39,8 @@ FiledResult* Hearing::result_of(const std::string& lease) {
   return found == papers_.results.end() ? nullptr : &*found;
 }
 
-/// The answer is the first one of its order.
+/// The answer is the first one of its order. Trusted hardware that hands in nothing of use was
+/// unable, so that it is not asked for ever.
 FiledAudit* Hearing::file_answer() {
   const auto found = std::ranges::find_if(papers_.audits, [&](const FiledAudit& audit) {
     return audit.order.id == now_->lease.audit->id;
@@ -48,7 +49,7 @@ FiledAudit* Hearing::file_answer() {
   found->lease = now_->lease.lease;
   found->owner = now_->lease.owner;
   found->renderer = now_->result.renderer;
-  if (now_->finding.outcome == Finding::Outcome::kRendered)
+  if (now_->finding.outcome == Finding::Outcome::kRendered && void_because().empty())
     found->artifact = now_->result.artifact->sha256;
   return &*found;
 }
@@ -80,7 +81,9 @@ void Hearing::answer(FiledAudit& audit) {
   audit.state = AuditState::kUnable;
   if (audit.artifact.empty()) {
     const auto& result = now_->result;
-    audit.finding = result.error.empty() ? result.error_code : result.error;
+    audit.finding = void_because();
+    if (audit.finding.empty())
+      audit.finding = result.error.empty() ? result.error_code : result.error;
     if (result.error_code == "not_auditable") note_unauditable(audit.finding);
   } else if (target == nullptr || !target->rendered) {
     audit.finding = "what it was of is no picture any more";
@@ -131,7 +134,7 @@ void Hearing::note_unauditable(const std::string& why) {
 /// it is a share of.
 void Hearing::measure() {
   if (!court_.rules.audits || now_->finding.outcome != Finding::Outcome::kRendered) return;
-  if (now_->lease.audit && now_->lease.audit->trusted) return;  // it is another kind of machine
+  if (is_trusted()) return;  // it is another kind of machine
   JobMeasures& known = papers_.measures;
   JobMeasures added;
   const auto add = [](unsigned JobMeasures::* count, double JobMeasures::* sum, double seconds,

@@ -27,13 +27,10 @@ void Hearing::hear(const Submission& submission) {
   now_ = &submission;
   if (stopped_ || !is_news()) return;
   const Finding& finding = submission.finding;
-  const std::string& owner = submission.lease.owner;
-  const bool excluded = court_.beliefs.excluded(owner);
-  const bool is_void = excluded || finding.outcome == Finding::Outcome::kVoid;
-  file(excluded ? Finding::Outcome::kVoid : finding.outcome);
-  FiledAudit* audit = now_->lease.audit && !is_void ? file_answer() : nullptr;
-  if (finding.outcome == Finding::Outcome::kVoid) return dismiss(finding.why_void);
-  if (excluded) return dismiss("its owner is excluded: " + court_.beliefs.reason(owner));
+  const std::string why_void = void_because();
+  file(why_void.empty() ? finding.outcome : Finding::Outcome::kVoid);
+  if (!why_void.empty() && !is_trusted()) return dismiss(why_void);
+  FiledAudit* audit = now_->lease.audit ? file_answer() : nullptr;
   const bool whole = audit != nullptr && audit->order.whole();
   if (whole && !audit->artifact.empty()) return hear_trusted_picture(*audit);
   if (submission.lease.audit) return hear_audit(audit);
@@ -47,6 +44,17 @@ void Hearing::hear(const Submission& submission) {
   compare_late();
 }
 
+/// Why the result is none; empty when it is one.
+std::string Hearing::void_because() const {
+  if (now_->finding.outcome == Finding::Outcome::kVoid) return now_->finding.why_void;
+  const std::string& owner = now_->lease.owner;
+  if (!court_.beliefs.excluded(owner)) return {};
+  return "its owner is excluded: " + court_.beliefs.reason(owner);
+}
+
+/// Whether it answers what was asked of trusted hardware.
+bool Hearing::is_trusted() const { return now_->lease.audit && now_->lease.audit->trusted; }
+
 /// False: this lease, or this volunteer on this unit, has reported before, or the lease ran out and
 /// the unit is done.
 bool Hearing::is_news() const {
@@ -58,8 +66,7 @@ bool Hearing::is_news() const {
   const bool known = knows(papers_.results, &FiledResult::lease) ||
                      knows(papers_.audits, &FiledAudit::lease) ||
                      knows(papers_.voids, std::identity{});
-  const bool trusted = now_->lease.audit && now_->lease.audit->trusted;
-  return !known && (is_void || trusted || !has_opinion(now_->lease.owner));
+  return !known && (is_void || is_trusted() || !has_opinion(now_->lease.owner));
 }
 
 /// What an auditor could not tell is none.

@@ -72,6 +72,8 @@ class Hearing {
     Looks looks = {};  ///< none where it is decided
   };
   Minutes& minutes() { return court_.minutes; }
+  std::string void_because() const;
+  bool is_trusted() const;
   bool is_news() const;
   bool has_opinion(const std::string& owner) const;
   void file(Finding::Outcome outcome);

@@ -1,6 +1,6 @@
 """Trusted hardware on the real pipeline: trusted_hardware_test.py BINARIES
 
-Dispatcher, verifier, broker and database, sixteen volunteers of the swarm, of whom some cheat in half of their units and lie in
+Dispatcher, verifier, broker and database, sixteen volunteers of the swarm, of whom some cheat in most of their units and lie in
 audits as well, and one machine whose owner an operator appoints. It proves faults, dismisses false alarms, renders what stays in
 dispute, and does nothing else; when it has left, the volunteers decide without it."""
 
@@ -19,7 +19,7 @@ from swarm_pictures import honest_picture  # noqa: E402
 BINARIES = os.path.abspath(sys.argv.pop(1))
 VOLUNTEERS = 16
 MACHINE = "swarm-%d" % (VOLUNTEERS + 1)
-UNITS = 40
+UNITS = 60
 
 
 class TrustedHardwareTest(unittest.TestCase):
@@ -47,7 +47,7 @@ class TrustedHardwareTest(unittest.TestCase):
         """A job that these agents render, of whom the first ones cheat; every frame is the right one."""
         farm = self.farm
         farm.agents = agents
-        swarm = farm.start_swarm("swarm", "--latency", "fixed:0.01", "--tamper", (cheaters + 0.5) / agents, "--tamper-share", 0.5,
+        swarm = farm.start_swarm("swarm", "--latency", "fixed:0.01", "--tamper", (cheaters + 0.5) / agents, "--tamper-share", 0.8,
                                  same_picture=False)
         job = farm.submit(self.url, 1, UNITS, policy=policy or {"replicas": 2, "max_replicas": 12}, sharding={"samples": 32})
         farms.wait_until("the end of the job", lambda: farm.sql("select state from jobs where id = '%s'" % job) in
