@@ -85,6 +85,11 @@ class AgentTest : public ::testing::Test {
       });
     });
   }
+  /// The agent offers its one slot, sooner or later.
+  bool slot_is_free() {
+    return farm_.wait_until(
+        [](const View& view) { return view.states.back().free_slots.size() == 1; });
+  }
 
   AgentFarm farm_;
   TempFolder ballast_;
@@ -110,6 +115,7 @@ TEST_F(AgentTest, SaysWhatItCanDoAndRendersWhatItIsGiven) {
   EXPECT_TRUE(image::check_canonical(*image));
 
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::reported));
+  ASSERT_TRUE(slot_is_free());
   farm_.update([&](View& view) {
     const auto& state = view.states.back();
     EXPECT_EQ(state.agent, agent_->id());
@@ -191,7 +197,7 @@ TEST_F(AgentTest, AStoppedLeaseFreesTheSlotAndReportsNothing) {
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering));
   farm_.stop(agent_->id(), 0, assignment.lease);
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::returned));
-  farm_.update([](View& view) { EXPECT_EQ(view.states.back().free_slots.size(), 1U); });
+  EXPECT_TRUE(slot_is_free());
   const auto next = give("cycles.blend", 1);
   EXPECT_EQ(result_of(next.lease).outcome, wire::Outcome::rendered);
   farm_.update([&](View& view) { EXPECT_FALSE(view.results.contains(assignment.lease)); });
@@ -228,7 +234,7 @@ TEST_F(AgentTest, ALeaseThatIsOverAtUploadIsLeft) {
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::rendering) ||
               wait_phase(assignment.lease, wire::LeasePhase::uploading));
   ASSERT_TRUE(wait_phase(assignment.lease, wire::LeasePhase::returned));
-  farm_.update([](View& view) { EXPECT_EQ(view.states.back().free_slots.size(), 1U); });
+  EXPECT_TRUE(slot_is_free());
   farm_.update([](View& view) { EXPECT_TRUE(view.results.empty()); });
 }
 
@@ -313,7 +319,8 @@ TEST_F(AgentTest, AWrongHintLeavesTheLineToWhatIsNeeded) {
   farm_.hint(agent_->id(), ballast_.path() / "wrong.blend");
   ASSERT_TRUE(farm_.wait_until([](const View& view) { return view.gets == 1; }));
   EXPECT_EQ(result_of(give("cycles.blend", 1).lease).outcome, wire::Outcome::rendered);
-  farm_.update([](View& view) { EXPECT_EQ(view.states.back().scenes.size(), 1U); });
+  EXPECT_TRUE(
+      farm_.wait_until([](const View& view) { return view.states.back().scenes.size() == 1; }));
 }
 
 TEST_F(AgentTest, TwoSlotsWorkAtTheSameTime) {
@@ -423,8 +430,7 @@ TEST_F(AgentTest, APausedAgentOffersNothingAndSaysSo) {
   EXPECT_TRUE(page->contains(R"("rendered":1)")) << *page;
   EXPECT_TRUE(page->contains(R"("owner":"test-owner")")) << *page;
   ASSERT_TRUE(ask_agent(agent_->socket(), "resume"));
-  EXPECT_TRUE(
-      farm_.wait_until([](const View& view) { return view.states.back().free_slots.size() == 1; }));
+  EXPECT_TRUE(slot_is_free());
 }
 
 TEST_F(AgentTest, WithAFullDiskItTakesNoWorkAndSaysWhy) {
