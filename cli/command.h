@@ -39,6 +39,7 @@ Run add_units(CLI::App& app);
 Run add_nodes(CLI::App& app);
 Run add_node(CLI::App& app);
 Run add_owners(CLI::App& app);
+Run add_leaderboard(CLI::App& app);
 Run add_queue(CLI::App& app);
 Run add_trust(CLI::App& app);
 Run add_verdict(CLI::App& app);

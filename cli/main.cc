@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
       {"nodes", cli::add_nodes(app)},
       {"node", cli::add_node(app)},
       {"owners", cli::add_owners(app)},
+      {"leaderboard", cli::add_leaderboard(app)},
       {"queue", cli::add_queue(app)},
       {"trust", cli::add_trust(app)},
       {"verdict", cli::add_verdict(app)},

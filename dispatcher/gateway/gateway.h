@@ -9,6 +9,7 @@
 #include "dispatcher/gateway/event_hub.h"
 #include "dispatcher/gateway/figures.h"
 #include "dispatcher/gateway/job_shares.h"
+#include "dispatcher/gateway/leaderboard.h"
 #include "dispatcher/gateway/node_history.h"
 #include "dispatcher/intake/intake.h"
 #include "dispatcher/nodes/enrolment_desk.h"
@@ -44,6 +45,7 @@ struct Gateway {
   ConnectionPool& pool;
   Intake intake;
   RecentFigures figures;
+  RecentLeaderboards leaderboards;
   Recent<JobShares> shares{std::chrono::seconds(2)};
   Recent<NodeHistory> histories{std::chrono::seconds(5), 100'000};
 };

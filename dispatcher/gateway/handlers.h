@@ -12,6 +12,7 @@ http::Reply get_ready(Gateway& gateway, const Call& call);
 http::Reply get_metrics_text(Gateway& gateway, const Call& call);
 http::Reply get_queue(Gateway& gateway, const Call& call);
 http::Reply get_figures(Gateway& gateway, const Call& call);
+http::Reply get_leaderboard(Gateway& gateway, const Call& call);
 
 // event_streams.cc
 http::Reply stream_events(Gateway& gateway, const Call& call);

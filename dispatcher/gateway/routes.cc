@@ -37,6 +37,7 @@ constexpr std::array kRoutes = {
     Route{"POST", "/v1/nodes/{agent}/control", "", operators, control_node_now},
     Route{"GET", "/v1/owners", "limit cursor", any_role, list_owners},
     Route{"POST", "/v1/owners/{owner}/revoke", "", operators, revoke_owner_now},
+    Route{"GET", "/v1/leaderboard", "days limit", any_role, get_leaderboard},
     Route{"GET", "/v1/trust/{owner}", "", volunteers, get_owner_trust},
     Route{"POST", "/v1/trust/{owner}/overrule", "", operators, overrule_owner},
 

@@ -11,6 +11,21 @@ namespace worldshare::dispatcher {
 namespace {
 
 constexpr int kMostHours = 24 * 31;
+constexpr int kMostDays = 366;
+constexpr int kMostLeaders = 1'000;
+
+/// A whole number of the query, `usual` where it is left out. kInvalid "name: what to do".
+Result<int> number_in(const Call& call, const std::string& name, int usual, int least, int most) {
+  const auto field = call.query.find(name);
+  if (field == call.query.end()) return usual;
+  const auto& text = field->second;
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most)
+    return number;
+  return fail(Errc::kInvalid,
+              name + ": must be " + std::to_string(least) + " to " + std::to_string(most));
+}
 
 }  // namespace
 
@@ -50,19 +65,24 @@ http::Reply get_queue(Gateway& gateway, const Call& call) {
 }
 
 http::Reply get_figures(Gateway& gateway, const Call& call) {
-  int hours = 24;
-  if (const auto field = call.query.find("hours"); field != call.query.end()) {
-    const auto& text = field->second;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), hours);
-    if (error != std::errc() || end != text.data() + text.size() || hours < 1 || hours > kMostHours)
-      return problem(400, "hours: must be 1 to " + std::to_string(kMostHours));
-  }
-  auto figures = gateway.figures.get(gateway.pool, hours);
+  const auto hours = number_in(call, "hours", 24, 1, kMostHours);
+  if (!hours) return problem(hours.error());
+  auto figures = gateway.figures.get(gateway.pool, *hours);
   if (!figures) return problem(figures.error());
   figures->gpu_hour_price = gateway.parts.config.gpu_hour_price;
   figures->cost_saved = figures->render_hours * figures->gpu_hour_price;
   figures->currency = gateway.parts.config.currency;
   return json(200, *figures);
+}
+
+http::Reply get_leaderboard(Gateway& gateway, const Call& call) {
+  const auto days = number_in(call, "days", 30, 0, kMostDays);
+  if (!days) return problem(days.error());
+  const auto limit = number_in(call, "limit", 50, 1, kMostLeaders);
+  if (!limit) return problem(limit.error());
+  const auto board = gateway.leaderboards.get(gateway.pool, *days);
+  if (!board) return problem(board.error());
+  return json(200, leaderboard_reply(**board, *limit, call.caller.owner));
 }
 
 }  // namespace worldshare::dispatcher

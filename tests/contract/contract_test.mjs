@@ -240,6 +240,9 @@ try {
   const volunteer = new Asker(prism.base, other.secret);
   assert.equal((await volunteer.ask("listNodes", 200)).data.nodes.length, 1);
   await volunteer.ask("getOwnerTrust", 200, { names: { owner: "volunteer-1" } });
+  const board = (await volunteer.ask("getLeaderboard", 200, { query: "?days=1&limit=1" })).data;
+  assert.deepEqual([board.leaders.length, board.you.owner], [1, "volunteer-1"]);
+  assert.equal((await artist.ask("getLeaderboard", 200)).data.you, undefined);
   await volunteer.ask("listJobs", 403);
   for (const action of ["appoint", "relieve", "ban"]) {
     await operator.ask("overruleOwner", 200, { names: { owner: "volunteer-1" }, body: { action, operator: "olga", reason: "for a test" } });

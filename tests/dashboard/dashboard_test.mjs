@@ -98,7 +98,17 @@ async function otherPages(page) {
     await page.getByRole("link", { name, exact: true }).first().click();
     await page.getByRole("heading", { name: heading, exact: true }).waitFor();
     await page.getByText(wanted).first().waitFor();
+    if (name === "Volunteers") await lookAtLeaderboard(page);
     await shoot(page, name.toLowerCase());
+  }
+}
+
+async function lookAtLeaderboard(page) {
+  for (const time of ["week", "ever"]) {
+    await page.getByRole("button", { name: time, exact: true }).click();
+    const first = page.getByRole("region", { name: "Leaderboard" }).locator("tbody tr").first();
+    await first.waitFor();
+    assert.match(await first.textContent(), /^1volunteer-[23]/, "a cheater does not lead");
   }
 }
 
@@ -117,6 +127,7 @@ async function otherLooks(page, job, frame) {
       ["job", job, ".cell-accepted img"],
       ["frame", frame, ".replica img"],
       ["nodes", "#/nodes", "tbody tr"],
+      ["owners", "#/owners", ".leaderboard tbody tr"],
       ["figures", "#/figures", ".plot canvas"],
     ]) {
       await page.evaluate((hash) => (location.hash = hash), address);

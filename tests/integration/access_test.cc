@@ -226,6 +226,17 @@ TEST_F(AccessTest, VolunteersSeeTheirOwnNodesAndRecord) {
   EXPECT_EQ(call("GET", "/v1/trust/anna", bearer(anna)).status, 200U);
   EXPECT_EQ(call("GET", "/v1/trust/bert", bearer(anna)).status, 404U);
   EXPECT_EQ(call("GET", "/v1/trust/bert", bearer(kToken)).status, 200U);
+  // Who contributed is for everybody; only a volunteer has a line of its own.
+  const auto own_line = [&](const std::string& who) {
+    const auto board = call("GET", "/v1/leaderboard", bearer(who));
+    EXPECT_EQ(board.status, 200U) << board.body;
+    const auto seen = messages::parse_json<wire::LeaderboardT>(board.body);
+    return seen && seen->you ? seen->you->owner : std::string();
+  };
+  EXPECT_EQ(own_line(anna), "anna");
+  EXPECT_EQ(own_line(token("artist", "studio")), "");
+  EXPECT_EQ(own_line(kToken), "");
+  EXPECT_EQ(call("GET", "/v1/leaderboard", {}).status, 401U);
   const std::string order = R"({"action": "appoint", "operator": "anna", "reason": "me"})";
   EXPECT_EQ(call("POST", "/v1/trust/anna/overrule", bearer(anna), order).status, 403U);
 }

@@ -33,6 +33,7 @@ class ReferenceTest(unittest.TestCase):
         self.assertTrue({"create", "list", "revoke"} <= set(completed("token", "")))
         self.assertEqual(completed("token", "create", "anna", "--ro"), ["--role"])
         self.assertIn("--token-file", completed("jobs", "--"))
+        self.assertTrue({"--days", "--limit", "--json"} <= set(completed("leaderboard", "--")))
         self.assertTrue({"show", "readmit", "ban", "appoint", "relieve"} <= set(completed("trust", "")))
         self.assertTrue({"--operator", "--reason"} <= set(completed("trust", "appoint", "anna", "--")))
 

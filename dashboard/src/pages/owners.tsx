@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import type { OwnerList } from "../api";
 import { useResource, useTitle } from "../hooks";
+import { Leaderboard } from "../parts/leaderboard";
 import { Missing } from "../parts/status";
 import { age, duration, percent } from "../words";
 
@@ -15,6 +16,7 @@ export function OwnersPage(): JSX.Element {
       <h1>Volunteers</h1>
       <p class="muted">Credit is render time of replicas that agreed; the record is what the trust engine judged.</p>
       {owners.length === 0 && <p class="notice">Nobody has enrolled a machine yet.</p>}
+      {owners.length > 0 && <Leaderboard />}
       <ul class="owners">
         {owners.map((owner) => {
           const judged = owner.agreed + owner.rejected + owner.failed;
