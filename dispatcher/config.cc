@@ -60,6 +60,7 @@ YamlFields Config::fields() {
       .add("lease.report_grace_seconds", economy.report_grace)
       .add("lease.sibling_hold_seconds", economy.sibling_hold)
       .add("lease.pair_after_commit", economy.pair_after_commit)
+      .add("lease.split_samples", economy.split_samples)
       .add("lease.audit_patience_seconds", economy.audit_patience)
       .add("lease.max_expiries", economy.max_expiries)
       .add("lease.poison_owners", economy.poison_owners)

@@ -105,10 +105,10 @@ Result<> Dispatcher::apply(const std::vector<wire::VerdictT>& verdicts, VerdictE
     if (!effect.outcome) continue;
     ++verdicts_;
     const auto unit = static_cast<UnitId>(verdict.unit);
-    const Reported reported =
-        economy_.reported({verdict.lease, effect.agent, effect.owner, unit, verdict.counts,
-                           effect.rendered, effect.render_seconds, effect.audit, effect.trusted},
-                          now);
+    const Reported reported = economy_.reported(
+        {verdict.lease, effect.agent, effect.owner, unit, verdict.counts, effect.rendered,
+         effect.render_seconds, effect.audit, effect.trusted, effect.half},
+        now);
     outgoing_.stop(reported.stop);
     if (is_final(verdict)) {
       close(verdict);

@@ -47,8 +47,9 @@ Result<Outgoing> Outgoing::open(const Parts& parts) {
   return Outgoing(parts, std::move(*mailboxes));
 }
 
-bool Outgoing::assign(const Lease& lease, const messages::Shard& shard, const Job& job) {
+bool Outgoing::assign(const Lease& lease, const messages::Shard& unit, const Job& job) {
   const wire::ManifestT& manifest = job.manifest;
+  const messages::Shard shard = shard_of(unit, lease.half, manifest);
   wire::AssignmentT assignment;
   assignment.lease = lease.id;
   assignment.ticket =

@@ -31,8 +31,9 @@ class Outgoing {
   };
   static Result<Outgoing> open(const Parts& parts);
 
-  /// Into the slot's mailbox. False when the broker cannot be reached.
-  bool assign(const Lease& lease, const messages::Shard& shard, const Job& job);
+  /// Into the slot's mailbox. `unit` is the shard of the lease's unit. False when the broker cannot
+  /// be reached.
+  bool assign(const Lease& lease, const messages::Shard& unit, const Job& job);
   void stop(const std::vector<StopOrder>& orders);
   /// The scene that this agent is likely to need next. It holds no lease for it.
   void hint(const std::string& agent, const Job& job);

@@ -24,6 +24,12 @@ def is_adaptive(scene):
     return scene.render.engine == "CYCLES" and scene.cycles.use_adaptive_sampling
 
 
+def has_ranges(scene):
+    """Whether its samples merge, range by range, with noise of their own: less scrambling makes that of neighbours alike."""
+    scrambled = getattr(scene.cycles, "scrambling_distance", 1.0) >= 1.0 if scene.render.engine == "CYCLES" else True
+    return scrambled and not is_adaptive(scene)
+
+
 def whole_frame_reasons(scene):
     """What of this scene needs the whole frame at once, in words for the artist; empty when parts of a frame will do.
 
@@ -72,8 +78,8 @@ def check_part(scene, unit):
     """A part of a frame must be what the same pixels and samples of the whole would be."""
     require_divisible(scene)
     adaptive = is_adaptive(scene)
-    if "samples" in unit and adaptive:
-        raise Refusal("not_divisible", "Ranges of samples do not merge with adaptive sampling.")
+    if "samples" in unit and not has_ranges(scene):
+        raise Refusal("not_divisible", "Ranges of samples do not merge with adaptive sampling or a scrambling distance below 1.")
     if "tile" in unit and adaptive and unit["margin"] < ADAPTIVE_MARGIN:
         raise Refusal("mismatch", "Adaptive sampling needs %d pixels around a tile." % ADAPTIVE_MARGIN)
     if "samples" in unit and unit["samples"][2] != scene.cycles.samples:
@@ -164,7 +170,7 @@ def part_settings(scene, unit):
 
 
 def describe(scene):
-    return {"adaptive": is_adaptive(scene), "whole_frames": whole_frame_reasons(scene)}
+    return {"adaptive": not has_ranges(scene), "whole_frames": whole_frame_reasons(scene)}
 
 
 def require_divisible(scene):

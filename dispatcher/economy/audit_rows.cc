@@ -2,6 +2,11 @@
 
 namespace worldshare::dispatcher {
 
+std::optional<std::uint32_t> read_half(const pg::Rows& rows, int row, int column) {
+  if (rows.is_null(row, column)) return std::nullopt;
+  return static_cast<std::uint32_t>(rows.integer(row, column));
+}
+
 AuditOrder read_audit(const pg::Rows& rows, int row, int first) {
   AuditOrder out;
   out.id = rows.integer(row, first);
@@ -13,6 +18,7 @@ AuditOrder read_audit(const pg::Rows& rows, int row, int first) {
   if (!rows.is_null(row, first + 6))
     out.slot = static_cast<std::uint32_t>(rows.integer(row, first + 6));
   out.trusted = rows.boolean(row, first + 7);
+  out.half = read_half(rows, row, first + 8);
   return out;
 }
 

@@ -273,6 +273,7 @@ void Economy::add_unit(StoredUnit stored) {
   unit.job_id = job->id;
   unit.shard = stored.shard;
   unit.parts = stored.parts;
+  unit.split = stored.split;
   unit.wanted = stored.wanted;
   unit.expiries = stored.expiries;
   unit.reissued = stored.reissued;
@@ -281,6 +282,7 @@ void Economy::add_unit(StoredUnit stored) {
   for (const auto& report : stored.reports) {
     const OwnerId owner = owners_.number(report.owner);
     if (!report.audit) (report.counts ? unit.opinions : unit.voids).insert(report.lease);
+    if (!report.audit && report.counts && report.half) unit.halves[report.lease] = *report.half;
     if (report.trusted) continue;
     insert(report.counts ? unit.owners : unit.void_owners, owner);
     if (report.counts) insert(unit.opinion_owners, owner);

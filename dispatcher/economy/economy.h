@@ -36,6 +36,7 @@ struct EconomyOptions {
   std::uint32_t poison_owners = 5;  ///< a unit that brings trouble to so many owners fails
   std::uint32_t max_open_units = 4'096;  ///< of one job
   bool pair_after_commit = false;        ///< the second replica waits for the first one's result
+  bool split_samples = false;            ///< two owners render half of a frame's samples each
   double straggler_factor = 4;  ///< times its job's mean time: another replica is asked for
   std::chrono::milliseconds straggler_least{60'000};  ///< but not before
   QueueOptions queue;
@@ -60,11 +61,12 @@ struct Report {
   std::string agent;
   std::string owner;
   UnitId unit = 0;
-  bool counts = true;         ///< an opinion; otherwise void
-  bool rendered = true;       ///< it brought an image, and not an error
-  double render_seconds = 0;  ///< 0: not known
-  std::int64_t audit = 0;     ///< the order that it answers; 0: it is a replica
-  bool trusted = false;       ///< of trusted hardware
+  bool counts = true;                      ///< an opinion; otherwise void
+  bool rendered = true;                    ///< it brought an image, and not an error
+  double render_seconds = 0;               ///< 0: not known
+  std::int64_t audit = 0;                  ///< the order that it answers; 0: it is a replica
+  bool trusted = false;                    ///< of trusted hardware
+  std::optional<std::uint32_t> half = {};  ///< of the samples; absent: all of them
 };
 
 struct Reported {
@@ -287,6 +289,10 @@ class Economy {
   OpenUnit& open_unit(OpenJob& job, const Unit& unit, Grants& grants);
   static std::int32_t next_frame(OpenJob& job);
   static sharding::Division division_of(const OpenJob& job);
+  bool splits(const OpenJob& job, const sharding::Division& division) const;
+  bool enough_for_halves(std::span<const ClassId> classes) const;
+  static bool takes_halves(const OpenUnit& unit);
+  std::uint32_t missing_half(const OpenUnit& unit) const;
   OpenUnit* choose_unit(OpenJob& job);
   std::optional<Seat> choose_seat(const OpenJob& job, const OpenUnit& unit);
   std::optional<Seat> choose_auditor(const OpenJob& job,
@@ -296,6 +302,7 @@ class Economy {
   std::vector<ClassId> trusted_classes(const OpenJob& job,
                                        const OpenUnit& unit,
                                        const AuditOrder& order) const;
+  bool has_trusted(std::span<const ClassId> classes) const;
   bool trusted_could(const OpenJob& job, const OpenUnit& unit, const AuditOrder& order) const;
   std::string waits_for_trusted(const OpenJob& job) const;
   std::optional<Seat> choose_trusted(const OpenJob& job,

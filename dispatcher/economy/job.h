@@ -8,6 +8,7 @@
 
 #include "shared/clock.h"
 #include "shared/messages/messages.h"
+#include "shared/sharding/division.h"
 
 namespace worldshare::dispatcher {
 
@@ -28,6 +29,13 @@ struct Job {
   std::vector<std::int32_t> first;  ///< frames that the artist wants now and that have no unit
   std::set<std::int32_t> early;     ///< frames beyond `position` that have a unit already
 };
+
+/// What a lease of a unit renders: the unit's shard, or a half of its samples.
+inline messages::Shard shard_of(const messages::Shard& unit,
+                                std::optional<std::uint32_t> half,
+                                const wire::ManifestT& manifest) {
+  return half ? sharding::half_of(unit, *half, manifest.sharding->samples) : unit;
+}
 
 /// How far a job's frames have been made into units since it was written last.
 struct JobProgress {

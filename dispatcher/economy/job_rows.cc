@@ -32,14 +32,14 @@ constexpr const char* kChangedJobs = R"(
   "select u.id, u.job, u.frame, u.replicas_wanted, "                 \
   "(select count(*) from replicas p "                                \
   "where p.unit = u.id and p.state = 'expired' and not p.trusted), " \
-  "u.shard, u.parts from units u "                                   \
+  "u.shard, u.parts, u.split from units u "                          \
   "where u.state = 'open' "
 
 #define WS_OPEN_REPLICAS                                                                     \
   "select p.unit, p.lease, p.agent, p.owner, p.slot, p.state, "                              \
   "r.outcome is not null and r.outcome <> 'void', "                                          \
   "(extract(epoch from p.expires_at) * 1000)::bigint, "                                      \
-  "(extract(epoch from p.leased_at) * 1000)::bigint, " WS_AUDIT_COLUMNS                      \
+  "(extract(epoch from p.leased_at) * 1000)::bigint, p.half, " WS_AUDIT_COLUMNS              \
   " from replicas p join units u on u.id = p.unit left join results r on r.lease = p.lease " \
   "left join audits a on a.id = p.audit left join results t on t.lease = a.target "          \
   "where u.state = 'open' and p.state <> 'expired' "
@@ -120,6 +120,7 @@ Result<std::vector<StoredUnit>> to_units(pg::Connection& pg,
     unit.wanted = static_cast<std::uint32_t>(units->integer(i, 3));
     unit.expiries = static_cast<std::uint32_t>(units->integer(i, 4));
     unit.parts = static_cast<std::uint32_t>(units->integer(i, 6));
+    unit.split = units->boolean(i, 7);
     if (const auto text = units->text(i, 5); !text.empty()) {
       auto shard = messages::parse_shard(text);
       if (!shard) return fail(Errc::kInternal, "stored unit: " + shard.error().message);
@@ -146,9 +147,10 @@ void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
   const std::string_view state = rows.text(i, 5);
   const bool has_opinion = rows.boolean(i, 6);
   std::optional<AuditOrder> audit;
-  if (!rows.is_null(i, 9)) audit = read_audit(rows, i, 9);
-  StoredUnit::Report report{rows.str(i, 1), rows.str(i, 3), false, audit.has_value(),
-                            audit && audit->trusted};
+  if (!rows.is_null(i, 10)) audit = read_audit(rows, i, 10);
+  const auto half = read_half(rows, i, 9);
+  StoredUnit::Report report{rows.str(i, 1),    rows.str(i, 3),          false,
+                            audit.has_value(), audit && audit->trusted, half};
   if (state == "void") unit.reports.push_back(report);
   report.counts = true;
   if (has_opinion) unit.reports.push_back(std::move(report));
@@ -163,6 +165,7 @@ void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
   lease.expires_at = time(rows, i, 7);
   lease.stored_expiry = lease.expires_at;
   lease.granted_at = time(rows, i, 8);
+  lease.half = half;
   lease.audit = std::move(audit);
   unit.leases.push_back(std::move(lease));
 }

@@ -34,7 +34,7 @@ Result<std::vector<StoredUnit>> open_units(pg::Connection& pg,
                                            const std::vector<std::string>& jobs);
 Result<std::vector<StoredUnit>> all_open_units(pg::Connection& pg);
 /// Adds a replica of the unit's to what is known of it. Columns: unit, lease, agent, owner, slot,
-/// state, whether it has an opinion, expiry and grant in ms of unix time, WS_AUDIT_COLUMNS.
+/// state, whether it has an opinion, expiry and grant in ms of unix time, half, WS_AUDIT_COLUMNS.
 void add_replica(StoredUnit& unit, const pg::Rows& rows, int row);
 Result<std::vector<std::pair<std::string, TenantTerms>>> tenant_terms(pg::Connection& pg);
 

@@ -176,7 +176,8 @@ std::optional<UnitFailure> Economy::poisoned(const OpenUnit& unit) {
 void Economy::note_cost(const OpenUnit& unit, const Report& report) {
   OpenJob& job = jobs_.at(unit.job_id);
   const wire::OutputT& output = *job.job.manifest.output;
-  job.cost->observe(sharding::share_of_frame(unit.shard, {output.width, output.height}),
+  const messages::Shard shard = shard_of(unit.shard, report.half, job.job.manifest);
+  job.cost->observe(sharding::share_of_frame(shard, {output.width, output.height}),
                     report.render_seconds);
   ask_again(job);
 }
@@ -184,6 +185,7 @@ void Economy::note_cost(const OpenUnit& unit, const Report& report) {
 void Economy::note_opinion(OpenUnit& unit, const Report& report, Reported& outcome) {
   const OwnerId owner = owners_.number(report.owner);
   unit.opinions.insert(report.lease);
+  if (report.half) unit.halves[report.lease] = *report.half;
   insert(unit.owners, owner);
   insert(unit.opinion_owners, owner);
   stop_others(unit, report.owner, outcome);

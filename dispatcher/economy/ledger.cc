@@ -20,8 +20,8 @@ constexpr const char* kActiveJobs = R"(
    order by id for no key update)";
 
 constexpr const char* kMakeUnits = R"(
-  insert into units (id, job, frame, replicas_wanted, shard, parts) overriding system value
-  select * from unnest($1::bigint[], $2::text[], $3::integer[], $4::smallint[], $5::text[], $6::integer[]))";
+  insert into units (id, job, frame, replicas_wanted, shard, parts, split) overriding system value
+  select * from unnest($1::bigint[], $2::text[], $3::integer[], $4::smallint[], $5::text[], $6::integer[], $7::bool[]))";
 
 constexpr const char* kDivideFrames = R"(
   insert into divided_frames (job, frame, parts)
@@ -36,10 +36,10 @@ constexpr const char* kProgress = R"(
    where j.id = x.id)";
 
 constexpr const char* kGrant = R"(
-  insert into replicas (lease, unit, agent, owner, slot, expires_at, audit, instead_of_audits, trusted)
-  select l, u, a, o, s, to_timestamp(t / 1000.0), nullif(au, 0), un, tr
+  insert into replicas (lease, unit, agent, owner, slot, expires_at, audit, instead_of_audits, trusted, half)
+  select l, u, a, o, s, to_timestamp(t / 1000.0), nullif(au, 0), un, tr, nullif(h, -1)
     from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[],
-                $8::bool[], $9::bool[]) x(l, u, a, o, s, t, au, un, tr))";
+                $8::bool[], $9::bool[], $10::smallint[]) x(l, u, a, o, s, t, au, un, tr, h))";
 
 constexpr const char* kExtendLeases = R"(
   update replicas p set expires_at = to_timestamp(x.t / 1000.0)
@@ -64,6 +64,7 @@ Result<> make_units(pg::Transaction& transaction,
   std::vector<std::int64_t> wanted;
   std::vector<std::string> shards;
   std::vector<std::int64_t> parts;
+  std::vector<std::string> split;
   for (const auto& unit : units) {
     if (!active.contains(unit.job)) continue;
     ids.push_back(unit.id);
@@ -73,11 +74,12 @@ Result<> make_units(pg::Transaction& transaction,
     shards.push_back(messages::is_part_of_frame(unit.shard) ? messages::shard_text(unit.shard)
                                                             : "");
     parts.push_back(unit.parts);
+    split.emplace_back(unit.split ? "t" : "f");
   }
   if (ids.empty()) return {};
-  auto rows =
-      transaction.exec(kMakeUnits, {pg::array(ids), pg::array(jobs), pg::array(frames),
-                                    pg::array(wanted), pg::array(shards), pg::array(parts)});
+  auto rows = transaction.exec(
+      kMakeUnits, {pg::array(ids), pg::array(jobs), pg::array(frames), pg::array(wanted),
+                   pg::array(shards), pg::array(parts), pg::array(split)});
   if (rows && std::ranges::max(parts) > 1) {
     rows = transaction.exec(kDivideFrames, {pg::array(jobs), pg::array(frames), pg::array(parts)});
   }
@@ -118,6 +120,7 @@ Result<> make_leases(pg::Transaction& transaction,
   std::vector<std::int64_t> audits;
   std::vector<std::string> unaudited;
   std::vector<std::string> trusted;
+  std::vector<std::int64_t> halves;
   for (const auto& lease : leases) {
     if (!active.contains(lease.job)) continue;
     ids.push_back(lease.id);
@@ -129,10 +132,12 @@ Result<> make_leases(pg::Transaction& transaction,
     audits.push_back(lease.audit ? lease.audit->id : 0);
     unaudited.emplace_back(lease.instead_of_audits ? "t" : "f");
     trusted.emplace_back(lease.trusted() ? "t" : "f");
+    halves.push_back(lease.half ? std::int64_t{*lease.half} : -1);
   }
-  return transaction.run(kGrant, {pg::array(ids), pg::array(units), pg::array(agents),
-                                  pg::array(owners), pg::array(slots), pg::array(expiries),
-                                  pg::array(audits), pg::array(unaudited), pg::array(trusted)});
+  return transaction.run(
+      kGrant, {pg::array(ids), pg::array(units), pg::array(agents), pg::array(owners),
+               pg::array(slots), pg::array(expiries), pg::array(audits), pg::array(unaudited),
+               pg::array(trusted), pg::array(halves)});
 }
 
 }  // namespace

@@ -20,10 +20,11 @@ struct VerdictEffect {
   Result<> outcome;   ///< kNotFound for a lease that nobody was given
   std::string agent;  ///< whose result it was
   std::string owner;
-  bool rendered = true;       ///< the result was an image, and not an error
-  double render_seconds = 0;  ///< as far as the trust engine believes it
-  std::int64_t audit = 0;     ///< that the lease was of; 0: a replica
-  bool trusted = false;       ///< the lease was of trusted hardware
+  bool rendered = true;               ///< the result was an image, and not an error
+  double render_seconds = 0;          ///< as far as the trust engine believes it
+  std::int64_t audit = 0;             ///< that the lease was of; 0: a replica
+  bool trusted = false;               ///< the lease was of trusted hardware
+  std::optional<std::uint32_t> half;  ///< of the samples; absent: all of them
 };
 
 /// Whether a verdict wants further opinions. A replica that is void is replaced without a word; an
@@ -49,7 +50,7 @@ struct VerdictEffects {
   Endings endings;
 };
 
-/// A divided frame whose parts were put together, or could not be.
+/// A divided frame, or a split one, whose parts were put together, or could not be.
 struct AssembledFrame {
   std::string job;
   std::int32_t frame = 0;

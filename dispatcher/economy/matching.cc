@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "dispatcher/economy/economy.h"
 #include "dispatcher/economy/frame_order.h"
@@ -16,6 +17,8 @@ namespace {
 constexpr int kCandidates = 3;
 /// Who is believed to cheat with at least this probability audits nobody: audits.auditor_malice.
 constexpr double kDoubted = 0.25;
+/// Two render a half each, three or four audit each of these; nobody has two says.
+constexpr std::size_t kOwnersOfHalves = 10;
 /// Of whom nothing is known: population.malicious_share of the trust engine's policies.
 constexpr double kNewcomer = 0.1;
 
@@ -23,6 +26,18 @@ std::vector<OwnerId> united(const std::vector<OwnerId>& a, const std::vector<Own
   std::vector<OwnerId> all;
   std::ranges::set_union(a, b, std::back_inserter(all));
   return all;
+}
+
+/// In renders of a whole unit.
+double cost_of(const Lease& lease) {
+  if (lease.audit) return std::min(1.0, lease.audit->cost);
+  return lease.half ? 0.5 : 1;
+}
+
+/// What is audited tells which samples its audit has; a whole picture has all of them.
+void set_order(Lease& lease, const AuditOrder& order) {
+  lease.audit = order;
+  if (!order.whole()) lease.half = order.half;
 }
 
 /// The job's entry, moved to the end of the list.
@@ -60,13 +75,17 @@ bool Economy::anybody_could(const OpenJob& job, const std::vector<OwnerId>& usel
   });
 }
 
+/// Whether trusted hardware of one of these classes is connected, busy or not.
+bool Economy::has_trusted(std::span<const ClassId> classes) const {
+  return std::ranges::any_of(
+      classes, [&](ClassId capability) { return !roster_.trusted_owners(capability).empty(); });
+}
+
 /// Whether an owner of trusted hardware who is connected, busy or not, is able.
 bool Economy::trusted_could(const OpenJob& job,
                             const OpenUnit& unit,
                             const AuditOrder& order) const {
-  return std::ranges::any_of(trusted_classes(job, unit, order), [&](ClassId capability) {
-    return !roster_.trusted_owners(capability).empty();
-  });
+  return has_trusted(trusted_classes(job, unit, order));
 }
 
 /// Whether an audit waits that nobody who is connected could do.
@@ -109,6 +128,43 @@ sharding::Division Economy::division_of(const OpenJob& open) {
   return division;
 }
 
+/// Whether two owners render half of the next frame's samples each. Halves are judged only where
+/// trusted hardware settles their audits, and where enough others can do these.
+bool Economy::splits(const OpenJob& open, const sharding::Division& division) const {
+  const auto able = roster_.book().able(open.need);
+  return options_.split_samples && division.parts() == 1 &&
+         sharding::can_be_halved(open.job.manifest, open.cost->cost()) && has_trusted(able) &&
+         enough_for_halves(able);
+}
+
+/// Of owners who are connected, busy or not.
+bool Economy::enough_for_halves(std::span<const ClassId> classes) const {
+  std::set<OwnerId> owners;
+  for (const ClassId capability : classes) {
+    for (const auto& [owner, agents] : roster_.owners(capability)) {
+      owners.insert(owner);
+      if (owners.size() >= kOwnersOfHalves) return true;
+    }
+  }
+  return false;
+}
+
+/// Where halves could not be judged the unit is given out whole, and stays so.
+bool Economy::takes_halves(const OpenUnit& unit) {
+  return unit.split && !unit.unaudited && unit.opinions.size() == unit.halves.size();
+}
+
+/// The half of which a split unit has fewer. Instead of a straggler's another one is wanted.
+std::uint32_t Economy::missing_half(const OpenUnit& unit) const {
+  std::array<std::size_t, 2> counts{};
+  for (const auto& [lease, half] : unit.halves) ++counts.at(half);
+  for (const auto& id : unit.leases) {
+    const Lease& lease = leases_.at(id);
+    if (lease.half && !lease.audit && !lease.straggling) ++counts.at(*lease.half);
+  }
+  return counts[1] < counts[0] ? 1 : 0;
+}
+
 Economy::OpenUnit& Economy::open_unit(OpenJob& open, const Unit& unit, Grants& grants) {
   open.units.insert(unit.id);
   grants.units.push_back(unit);
@@ -140,12 +196,13 @@ Economy::OpenUnit* Economy::open_frame(OpenJob& open, Grants& grants) {
   const std::int32_t frame = next_frame(open);
   const sharding::ShardPlan plan(job.manifest, division,
                                  messages::frame_index(job.manifest, frame));
-  unit.parts = division.parts();
+  unit.split = splits(open, division);
+  unit.parts = unit.split ? 2 : division.parts();
   progress->position = job.position;
   progress->made.push_back(frame);
   progress->early.assign(job.early.begin(), job.early.end());
   OpenUnit* first = nullptr;
-  for (std::uint32_t part = 0; part < unit.parts; ++part) {
+  for (std::uint32_t part = 0; part < division.parts(); ++part) {
     unit.id = unit_ids_.back();
     unit_ids_.pop_back();
     unit.shard = plan.at(part);
@@ -314,15 +371,16 @@ void Economy::grant(const JobQueue::Pick& pick,
                     Seat seat,
                     const AuditOrder* audit,
                     Grants& grants) {
-  queue_.charge(pick, audit == nullptr ? 1 : std::min(1.0, audit->cost));
   Lease lease = make_lease(unit, seat);
   if (audit != nullptr) {
-    lease.audit = *audit;
+    set_order(lease, *audit);
   } else {
     lease.instead_of_audits = unit.unaudited;
+    if (takes_halves(unit)) lease.half = missing_half(unit);
     if (unit.render_class.empty())
       unit.render_class = roster_.book().render_class(*roster_.capability(seat));
   }
+  queue_.charge(pick, cost_of(lease));
   hand_out(std::move(lease), grants);
   const auto hold = static_cast<std::uint64_t>(options_.sibling_hold.count());
   if (hold > 0) unit.held_until = now_ + std::chrono::milliseconds(draw_(hold + 1));
@@ -332,7 +390,7 @@ void Economy::grant(const JobQueue::Pick& pick,
 /// Nothing of the tenant's share: it takes no volunteer's time.
 void Economy::grant_trusted(OpenUnit& unit, Seat seat, const AuditOrder& order, Grants& grants) {
   Lease lease = make_lease(unit, seat);
-  lease.audit = order;
+  set_order(lease, order);
   queue_.in_work(jobs_.at(unit.job_id).tenant, 1);
   ++counters_.trusted;
   hand_out(std::move(lease), grants);

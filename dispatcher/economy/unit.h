@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,13 +26,14 @@ inline void insert(std::vector<OwnerId>& owners, OwnerId owner) {
 /// The trust engine wants another owner to render a result of a unit again in part.
 struct AuditOrder {
   std::int64_t id = 0;
-  std::uint64_t seed = 0;     ///< of the tiles
-  std::uint32_t tiles = 0;    ///< about so many; 0: the whole picture, see whole()
-  std::uint32_t samples = 0;  ///< that a pixel of an honest frame has
-  double cost = 1;            ///< in renders of the unit
-  std::string agent;          ///< that rendered what is audited
-  std::uint32_t slot = 0;     ///< of it
-  bool trusted = false;       ///< for trusted hardware alone
+  std::uint64_t seed = 0;                  ///< of the tiles
+  std::uint32_t tiles = 0;                 ///< about so many; 0: the whole picture, see whole()
+  std::uint32_t samples = 0;               ///< that a pixel of an honest frame has
+  double cost = 1;                         ///< in renders of the unit
+  std::string agent;                       ///< that rendered what is audited
+  std::uint32_t slot = 0;                  ///< of it
+  bool trusted = false;                    ///< for trusted hardware alone
+  std::optional<std::uint32_t> half = {};  ///< of the samples, that the audited result has
 
   /// A render like any other, by trusted hardware, to hold the unit's results against.
   bool whole() const { return tiles == 0; }
@@ -44,8 +46,9 @@ struct Lease {
   std::string agent;
   std::string owner;
   std::uint32_t slot = 0;
-  std::optional<AuditOrder> audit;  ///< absent: it is a replica
-  bool instead_of_audits = false;   ///< nobody who was connected could audit the unit
+  std::optional<AuditOrder> audit;    ///< absent: it is a replica
+  std::optional<std::uint32_t> half;  ///< of the samples; absent: all of them
+  bool instead_of_audits = false;     ///< nobody who was connected could audit the unit
   Clock::TimePoint granted_at{};
   Clock::TimePoint expires_at{};
   Clock::TimePoint stored_expiry{};  ///< what its row says; expires_at runs ahead of it
@@ -64,15 +67,17 @@ struct Unit {
   UnitId id = 0;
   std::string job;
   messages::Shard shard;
-  std::uint32_t parts = 1;         ///< units that its frame is divided into
+  std::uint32_t parts = 1;         ///< units that its frame is divided into; 2 of a split one
+  bool split = false;              ///< its replicas are halves of the samples
   std::uint32_t wanted = 2;        ///< opinions that the trust engine wants in all
   std::set<std::string> opinions;  ///< leases whose results it counts
-  std::set<std::string> voids;     ///< leases whose results it could not use
-  std::set<std::string> leases;    ///< live ones
-  std::uint32_t stragglers = 0;    ///< of these
-  std::uint32_t auditing = 0;      ///< of these: audits
-  std::vector<AuditOrder> audits;  ///< that are not answered
-  bool unaudited = false;          ///< nobody can do one: a replica is given out instead
+  std::map<std::string, std::uint32_t> halves;  ///< of the samples, that these have
+  std::set<std::string> voids;                  ///< leases whose results it could not use
+  std::set<std::string> leases;                 ///< live ones
+  std::uint32_t stragglers = 0;                 ///< of these
+  std::uint32_t auditing = 0;                   ///< of these: audits
+  std::vector<AuditOrder> audits;               ///< that are not answered
+  bool unaudited = false;  ///< nobody can do one: a replica is given out instead
   std::uint32_t expiries = 0;
   std::string render_class;  ///< of the first that got it: others of this class are preferred
   // Of volunteers alone: trusted hardware may look at a unit as often as it is asked to.
@@ -96,11 +101,13 @@ struct StoredUnit {
     bool counts = true;
     bool audit = false;
     bool trusted = false;  ///< of trusted hardware
+    std::optional<std::uint32_t> half = {};
   };
   UnitId id = 0;
   std::string job;
   messages::Shard shard;
   std::uint32_t parts = 1;
+  bool split = false;
   std::uint32_t wanted = 2;
   std::uint32_t expiries = 0;
   bool reissued = false;

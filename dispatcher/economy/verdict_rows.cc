@@ -13,7 +13,7 @@ constexpr const char* kLockJobs = R"(
 
 constexpr const char* kReports = R"(
   select x.n, p.agent, p.owner, coalesce(r.outcome <> 'failed', true), coalesce(r.render_seconds, 0),
-         coalesce(p.audit, 0), p.trusted
+         coalesce(p.audit, 0), p.trusted, p.half
     from unnest($1::text[]) with ordinality x(lease, n) join replicas p on p.lease = x.lease
     left join results r on r.lease = p.lease)";
 
@@ -232,7 +232,8 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
               reports->boolean(i, 3),
               reports->real(i, 4),
               reports->integer(i, 5),
-              reports->boolean(i, 6)};
+              reports->boolean(i, 6),
+              read_half(*reports, i, 7)};
   }
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     const auto& verdict = verdicts[i];

@@ -12,13 +12,13 @@ namespace {
 constexpr const char* kReissued = R"(
   select u.id, u.job, u.frame, i.wanted
     from reissues i join units u on u.id = i.unit join jobs j on j.id = u.job
-   where i.state = 'open' and u.state = 'accepted' and u.shard = ''
+   where i.state = 'open' and u.state = 'accepted' and u.shard = '' and not u.split
      and j.state in ('queued', 'active', 'completed', 'failed') and not j.paused
    order by i.id limit 1000)";
 
 constexpr const char* kTheirReplicas = R"(
   select p.unit, p.lease, p.agent, p.owner, p.slot, p.state, r.outcome is not null and r.outcome <> 'void',
-         (extract(epoch from p.expires_at) * 1000)::bigint, (extract(epoch from p.leased_at) * 1000)::bigint,
+         (extract(epoch from p.expires_at) * 1000)::bigint, (extract(epoch from p.leased_at) * 1000)::bigint, p.half,
          )" WS_AUDIT_COLUMNS R"(
     from replicas p left join results r on r.lease = p.lease
     left join audits a on a.id = p.audit left join results t on t.lease = a.target

@@ -35,10 +35,11 @@ constexpr const char* kReopenDivided =
     "update divided_frames set state = 'open' where job = $1 and state = 'failed' returning frame";
 constexpr const char* kReplace = R"(
   update units set state = 'replaced'
-   where job = $1 and (state = 'failed' or (frame = any($2) and state <> 'replaced')) returning frame, shard, parts)";
+   where job = $1 and (state = 'failed' or (frame = any($2) and state <> 'replaced')) returning frame, shard, parts, split)";
 constexpr const char* kRemake = R"(
-  insert into units (job, frame, shard, parts, replicas_wanted)
-  select $1, f, s, p, j.replicas from unnest($2::integer[], $3::text[], $4::integer[]) x(f, s, p), jobs j where j.id = $1)";
+  insert into units (job, frame, shard, parts, split, replicas_wanted)
+  select $1, f, s, p, h, j.replicas
+    from unnest($2::integer[], $3::text[], $4::integer[], $5::bool[]) x(f, s, p, h), jobs j where j.id = $1)";
 constexpr const char* kReopen = R"(
   update jobs set state = 'active', finished_at = null, frames_failed = frames_failed - $2 where id = $1)";
 
@@ -91,14 +92,17 @@ Changed requeue(pg::Transaction& transaction, const Locked& job) {
   if (replaced->empty()) return 0;
   std::vector<std::string> shards;
   std::vector<std::int64_t> parts;
+  std::vector<std::string> split;
   frames.clear();
   for (int i = 0; i < replaced->size(); ++i) {
     frames.push_back(replaced->integer(i, 0));
     shards.push_back(replaced->str(i, 1));
     parts.push_back(replaced->integer(i, 2));
+    split.emplace_back(replaced->boolean(i, 3) ? "t" : "f");
   }
   auto done =
-      run(transaction, kRemake, {job.id, pg::array(frames), pg::array(shards), pg::array(parts)});
+      run(transaction, kRemake,
+          {job.id, pg::array(frames), pg::array(shards), pg::array(parts), pg::array(split)});
   if (!done) return done;
   const auto count =
       static_cast<std::uint32_t>(std::set<std::int64_t>(frames.begin(), frames.end()).size());

@@ -99,4 +99,21 @@ DivisionChoice choose_division(const wire::ManifestT& manifest, const FrameCost&
   return divide(manifest, wanted, most);
 }
 
+bool can_be_halved(const wire::ManifestT& manifest, const FrameCost& cost) {
+  if (!manifest.sharding || !manifest.requirements || !manifest.policy) return false;
+  const wire::ShardingT& sharding = *manifest.sharding;
+  const bool wanted =
+      sharding.mode == wire::ShardMode::automatic || sharding.mode == wire::ShardMode::samples;
+  return wanted && why_whole(manifest).empty() && !sharding.adaptive &&
+         sharding.samples >= 2 * kLeastSamples && manifest.policy->replicas == 2 &&
+         cost.frame_seconds > 0 && cost.frame_seconds >= kFixedCostTimes * cost.fixed_seconds;
+}
+
+messages::Shard half_of(messages::Shard whole, std::uint32_t half, std::uint32_t samples) {
+  const std::uint32_t first = samples / 2;
+  whole.samples = half == 0 ? messages::SampleRange{0, first, samples}
+                            : messages::SampleRange{first, samples - first, samples};
+  return whole;
+}
+
 }  // namespace worldshare::sharding

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "manifest_types.h"
+#include "shared/messages/shard.h"
 #include "shared/sharding/cost_estimate.h"
 
 namespace worldshare::sharding {
@@ -37,5 +38,13 @@ inline constexpr std::uint32_t kLeastSamples = 16;
 /// kFixedCostTimes the fixed cost unless the frame does. `manifest` is checked, with its defaults
 /// filled in. Pure.
 DivisionChoice choose_division(const wire::ManifestT& manifest, const FrameCost& cost);
+
+/// Whether two owners may render half of a frame's samples each: ranges of samples merge and
+/// sharding.mode allows them, a half has at least kLeastSamples, the artist asks for two replicas,
+/// and a frame takes kFixedCostTimes the fixed cost. `manifest` as above. Pure.
+bool can_be_halved(const wire::ManifestT& manifest, const FrameCost& cost);
+
+/// The first (0) or the second (1) half of the `samples` that each pixel of the shard gets.
+messages::Shard half_of(messages::Shard whole, std::uint32_t half, std::uint32_t samples);
 
 }  // namespace worldshare::sharding

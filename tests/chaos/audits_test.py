@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 import zlib
 
 import checker
@@ -56,11 +57,11 @@ class AuditsTest(unittest.TestCase):
         self.folder.chmod(0o755)
         self.addCleanup(shutil.rmtree, self.folder, True)
 
-    def start(self, agents, cheater=""):
+    def start(self, agents, cheater="", policy="standard", lease=None):
         self.farm = AuditFarm(BINARIES, self.folder / "farm", agents=agents, settings={
-            "verifier": {"trust": {"policy": "standard", "audit_cost": 0.05, "audit_tiles": TILES, "audit_owners": 0}},
+            "verifier": {"trust": {"policy": policy, "audit_cost": 0.05, "audit_tiles": TILES, "audit_owners": 0}},
             "dispatcher": {"lease": {"initial_seconds": 60, "extend_seconds": 30, "report_grace_seconds": 30, "sibling_hold_seconds": 0,
-                                     "pair_after_commit": True, "max_expiries": 1000, "poison_owners": 1000}}})
+                                     "pair_after_commit": True, "max_expiries": 1000, "poison_owners": 1000, **(lease or {})}}})
         self.farm.cheater = cheater
         self.addCleanup(self.farm.close)
         self.farm.start()
@@ -84,15 +85,32 @@ class AuditsTest(unittest.TestCase):
         self.farm.cli("fetch", job, "--frames", f"{frames[0]}-{frames[-1]}", "--output", out)
         return {int(re.search(r"(\d+)$", path.stem)[1]): pixels(path) for path in out.glob("*.png")}
 
-    def assert_as_rendered_here(self, job, scene, frames):
+    def rendered_here(self, scene, frames):
         local = self.folder / "local"
         for frame in frames:
             subprocess.run(["blender", "-b", "--factory-startup", "-noaudio", scene, "-t", "1", "-o", local / "frame_####", "-F", "PNG", "-f", str(frame)],
                            check=True, capture_output=True)
-        got = self.fetched(job, frames)
-        self.assertEqual(sorted(got), frames)
+        return {frame: pixels(local / f"frame_{frame:04}.png") for frame in frames}
+
+    def assert_as_rendered_here(self, job, scene, frames):
+        self.assertEqual(self.fetched(job, frames), self.rendered_here(scene, frames))
+
+    def assert_nearly_as_rendered_here(self, job, scene, frames):
+        """Blender's own comparison: halves merge to within the last bits of floats, and so a level here and there."""
+        out, local = self.folder / f"frames-{job}", self.folder / "local"
+        self.assertEqual(sorted(self.fetched(job, frames)), sorted(self.rendered_here(scene, frames)))
         for frame in frames:
-            self.assertEqual(got[frame], pixels(local / f"frame_{frame:04}.png"), f"frame {frame}")
+            got = next(path for path in out.glob("*.png") if int(re.search(r"(\d+)$", path.stem)[1]) == frame)
+            text = ("import bpy; a, b = (list(bpy.data.images.load(p).pixels) for p in %r); "
+                    "print('UNLIKE', sum(abs(x - y) > 1.5 / 255 for x, y in zip(a, b)), len(a) == len(b))" % ([str(got), str(local / f"frame_{frame:04}.png")],))
+            said = subprocess.run(["blender", "-b", "--factory-startup", "-noaudio", "--python-expr", text], check=True, capture_output=True, text=True).stdout
+            self.assertIn("UNLIKE 0 True", said, f"frame {frame}")
+
+    def metrics(self):
+        token = (self.farm.folder / "keys/api-token").read_text().strip()
+        request = urllib.request.Request(self.farm.web_url("dispatcher-1") + "/metrics", headers={"Authorization": "Bearer " + token})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read().decode()
 
     def verdict_of(self, unit):
         return self.farm.cli("verdict", unit).stdout
@@ -125,6 +143,25 @@ class AuditsTest(unittest.TestCase):
         self.assertEqual(self.count("audits where state not in ('passed', 'dropped')"), 0, farm.psql("select state, finding from audits"))
         self.assert_as_rendered_here(job, SCENE, [1])
         self.assertIn("by audits: an audit costs 0.05 of a part", self.verdict_of(farm.psql("select min(id) from units")))
+
+    def test_two_halves_of_the_samples_verify_each_other_and_make_the_frame(self):
+        scene = self.folder / "finer.blend"
+        text = f"import bpy; c = bpy.context.scene.cycles; c.samples, c.use_adaptive_sampling = 64, False; bpy.ops.wm.save_as_mainfile(filepath='{scene}')"
+        subprocess.run(["blender", "-b", "--factory-startup", "-noaudio", SCENE, "--python-exit-code", "3", "--python-expr", text], check=True, capture_output=True)
+        farm = self.start(agents=11, policy="strict", lease={"split_samples": True})
+        farm.cli("trust", "appoint", "volunteer-11", "--operator", "ada", "--reason", "the studio's own")
+        farm.wait_until("trusted hardware", lambda: "worldshare_trusted_owners 1" in self.metrics(), 60)
+        job = farm.submit(scene, "1-2", "--frame-seconds", "200")
+        self.ends_well(job)
+        self.assertEqual(self.count("units where split"), 2, farm.last_words())
+        self.assertEqual(farm.psql("select unit, count(distinct owner), min(half), max(half) from results join replicas using (lease, unit, owner) "
+                                   "where results.audit is null group by unit order by unit").splitlines(), ["1|2|0|1", "2|2|0|1"])
+        self.assertEqual(self.count("comparisons where method = 'halves' and agree"), 2)
+        self.assertGreaterEqual(self.count("audits where state = 'passed'"), 8)
+        self.assertEqual(self.count("audits where state not in ('passed', 'dropped')"), 0, farm.psql("select state, finding from audits"))
+        self.assertEqual(self.count("merges"), 4)
+        self.assert_nearly_as_rendered_here(job, scene, [1, 2])
+        self.assertIn("by halves and trusted hardware", self.verdict_of(farm.psql("select min(id) from units")))
 
     def test_who_tampers_is_caught_and_another_renders_its_frame(self):
         cheater = "agent-8"

@@ -85,8 +85,9 @@ std::vector<Lease> EconomyTest::dispatch_awake(std::uint32_t seconds) {
 }
 
 Reported EconomyTest::report(const Lease& lease, bool counts, bool rendered) {
-  return economy_.reported({lease.id, lease.agent, lease.owner, lease.unit, counts, rendered},
-                           now_);
+  return economy_.reported(
+      {lease.id, lease.agent, lease.owner, lease.unit, counts, rendered, 0, 0, false, lease.half},
+      now_);
 }
 
 }  // namespace worldshare::dispatcher

@@ -92,7 +92,7 @@ class HearingAuditTest : public HearingTest {
       papers_.results.push_back({submission.lease.lease, submission.lease.owner, !artifact.empty(),
                                  !artifact.empty(), artifact, "", "pending",
                                  submission.result.renderer, submission.lease.instead_of_audits,
-                                 whole});
+                                 whole, submission.lease.half});
     }
     if (!order) return;
     FiledAudit& audit = papers_.audits.at(static_cast<std::size_t>(order->id - 1));

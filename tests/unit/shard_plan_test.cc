@@ -209,6 +209,45 @@ TEST(Division, AdaptiveSamplingGetsAMarginAndNoRanges) {
   EXPECT_EQ(shard_text(ShardPlan(of, division).at(3)), "frame=1 tile=500,500,1000,1000 margin=4");
 }
 
+TEST(Division, AFrameIsHalvedWhereRangesOfItsSamplesMerge) {
+  wire::ManifestT of = manifest(1920, 1080, 32);
+  EXPECT_FALSE(can_be_halved(of, {100, 1})) << "it is not known how many replicas are wanted";
+  of.policy = std::make_unique<wire::PolicyT>();
+  of.policy->replicas = 2;
+  const auto possible = [&] { return can_be_halved(of, {10, 1}); };
+  EXPECT_TRUE(possible());
+  EXPECT_FALSE(can_be_halved(of, {9.9, 1})) << "most of it would be loading the scene";
+  EXPECT_FALSE(can_be_halved(of, {0, 0})) << "nobody knows what it takes";
+  of.policy->replicas = 3;
+  EXPECT_FALSE(possible());
+  of.policy->replicas = 2;
+  of.sharding->samples = 31;
+  EXPECT_FALSE(possible()) << "at least 16 samples each";
+  of.sharding->samples = 33;
+  EXPECT_TRUE(possible());
+  of.sharding->adaptive = true;
+  EXPECT_FALSE(possible());
+  of.sharding->adaptive = false;
+  of.sharding->whole_frames = {"denoising"};
+  EXPECT_FALSE(possible());
+  of.sharding->whole_frames.clear();
+  of.requirements->engine = wire::Engine::eevee;
+  EXPECT_FALSE(possible());
+}
+
+TEST(Division, HalvesAreAllOfTheSamples) {
+  EXPECT_EQ(shard_text(half_of(Shard{3}, 0, 64)), "frame=3 samples=0+32/64");
+  EXPECT_EQ(shard_text(half_of(Shard{3}, 1, 64)), "frame=3 samples=32+32/64");
+  for (const std::uint32_t samples : {32U, 33U, 4097U}) {
+    const auto first = half_of(Shard{3}, 0, samples).samples.value();
+    const auto second = half_of(Shard{3}, 1, samples).samples.value();
+    EXPECT_EQ(first.first, 0U);
+    EXPECT_EQ(second.first, first.count);
+    EXPECT_EQ(first.count + second.count, samples);
+    EXPECT_LE(second.count - first.count, 1U);
+  }
+}
+
 TEST(CostEstimate, LearnsFromUnitsAndNoSingleOneTurnsIt) {
   wire::ManifestT of = manifest();
   CostEstimate unknown(of);

@@ -252,6 +252,8 @@ TEST(Decision, StrictMergesTwoHalvesThatWereBothAudited) {
   Evidence evidence = one_result(1);
   EXPECT_EQ(after_clean_audits(evidence, policy, roster).act, Act::kAskReplica);
   evidence.submissions.push_back({.identity = 2});
+  EXPECT_NE(after_clean_audits(evidence, policy, roster).act, Act::kAccept) << "the same half";
+  evidence.submissions.back().range = 1;
   const Step step = after_clean_audits(evidence, policy, roster);
   EXPECT_EQ(step.act, Act::kAccept);
   EXPECT_NE(step.target, step.partner);

@@ -4,6 +4,7 @@
 
 #include "shared/blobs/reference_lock.h"
 #include "shared/messages/messages.h"
+#include "shared/sharding/division.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -18,7 +19,8 @@ constexpr const char* kTake = R"(
      and not exists (
        select from units u where u.job = a.job and u.frame = a.frame and u.state <> 'replaced'
         group by u.job having max(u.parts) <> (
-          select count(*) from units p join verdicts v on v.unit = p.id and v.decision = 'accepted'
+          select coalesce(sum(case when p.split then p.parts else 1 end), 0)
+            from units p join verdicts v on v.unit = p.id and v.decision = 'accepted'
            where p.job = a.job and p.frame = a.frame and p.state <> 'replaced'))
    order by a.due_at limit 1 for update of a skip locked)";
 
@@ -29,9 +31,9 @@ constexpr const char* kGiveUp = R"(
      and exists (select from units u where u.job = a.job and u.frame = a.frame and u.state in ('failed', 'cancelled')))";
 
 constexpr const char* kParts = R"(
-  select u.id, u.shard, v.artifact
-    from units u join verdicts v on v.unit = u.id and v.decision = 'accepted'
-   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by u.id)";
+  select u.id, u.shard, coalesce(m.artifact, v.artifact), m.half
+    from units u join verdicts v on v.unit = u.id and v.decision = 'accepted' left join merges m on m.unit = u.id
+   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by u.id, m.half)";
 
 constexpr const char* kAddOutput = R"(
   insert into outputs (unit, job, frame, artifact, size_bytes) values ($1, $2, $3, $4, $5)
@@ -65,15 +67,22 @@ Result<std::optional<AssemblyLine::Order>> AssemblyLine::take(pg::Transaction& t
     return fail(Errc::kInternal, "the stored manifest of job " + out.job + " cannot be read");
   }
   out.parts.output = *manifest->output;
-  if (auto ok = load_parts(transaction, out); !ok) return std::unexpected(ok.error());
+  const std::uint32_t samples = manifest->sharding ? manifest->sharding->samples : 0;
+  if (auto ok = load_parts(transaction, out, samples); !ok) return std::unexpected(ok.error());
   return out;
 }
 
-Result<> AssemblyLine::load_parts(pg::Transaction& transaction, Order& order) {
+Result<> AssemblyLine::load_parts(pg::Transaction& transaction,
+                                  Order& order,
+                                  std::uint32_t samples) {
   const auto rows = transaction.exec(kParts, {order.job, order.frame});
   if (!rows) return std::unexpected(rows.error());
   for (int row = 0; row < rows->size(); ++row) {
-    auto shard = messages::parse_shard(rows->text(row, 1));
+    auto shard =
+        rows->is_null(row, 3)
+            ? messages::parse_shard(rows->text(row, 1))
+            : sharding::half_of(messages::Shard{order.frame},
+                                static_cast<std::uint32_t>(rows->integer(row, 3)), samples);
     if (!shard) return fail(Errc::kInternal, "job " + order.job + ": " + shard.error().message);
     if (row == 0) order.unit = rows->integer(row, 0);
     order.parts.parts.push_back({*shard, rows->str(row, 2)});

@@ -25,7 +25,7 @@ class AssemblyLine final : public DueWork {
     FrameParts parts;
   };
   static Result<std::optional<Order>> take(pg::Transaction& transaction);
-  static Result<> load_parts(pg::Transaction& transaction, Order& order);
+  static Result<> load_parts(pg::Transaction& transaction, Order& order, std::uint32_t samples);
   Result<> record(pg::Transaction& transaction,
                   const Order& order,
                   const Result<StoredImage>& image);

@@ -6,30 +6,13 @@
 #include <cmath>
 #include <vector>
 
-#include "verifier/image/half.h"
+#include "verifier/audit/coded.h"
 
 namespace worldshare::verifier {
 namespace {
 
-constexpr double kLevel = 1.0 / 255;  ///< that every block may deviate
 constexpr double kContrast = 0.1;     ///< of a block's own contrast, that its mean may deviate
 constexpr double kFloatNoise = 1e-4;  ///< threads may move the last bits of floats
-constexpr float kLargestHalf = 65504;
-
-double coded(float linear) {
-  return std::isfinite(linear) ? std::log2(1.0 + std::clamp(linear, 0.0F, kLargestHalf)) : 0;
-}
-
-double value_at(const Picture& picture, std::uint32_t x, std::uint32_t y, std::size_t channel) {
-  const std::size_t at = std::size_t{x} * picture.shape().channels + channel;
-  switch (picture.shape().depth) {
-    case Depth::kU8: return picture.row<std::uint8_t>(y)[at] / 255.0;
-    case Depth::kU16: return picture.row<std::uint16_t>(y)[at] / 65535.0;
-    case Depth::kF16: return coded(from_half(picture.row<std::uint16_t>(y)[at]));
-    case Depth::kF32: return coded(picture.row<float>(y)[at]);
-  }
-  return 0;
-}
 
 Result<> check_plan(const sharding::AuditPlan& plan, const Shape& shape) {
   const auto outside = [&](const messages::PixelBox& box) {
@@ -123,6 +106,7 @@ class Blocks {
     const double mean = sum / pixels;
     const double contrast = std::sqrt(std::max(0.0, squares / pixels - mean * mean));
     const double fewer = std::sqrt(plan_.total / (plan_.samples * pixels));
+    // Every block may deviate by a level.
     return {audited / outside - mean, kLevel + contrast * fewer, contrast, true};
   }
 

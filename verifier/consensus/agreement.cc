@@ -31,13 +31,15 @@ std::string_view to_string(Method method) {
     case Method::kSameBlob: return "same_blob";
     case Method::kSamePixels: return "same_pixels";
     case Method::kMetrics: return "metrics";
+    case Method::kHalves: return "halves";
     case Method::kIncomparable: return "incomparable";
   }
   return "incomparable";
 }
 
 Method to_method(std::string_view text) {
-  constexpr std::array kAll{Method::kSameBlob, Method::kSamePixels, Method::kMetrics};
+  constexpr std::array kAll{Method::kSameBlob, Method::kSamePixels, Method::kMetrics,
+                            Method::kHalves};
   const auto* found =
       std::ranges::find_if(kAll, [&](Method method) { return to_string(method) == text; });
   return found == kAll.end() ? Method::kIncomparable : *found;

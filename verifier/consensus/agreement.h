@@ -28,7 +28,13 @@ struct Tolerances {
   }
 };
 
-enum class Method : std::uint8_t { kSameBlob, kSamePixels, kMetrics, kIncomparable };
+enum class Method : std::uint8_t {
+  kSameBlob,
+  kSamePixels,
+  kMetrics,
+  kHalves,  ///< of the samples: they show the same, each with noise of its own
+  kIncomparable,
+};
 /// As in comparisons.method.
 std::string_view to_string(Method method);
 /// kIncomparable for any other text.

@@ -116,17 +116,17 @@ class Deliberation {
     const auto size = [](const Cluster& cluster) { return cluster.members.size(); };
     const Cluster& leader = *std::ranges::max_element(clusters_, {}, size);
     if (two_groups()) return {.act = Act::kTrustedRender};
-    if (leader.members.size() < 2) return half_alone(leader.members.front());
-    const Halves halves = best_halves(evidence_, leader, rules_, roster_);
-    const std::uint32_t weaker = less_audited(halves);
+    const auto halves = best_halves(evidence_, leader, rules_, roster_);
+    if (!halves) return half_alone(leader.members.front());
+    const std::uint32_t weaker = less_audited(*halves);
     const unsigned done = audits_of(weaker);
-    if (audits() && done < minimum_audits()) return step(Act::kAudit, weaker, halves.risk);
-    if (halves.risk <= rules_.risk.limit) {
-      Step out = step(Act::kAccept, halves.a, halves.risk);
-      out.partner = halves.b;
+    if (audits() && done < minimum_audits()) return step(Act::kAudit, weaker, halves->risk);
+    if (halves->risk <= rules_.risk.limit) {
+      Step out = step(Act::kAccept, halves->a, halves->risk);
+      out.partner = halves->b;
       return out;
     }
-    if (audits() && done < rules_.audits.maximum) return step(Act::kAudit, weaker, halves.risk);
+    if (audits() && done < rules_.audits.maximum) return step(Act::kAudit, weaker, halves->risk);
     return ask(1);
   }
 

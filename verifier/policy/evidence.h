@@ -14,6 +14,7 @@ enum class Proof : std::uint8_t { kNone, kRight, kWrong };
 struct Submission {
   IdentityId identity = 0;
   std::uint32_t cluster = 0;  ///< submissions of one cluster show the same picture
+  std::uint32_t range = 0;    ///< kSplit: which samples; two of one range make no whole
   std::uint16_t passes = 0;   ///< audits by volunteers that found nothing
   std::uint16_t failures = 0;
   std::uint16_t trusted_passes = 0;  ///< audits on trusted hardware

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "shared/result.h"
-
 namespace worldshare::verifier::policy {
 
 std::vector<Cluster> live_clusters(const Evidence& evidence) {
@@ -50,18 +48,20 @@ double cluster_risk(const Evidence& evidence,
   return risk_of_copies(witnesses, policy);
 }
 
-Halves best_halves(const Evidence& evidence,
-                   const Cluster& cluster,
-                   const Parameters& policy,
-                   const Roster& roster) {
-  WS_CHECK(cluster.members.size() >= 2, "two halves make a whole");
-  Halves best{cluster.members[0], cluster.members[1], 2};
+std::optional<Halves> best_halves(const Evidence& evidence,
+                                  const Cluster& cluster,
+                                  const Parameters& policy,
+                                  const Roster& roster) {
+  std::optional<Halves> best;
   for (std::size_t i = 0; i < cluster.members.size(); ++i) {
     const Witness first = witness(evidence.submissions[cluster.members[i]], roster);
     for (std::size_t j = i + 1; j < cluster.members.size(); ++j) {
+      if (evidence.submissions[cluster.members[i]].range ==
+          evidence.submissions[cluster.members[j]].range)
+        continue;
       const Witness second = witness(evidence.submissions[cluster.members[j]], roster);
       const double risk = risk_of_halves(first, second, policy);
-      if (risk < best.risk) best = {cluster.members[i], cluster.members[j], risk};
+      if (!best || risk < best->risk) best = Halves{cluster.members[i], cluster.members[j], risk};
     }
   }
   return best;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "verifier/policy/evidence.h"
@@ -35,10 +36,11 @@ struct Halves {
   double risk = 1;
 };
 
-/// The two halves of a cluster with the least risk; the cluster has two members at least.
-Halves best_halves(const Evidence& evidence,
-                   const Cluster& cluster,
-                   const Parameters& policy,
-                   const Roster& roster);
+/// The two halves of a cluster, of different ranges, with the least risk; nothing where all of its
+/// members are of one range.
+std::optional<Halves> best_halves(const Evidence& evidence,
+                                  const Cluster& cluster,
+                                  const Parameters& policy,
+                                  const Roster& roster);
 
 }  // namespace worldshare::verifier::policy

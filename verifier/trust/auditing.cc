@@ -164,8 +164,23 @@ void Hearing::measure() {
   written.audit_seconds += added.audit_seconds;
 }
 
+/// Trusted hardware settles what audits of halves find: where there is none, the unit is given out
+/// whole.
+Checks Hearing::checks_of_halves() {
+  Checks out;
+  out.parameters = court_.rules.split;
+  out.by = Checks::By::kHalves;
+  const double cost = audit_cost(court_.rules, now_->lease, papers_.measures);
+  if (std::isfinite(cost)) out.parameters.audits.cost = cost;
+  out.cost = out.parameters.audits.cost;
+  policy_ = fmt::format("{}, by {} and trusted hardware: an audit costs {:.2g} of a half",
+                        court_.rules.text, to_text(out.by), out.cost);
+  return out;
+}
+
 /// How this unit is checked, by all that is known by now.
 Checks Hearing::checks() {
+  if (by_halves()) return checks_of_halves();
   Checks out = choose_checks(court_.rules, now_->lease, papers_.measures,
                              court_.few_owners ? court_.few_owners->size() : kManyOwners);
   out.parameters.trusted = court_.trusted && !papers_.ending;

@@ -68,6 +68,7 @@ std::string to_text(Checks::By by) {
   switch (by) {
     case Checks::By::kReplicas: return "whole replicas";
     case Checks::By::kAudits: return "audits";
+    case Checks::By::kHalves: return "halves";
     case Checks::By::kEqualResults: return "equal results";
   }
   return "";
@@ -89,7 +90,9 @@ Checks choose_checks(const Rules& rules,
     return out;
   }
   out.parameters = rules.replicated;
-  out.reason = forbidden(rules, lease, measured, owners);
+  out.reason = rules.parameters.mode == policy::Mode::kSplit
+                   ? "its replicas are no halves"
+                   : forbidden(rules, lease, measured, owners);
   if (!out.reason.empty()) return out;
   out.cost = audit_cost(rules, lease, measured);
   policy::JobCosts costs;

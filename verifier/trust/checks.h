@@ -31,6 +31,7 @@ struct Checks {
   enum class By : std::uint8_t {
     kReplicas,      ///< until the risk is small enough
     kAudits,        ///< one of them by other owners, who render a part of it again
+    kHalves,        ///< two owners' halves of the samples by each other, and each by audits
     kEqualResults,  ///< so many as the manifest asks for: there is nobody to ask for more
   };
   policy::Parameters parameters;

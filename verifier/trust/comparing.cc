@@ -6,6 +6,21 @@
 
 namespace worldshare::verifier {
 
+/// The unit is decided by halves of its samples: it was given out so, and not whole again since.
+bool Hearing::by_halves() const {
+  const auto is_half = [](const FiledResult& result) { return result.half.has_value(); };
+  const bool whole_again = std::ranges::any_of(papers_.results, &FiledResult::instead_of_audits);
+  return std::ranges::any_of(papers_.results, is_half) && !whole_again && !papers_.ending;
+}
+
+/// A half is no picture of the kind that a whole is. What is known of either from before is on
+/// record; now it is of the kind that is heard.
+bool Hearing::can_compare(const FiledResult& a, const FiledResult& b) const {
+  if (a.half.has_value() != b.half.has_value()) return false;
+  return a.half.has_value() == now_->lease.half.has_value() ||
+         papers_.comparisons.contains(std::minmax(a.lease, b.lease));
+}
+
 /// All pairs of renderings that agree. Every pair is looked at even when an exhibit is lacking, so
 /// that all that is lacking is found out at once.
 std::vector<Agreement> Hearing::compare_all() {
@@ -14,6 +29,7 @@ std::vector<Agreement> Hearing::compare_all() {
   for (std::size_t a = 0; a < results.size(); ++a) {
     for (std::size_t b = a + 1; b < results.size(); ++b) {
       if (!results[a].rendered || !results[b].rendered) continue;
+      if (!can_compare(results[a], results[b])) continue;
       const Comparison* comparison = compare_pair(results[a], results[b]);
       if (comparison != nullptr && comparison->agree) out.push_back({a, b, comparison->distance()});
     }
@@ -27,14 +43,17 @@ const Comparison* Hearing::compare_pair(const FiledResult& a, const FiledResult&
   const auto known = papers_.comparisons.find(leases);
   if (known != papers_.comparisons.end()) return &known->second;
   const LeaseRecord& lease = now_->lease;
+  const bool halves = a.half != b.half;
   const Exhibit* exhibit =
-      court_.exhibits.compared(lease.unit, lease.image, a.artifact, b.artifact);
+      halves ? court_.exhibits.compared_halves(lease.unit, lease.image, a.artifact, b.artifact)
+             : court_.exhibits.compared(lease.unit, lease.image, a.artifact, b.artifact);
   if (exhibit == nullptr) {
     stopped_ = true;
     return nullptr;
   }
   const Tolerance& tolerance = court_.rules.tolerances.between(a.renderer, b.renderer);
-  const Comparison comparison = judged(exhibit->comparison, tolerance);
+  const Comparison comparison =
+      halves ? exhibit->comparison : judged(exhibit->comparison, tolerance);
   minutes().comparisons.push_back({lease.unit, leases.first, leases.second, comparison});
   for (const auto& [result, flaw] : {std::pair(&a, &exhibit->flaw_a), {&b, &exhibit->flaw_b}}) {
     if (flaw->empty()) continue;

@@ -26,7 +26,7 @@ constexpr const char* kUnits = R"(
 constexpr const char* kResults = R"(
   select r.unit, r.lease, r.owner, r.outcome = 'rendered', r.error_code <> 'undecodable', r.artifact,
          case when r.error = '' then r.error_code else r.error end, r.judged, r.renderer, p.instead_of_audits,
-         r.audit is not null
+         r.audit is not null, p.half
     from results r join replicas p on p.lease = r.lease
    where r.unit = any($1) and r.outcome <> 'void'
      and (r.audit is null or exists (select from audits a where a.id = r.audit and a.tiles = 0))
@@ -92,11 +92,21 @@ constexpr const char* kAddOutputs = R"(
   select r.unit, u.job, u.frame, r.artifact, r.size_bytes
     from results r join units u on u.id = r.unit where r.lease = any($1) and u.shard = '')";
 
-// A part becomes an output together with the others of its frame.
+// A frame that was to be halved and came whole is counted like one that was put together.
+constexpr const char* kSkipAssembly = R"(
+  insert into assemblies (job, frame, state, finished_at)
+  select u.job, u.frame, 'made', clock_timestamp() from results r join units u on u.id = r.unit
+   where r.lease = any($1) and u.split
+  on conflict (job, frame) do update set state = 'made', finished_at = clock_timestamp())";
+
+// A half becomes an output together with the other one, and a part with the others of its frame.
+constexpr const char* kAddMerges = R"(
+  insert into merges (unit, half, artifact)
+  select r.unit, p.half, r.artifact from results r join replicas p on p.lease = r.lease where r.lease = any($1))";
 constexpr const char* kAwaitAssembly = R"(
   insert into assemblies (job, frame)
   select u.job, u.frame from results r join units u on u.id = r.unit
-   where r.lease = any($1) and u.shard <> ''
+   where (r.lease = any($1) and u.shard <> '') or r.lease = any($2)
    group by u.job, u.frame order by u.job, u.frame
   on conflict (job, frame) do update set state = 'waiting', due_at = now() where assemblies.state = 'failed')";
 
@@ -162,6 +172,7 @@ FiledResult read_result(const pg::Rows& rows, int row) {
   out.renderer = rows.str(row, 8);
   out.instead_of_audits = rows.boolean(row, 9);
   out.trusted = rows.boolean(row, 10);
+  if (!rows.is_null(row, 11)) out.half = static_cast<std::uint32_t>(rows.integer(row, 11));
   return out;
 }
 
@@ -338,16 +349,15 @@ Result<> Docket::mark_earlier(const Minutes& minutes) {
 
 Result<> Docket::add_outcomes(const Minutes& minutes) {
   const std::pair<const char*, const std::vector<std::string>&> changes[] = {
-      {kAddOutputs, minutes.outputs},
-      {kAwaitAssembly, minutes.outputs},
-      {kReplaceOutputs, minutes.replacements},
-      {kEarn, minutes.credited},
-      {kReverse, minutes.reversed}};
+      {kAddOutputs, minutes.outputs}, {kSkipAssembly, minutes.outputs},
+      {kAddMerges, minutes.merged},   {kReplaceOutputs, minutes.replacements},
+      {kEarn, minutes.credited},      {kReverse, minutes.reversed}};
   for (const auto& [sql, leases] : changes) {
     if (leases.empty()) continue;
     if (auto ok = run(transaction_, sql, {pg::array(leases)}); !ok) return ok;
   }
-  return {};
+  if (minutes.outputs.empty() && minutes.merged.empty()) return {};
+  return run(transaction_, kAwaitAssembly, {pg::array(minutes.outputs), pg::array(minutes.merged)});
 }
 
 }  // namespace worldshare::verifier

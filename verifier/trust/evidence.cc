@@ -1,5 +1,7 @@
 #include "verifier/trust/evidence.h"
 
+#include "verifier/audit/halves.h"
+
 namespace worldshare::verifier {
 namespace {
 
@@ -35,6 +37,27 @@ Result<Exhibit> Evidence::compare(const std::string& a,
   const auto known = aids_.cache != nullptr ? aids_.cache->find(a, b) : std::nullopt;
   if (known) return Exhibit{judged(*known, tolerance_), {}, {}};
   return compare_pixels(a, b, limits);
+}
+
+Result<Exhibit> Evidence::compare_halves(const std::string& a,
+                                         const std::string& b,
+                                         const ImageLimits& limits) {
+  Exhibit out{identical(Method::kHalves), {}, {}};
+  if (a == b) return out;
+  const auto pair = artifacts_.get_pair(a, b, limits);
+  if (!pair) return fail(Errc::kUnavailable, pair.error().message);
+  if (pair->same_payload) return out;
+  const auto flaw_a = fault(pair->a);
+  if (!flaw_a) return std::unexpected(flaw_a.error());
+  const auto flaw_b = fault(pair->b);
+  if (!flaw_b) return std::unexpected(flaw_b.error());
+  out.flaw_a = flaw_a->value_or("");
+  out.flaw_b = flaw_b->value_or("");
+  out.comparison.agree = false;
+  if (*flaw_a || *flaw_b) return out;
+  const auto figures = verifier::compare_halves(*pair->a, *pair->b);
+  out.comparison.agree = figures && difference_found(*figures).empty();
+  return out;
 }
 
 Result<AuditExhibit> Evidence::audit(const std::string& claim,

@@ -61,6 +61,11 @@ class Evidence {
   Result<std::optional<std::string>> prove(const std::string& artifact, const ImageLimits& limits);
   /// Of two artifacts that passed examine(). Errors as examine().
   Result<Exhibit> compare(const std::string& a, const std::string& b, const ImageLimits& limits);
+  /// Of the two halves of a frame's samples, which passed examine(): agree when they show the same.
+  /// Errors as examine().
+  Result<Exhibit> compare_halves(const std::string& a,
+                                 const std::string& b,
+                                 const ImageLimits& limits);
   /// Of a picture and an audit of it, which both passed examine(). Errors as examine().
   Result<AuditExhibit> audit(const std::string& claim,
                              const std::string& audit,

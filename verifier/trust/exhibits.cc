@@ -32,6 +32,18 @@ const Exhibit* Exhibits::compared(std::int64_t unit,
   return nullptr;
 }
 
+const Exhibit* Exhibits::compared_halves(std::int64_t unit,
+                                         const ImageLimits& limits,
+                                         const std::string& a,
+                                         const std::string& b) {
+  Key key = key_of(limits, a, b);
+  std::get<0>(key) += " halves";
+  const auto found = comparisons_.find(key);
+  if (found != comparisons_.end()) return &found->second;
+  wanted_.emplace(key, Question{unit, limits, {}, true});
+  return nullptr;
+}
+
 const AuditExhibit* Exhibits::audited(std::int64_t unit,
                                       const ImageLimits& limits,
                                       const std::string& claim,
@@ -70,7 +82,8 @@ Result<> Exhibits::answer(const Key& key, const Question& question, Evidence& ev
     proofs_[key] = *flaw;
     return {};
   }
-  const auto exhibit = evidence.compare(a, b, limits);
+  const auto exhibit =
+      question.halves ? evidence.compare_halves(a, b, limits) : evidence.compare(a, b, limits);
   if (!exhibit) return std::unexpected(exhibit.error());
   comparisons_[key] = *exhibit;
   return {};

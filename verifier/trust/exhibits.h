@@ -33,6 +33,11 @@ class Exhibits {
                           const ImageLimits& limits,
                           const std::string& a,
                           const std::string& b);
+  /// The same of the two halves of a frame's samples.
+  const Exhibit* compared_halves(std::int64_t unit,
+                                 const ImageLimits& limits,
+                                 const std::string& a,
+                                 const std::string& b);
   /// Null: not known yet, and on the list now. Else why the artifact does not decode, or nothing.
   const std::optional<std::string>* proven(std::int64_t unit,
                                            const ImageLimits& limits,
@@ -58,6 +63,7 @@ class Exhibits {
     std::int64_t unit = 0;
     ImageLimits limits;
     std::optional<sharding::AuditPlan> plan = {};  ///< of an audit
+    bool halves = false;
   };
   static Key key_of(const ImageLimits& limits, const std::string& a, const std::string& b);
   Result<> answer(const Key& key, const Question& question, Evidence& evidence);

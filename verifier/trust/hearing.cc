@@ -97,9 +97,16 @@ FiledResult Hearing::filed() const {
   if (out.claims_image) out.artifact = result.artifact->sha256;
   out.renderer = result.renderer;
   out.instead_of_audits = now_->lease.instead_of_audits;
+  out.half = now_->lease.half;
   out.trusted = now_->lease.audit.has_value();
   out.error = result.error.empty() ? result.error_code : result.error;
   return out;
+}
+
+/// That a whole picture is not held against.
+unsigned Hearing::halves_given() const {
+  return static_cast<unsigned>(std::ranges::count_if(
+      papers_.results, [](const FiledResult& result) { return result.half.has_value(); }));
 }
 
 std::size_t Hearing::opinions_given() const {
@@ -144,6 +151,7 @@ Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
                                      const Policy& manifest) {
   const Checks how = checks();
   const bool audits = how.by == Checks::By::kAudits;
+  const bool halves = how.by == Checks::By::kHalves;
   Outcome out{{},
               Weighing(how.parameters, court_.beliefs, papers_.results),
               how.cost,
@@ -156,21 +164,27 @@ Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
     out.decision = decide(opinions(), agreements, manifest);
     return out;
   }
-  out.weighing.add(papers_.audits, audits ? static_cast<double>(first_seed()) / 0x1p63 : 0);
+  const bool looks = audits || halves;
+  out.weighing.add(papers_.audits, looks ? static_cast<double>(first_seed()) / 0x1p63 : 0);
   Policy asked = manifest;
   asked.one_may_do = audits;
+  if (!halves) asked.max_replicas += halves_given();
   out.decision = decide(opinions(), agreements, asked,
                         [&](const auto& sets) { return out.weighing.weigh(sets); });
   Decision& decision = out.decision;
-  if (decision.ruling == Ruling::kAccepted && audits && manifest.replicas > 1) {
+  if (decision.ruling == Ruling::kAccepted && looks && manifest.replicas > 1) {
     const auto rejected = decision.rejected.size();
     decision.reason = audit_sentence(decision.agreed) + "; " + out.weighing.why() +
                       (rejected == 0 ? "" : "; " + std::to_string(rejected) + " other(s) rejected");
   }
+  if (decision.ruling == Ruling::kAccepted && halves) {
+    decision.accepted = out.weighing.target();
+    out.halves = {out.weighing.target(), out.weighing.partner()};
+  }
   out.looks = looks_wanted(out, how.parameters.trusted);
   if (out.looks.count > 0) decision = {};
   const bool open = decision.ruling == Ruling::kPending || decision.ruling == Ruling::kMoreReplicas;
-  if (open && !out.looks.trusted && nobody_is_left())
+  if (open && !out.looks.trusted && !halves && nobody_is_left())
     decide_by_equal_results(agreements, manifest, out);
   return out;
 }
@@ -203,10 +217,15 @@ bool Hearing::nobody_is_left() const {
 /// Who is excluded has none.
 std::vector<Opinion> Hearing::opinions() const {
   std::vector<Opinion> out;
+  const bool halves = by_halves();
   for (const auto& result : papers_.results) {
     const bool excluded = court_.beliefs.excluded(result.owner);
-    out.push_back({result.lease, result.owner, result.rendered && !excluded, result.artifact,
-                   excluded ? "its owner is excluded" : result.error});
+    const bool fits = result.half.has_value() == halves;
+    out.push_back({result.lease, result.owner, result.rendered && fits && !excluded,
+                   result.artifact,
+                   excluded ? "its owner is excluded"
+                   : !fits  ? "it is not what is compared by now"
+                            : result.error});
   }
   return out;
 }
@@ -263,7 +282,12 @@ void Hearing::accept(const Outcome& outcome) {
   }
   judge_all(decision.agreed);
   settle_audits();
-  minutes().outputs.push_back(accepted.lease);
+  if (outcome.halves) {
+    for (const std::size_t half : {outcome.halves->first, outcome.halves->second})
+      minutes().merged.push_back(papers_.results[half].lease);
+  } else {
+    minutes().outputs.push_back(accepted.lease);
+  }
   for (const auto& result : papers_.results) {
     RecordChange& record = minutes().records[result.owner];
     if (result.judged == "agreed") {

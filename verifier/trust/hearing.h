@@ -70,6 +70,8 @@ class Hearing {
     double audit_cost = 0;
     double canary_rate = 0;
     Looks looks = {};  ///< none where it is decided
+    /// Results that make the frame together.
+    std::optional<std::pair<std::size_t, std::size_t>> halves = {};
   };
   Minutes& minutes() { return court_.minutes; }
   std::string void_because() const;
@@ -79,6 +81,7 @@ class Hearing {
   void file(Finding::Outcome outcome);
   FiledResult filed() const;
   std::size_t opinions_given() const;
+  unsigned halves_given() const;
   void dismiss(const std::string& why);
 
   // hearing.cc: a unit that is open
@@ -98,8 +101,10 @@ class Hearing {
   void wish_for_canary(double rate);
 
   // comparing.cc
+  bool by_halves() const;
   std::vector<Agreement> compare_all();
   const Comparison* compare_pair(const FiledResult& a, const FiledResult& b);
+  bool can_compare(const FiledResult& a, const FiledResult& b) const;
   bool vouched(const Decision& decision) const;
   void prove(const Decision& decision);
   void prove(FiledResult& result);
@@ -137,6 +142,7 @@ class Hearing {
   void note_unauditable(const std::string& why);
   void measure();
   Checks checks();
+  Checks checks_of_halves();
   std::string whole_because() const;
   void announce(const Checks& checks);
   std::uint64_t first_seed();

@@ -1,6 +1,7 @@
 #include "verifier/trust/lease_record.h"
 
 #include "shared/messages/ticket.h"
+#include "shared/sharding/division.h"
 #include "verifier/assembly/assemble.h"
 
 namespace worldshare::verifier {
@@ -9,7 +10,7 @@ namespace {
 constexpr const char* kLeases = R"(
   select r.lease, r.owner, r.agent, r.state, r.committed_sha256, r.committed_bytes, u.id, u.job, u.frame,
          j.scene, j.replicas, j.max_replicas, u.shard,
-         a.id, a.target, a.seed, a.tiles, a.samples, a.trusted, r.instead_of_audits
+         a.id, a.target, a.seed, a.tiles, a.samples, a.trusted, r.instead_of_audits, r.half
     from replicas r join units u on u.id = r.unit join jobs j on j.id = u.job left join audits a on a.id = r.audit
    where r.lease = any($1))";
 
@@ -86,6 +87,7 @@ Result<LeaseRecord> to_record(const pg::Rows& rows, int row) {
   out.shard = *shard;
   if (!rows.is_null(row, 13)) out.audit = audit_of(rows, row);
   out.instead_of_audits = rows.boolean(row, 19);
+  if (!rows.is_null(row, 20)) out.half = static_cast<std::uint32_t>(rows.integer(row, 20));
   return out;
 }
 
@@ -108,6 +110,8 @@ Result<std::map<std::string, Result<LeaseRecord>>> LeaseRecords::load(
     const Result<JobTerms>& terms = jobs_.at(record->job);
     if (terms) {
       record->frame_size = {terms->image.width, terms->image.height};
+      if (record->half)
+        record->shard = sharding::half_of(record->shard, *record->half, terms->samples);
       record->image = limits_of(record->shard, terms->image);
       record->samples = terms->samples;
       record->unauditable = terms->unauditable;

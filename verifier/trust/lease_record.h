@@ -40,15 +40,16 @@ struct LeaseRecord {
   std::int64_t unit = 0;
   std::string job;
   std::int32_t frame = 0;
-  messages::Shard shard;           ///< of this frame
+  messages::Shard shard;           ///< of this frame; what the lease renders, or audits, of it
   messages::FrameSize frame_size;  ///< of the whole one
   std::string scene_sha256;
   Policy policy;
   ImageLimits image;  ///< what the artifact must be; pixel_bytes is left to the caller
-  std::optional<AuditOrder> audit;  ///< absent: it is a replica
-  bool instead_of_audits = false;   ///< nobody who was connected could audit the unit
-  std::uint32_t samples = 0;        ///< of a pixel, as the manifest says
-  std::string unauditable;          ///< why the manifest forbids audits, for people
+  std::optional<std::uint32_t> half;  ///< of the samples, as in `shard`; absent: all of the unit's
+  std::optional<AuditOrder> audit;    ///< absent: it is a replica
+  bool instead_of_audits = false;     ///< nobody who was connected could audit the unit
+  std::uint32_t samples = 0;          ///< of a pixel, as the manifest says
+  std::string unauditable;            ///< why the manifest forbids audits, for people
 };
 
 /// Reads leases, many at once. Manifests never change, so what they say is kept. One thread; the

@@ -59,6 +59,7 @@ struct FiledResult {
   std::string renderer = "";       ///< what rendered it, as the agent tells
   bool instead_of_audits = false;  ///< it was asked for because nobody could audit the unit
   bool trusted = false;            ///< trusted hardware rendered it: no opinion, but the truth
+  std::optional<std::uint32_t> half = {};  ///< of the samples; absent: all of them
 };
 
 enum class AuditState : std::uint8_t {

@@ -41,6 +41,8 @@ void Hearing::compare_late() {
   if (!papers_.ending->accepted) return late("rejected", "the frame had failed before");
   const FiledResult* accepted = accepted_result();
   if (accepted == nullptr) return late("rejected", "the accepted result is not on record");
+  if (!can_compare(*accepted, papers_.results.back()))
+    return late("rejected", "the frame was accepted before, and cannot be held against this one");
   const Comparison* comparison = compare_pair(*accepted, papers_.results.back());
   if (comparison == nullptr) return;
   if (!accepted->rendered) return doubt("of the accepted picture, " + accepted->error);

@@ -50,6 +50,7 @@ constexpr const char* kSuspects = R"(
      and (r.audit is null or a.id is not null)
      and not exists (select from reissues i where i.unit = mine.unit and i.kind = 'doubt'
                         and i.made_at >= t.excluded_at)
+     and exists (select from units u where u.id = mine.unit and u.shard = '' and not u.split)
      and not exists (select from results w join audits x on x.id = w.audit
                       where w.unit = mine.unit and x.tiles = 0 and w.judged = 'agreed')
    order by r.unit, r.audit nulls first, r.received_at, r.lease)";

@@ -18,15 +18,13 @@ Result<Rules> rules_in_production(const policy::Policies& policies, const std::s
   out.text = name;
   out.replicated = policy::for_job(policies.at("replicated"), policies.at("replicated"), costs);
   out.few = policies.at("founding");
-  out.audits = wanted.mode == policy::Mode::kEvidence && wanted.audits.maximum > 0;
+  out.split = policies.at("strict");
+  out.audits = wanted.mode != policy::Mode::kQuorum && wanted.audits.maximum > 0;
   if (out.audits) {
     out.parameters = wanted;
     out.parameters.trusted = false;
   } else {
     out.parameters = policy::for_job(wanted, policies.at("replicated"), costs);
-  }
-  if (wanted.mode == policy::Mode::kSplit) {
-    out.text += ", by whole replicas: this version compares no halves";
   }
   return out;
 }

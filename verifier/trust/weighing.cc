@@ -48,6 +48,7 @@ Weighed Weighing::weigh(const std::vector<Clique>& sets) {
     const Tally tally = tallies_[results_[place].lease];
     evidence_.submissions.push_back({.identity = beliefs_.identity(results_[place].owner),
                                      .cluster = static_cast<std::uint32_t>(set - sets.begin()),
+                                     .range = results_[place].half.value_or(0),
                                      .passes = tally.passes,
                                      .failures = tally.failures,
                                      .trusted_passes = tally.trusted_passes,
@@ -85,7 +86,9 @@ void Weighing::hold_to_trusted(const std::vector<bool>& alike) {
   std::vector<bool> right;
   for (std::size_t place = 0; place < results_.size(); ++place) {
     const FiledResult& result = results_[place];
-    if (!result.rendered || result.trusted || beliefs_.excluded(result.owner)) continue;
+    // A half shows no more than that its noise is its own: it is not held against a whole.
+    if (!result.rendered || result.trusted || result.half) continue;
+    if (beliefs_.excluded(result.owner)) continue;
     policy::Submission submission{.identity = beliefs_.identity(result.owner)};
     if (result.judged == "rejected") submission.proof = policy::Proof::kWrong;
     evidence_.submissions.push_back(submission);

@@ -40,6 +40,8 @@ class Weighing {
   /// else is to be done.
   unsigned audits() const { return audits_; }
   std::size_t target() const { return places_.at(step_.target); }
+  /// The other half, where halves are weighed.
+  std::size_t partner() const { return places_.at(step_.partner); }
   /// What the policy wants done next; kWait when it was not asked.
   policy::Act act() const { return step_.act; }
   /// Results that audits on trusted hardware prove wrong, or that show the same as such a one.

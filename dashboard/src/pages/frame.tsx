@@ -10,6 +10,7 @@ const kMethods: Record<string, string> = {
   same_blob: "same file",
   same_pixels: "same pixels",
   metrics: "measured",
+  halves: "halves of the samples",
   incomparable: "cannot be compared",
 };
 

@@ -178,7 +178,9 @@ void Simulation::finish_replica(const Event& event) {
 
 void Simulation::submit(std::uint32_t identity, std::uint32_t unit, const Picture& picture) {
   Unit& at = world_.units[unit];
-  at.evidence.submissions.push_back({.identity = identity, .cluster = cluster_of(at, picture)});
+  const auto range = static_cast<std::uint32_t>(at.evidence.submissions.size());
+  at.evidence.submissions.push_back(
+      {.identity = identity, .cluster = cluster_of(at, picture), .range = range});
   at.pictures.push_back(picture);
   at.colluded |= picture.cheat;
   at.honest_answer |= !picture.cheat;
