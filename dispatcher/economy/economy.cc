@@ -4,7 +4,8 @@
 
 #include "shared/messages/manifest.h"
 
-// Jobs and units. Leases: leases.cc; who gets what: matching.cc; words for people: outlook.cc.
+// Jobs and units. Leases: leases.cc; who gets what: matching.cc; who audits
+// it: auditors.cc; words for people: outlook.cc.
 
 namespace worldshare::dispatcher {
 namespace {
@@ -259,9 +260,7 @@ const AuditOrder* Economy::next_audit(const OpenUnit& unit) const {
 /// Who cannot do what the unit wants next.
 std::vector<OwnerId> Economy::useless(const OpenUnit& unit, const AuditOrder* audit) const {
   if (audit == nullptr) return unit.owners;
-  std::vector<OwnerId> all;
-  std::ranges::set_union(unit.owners, doubted_, std::back_inserter(all));
-  return all;
+  return united(unit.owners, doubted_);
 }
 
 void Economy::add_unit(StoredUnit stored) {

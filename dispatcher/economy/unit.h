@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -21,6 +22,13 @@ using UnitId = std::int64_t;
 inline void insert(std::vector<OwnerId>& owners, OwnerId owner) {
   const auto place = std::ranges::lower_bound(owners, owner);
   if (place == owners.end() || *place != owner) owners.insert(place, owner);
+}
+
+/// Of two sorted lists.
+inline std::vector<OwnerId> united(const std::vector<OwnerId>& a, const std::vector<OwnerId>& b) {
+  std::vector<OwnerId> all;
+  std::ranges::set_union(a, b, std::back_inserter(all));
+  return all;
 }
 
 /// The trust engine wants another owner to render a result of a unit again in part.
@@ -60,6 +68,11 @@ struct Lease {
 
   /// Of trusted hardware: it says nothing about what else its owner may do.
   bool trusted() const { return audit && audit->trusted; }
+  /// What is audited tells which samples its audit has; a whole picture has all of them.
+  void take(const AuditOrder& order) {
+    audit = order;
+    if (!order.whole()) half = order.half;
+  }
 };
 
 /// A unit that has no final verdict yet.

@@ -150,34 +150,41 @@ std::optional<Hearing::Outcome> Hearing::conclude(const Policy& manifest) {
 Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
                                      const Policy& manifest) {
   const Checks how = checks();
-  const bool audits = how.by == Checks::By::kAudits;
-  const bool halves = how.by == Checks::By::kHalves;
   Outcome out{{},
               Weighing(how.parameters, court_.beliefs, papers_.results),
               how.cost,
               how.parameters.canaries.rate};
   if (const auto right = trusted_picture()) {
     decide_by_trusted(*right, agreements, out);
-    return out;
-  }
-  if (how.parameters.mode == policy::Mode::kQuorum) {
+  } else if (how.parameters.mode == policy::Mode::kQuorum) {
     out.decision = decide(opinions(), agreements, manifest);
-    return out;
+  } else {
+    decide_by_policy(how, agreements, manifest, out);
   }
-  const bool looks = audits || halves;
+  return out;
+}
+
+/// By what the policy makes of the renderings and of what was found in them.
+void Hearing::decide_by_policy(const Checks& how,
+                               const std::vector<Agreement>& agreements,
+                               const Policy& manifest,
+                               Outcome& out) {
+  const bool halves = how.by == Checks::By::kHalves;
+  const bool looks = how.by == Checks::By::kAudits || halves;
   out.weighing.add(papers_.audits, looks ? static_cast<double>(first_seed()) / 0x1p63 : 0);
   Policy asked = manifest;
-  asked.one_may_do = audits;
+  asked.one_may_do = how.by == Checks::By::kAudits;
   if (!halves) asked.max_replicas += halves_given();
   out.decision = decide(opinions(), agreements, asked,
                         [&](const auto& sets) { return out.weighing.weigh(sets); });
   Decision& decision = out.decision;
-  if (decision.ruling == Ruling::kAccepted && looks && manifest.replicas > 1) {
+  const bool accepted = decision.ruling == Ruling::kAccepted;
+  if (accepted && looks && manifest.replicas > 1) {
     const auto rejected = decision.rejected.size();
     decision.reason = audit_sentence(decision.agreed) + "; " + out.weighing.why() +
                       (rejected == 0 ? "" : "; " + std::to_string(rejected) + " other(s) rejected");
   }
-  if (decision.ruling == Ruling::kAccepted && halves) {
+  if (accepted && halves) {
     decision.accepted = out.weighing.target();
     out.halves = {out.weighing.target(), out.weighing.partner()};
   }
@@ -186,7 +193,6 @@ Hearing::Outcome Hearing::decide_now(const std::vector<Agreement>& agreements,
   const bool open = decision.ruling == Ruling::kPending || decision.ruling == Ruling::kMoreReplicas;
   if (open && !out.looks.trusted && !halves && nobody_is_left())
     decide_by_equal_results(agreements, manifest, out);
-  return out;
 }
 
 /// What the policy is not certain of, where it can ask no more: the set that leads is accepted when

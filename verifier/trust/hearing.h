@@ -88,6 +88,10 @@ class Hearing {
   void deliberate();
   std::optional<Outcome> conclude(const Policy& manifest);
   Outcome decide_now(const std::vector<Agreement>& agreements, const Policy& manifest);
+  void decide_by_policy(const Checks& how,
+                        const std::vector<Agreement>& agreements,
+                        const Policy& manifest,
+                        Outcome& out);
   void decide_by_equal_results(const std::vector<Agreement>& agreements,
                                const Policy& manifest,
                                Outcome& out);
