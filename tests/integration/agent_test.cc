@@ -298,14 +298,16 @@ TEST_F(AgentTest, WaitsUntilADispatcherAnswersAndItIsEnrolled) {
 TEST_F(AgentTest, FetchesTheNextSceneWhileItRendersAndAsksForItOnce) {
   start();
   const auto now = give("slow.blend", 1);
-  ASSERT_TRUE(farm_.wait_until([](const View& view) {
-    const auto& leases = view.states.back().leases;
-    return !leases.empty() && leases[0]->wants_next;
-  }));
+  ASSERT_TRUE(wait_phase(now.lease, wire::LeasePhase::rendering));
   farm_.hint(agent_->id(), scene_folder() / "cycles.blend");
   ASSERT_TRUE(farm_.wait_until(
       [](const View& view) { return view.gets == 2 && view.states.back().scenes.size() == 2; }));
   farm_.update([&](View& view) { EXPECT_FALSE(view.results.contains(now.lease)) << "meanwhile"; });
+  EXPECT_TRUE(farm_.wait_until([](const View& view) {
+    return std::ranges::any_of(view.states, [](const auto& state) {
+      return !state.leases.empty() && state.leases[0]->wants_next;
+    });
+  })) << "it asks when the end is near";
   EXPECT_EQ(result_of(now.lease).outcome, wire::Outcome::rendered);
   EXPECT_EQ(result_of(give("cycles.blend", 1).lease).outcome, wire::Outcome::rendered);
   farm_.update([](View& view) { EXPECT_EQ(view.gets, 2U) << "it was there already"; });
