@@ -119,6 +119,22 @@ TEST_F(HearingTrustedTest, WhoReturnsAProvenFaultAgainIsProvedWrongWithIt) {
   EXPECT_EQ(decisions(minutes), std::vector{Decision::more_replicas});
 }
 
+TEST_F(HearingTrustedTest, WhatIsProvedWrongIsNotAcceptedWhereNobodyIsLeftToAsk) {
+  const std::string wrong = picture(2);
+  const std::string right = picture(1);
+  doubted(wrong, right);
+  machine("t3", 3, right);
+  sit();
+  render("copy", wrong);
+  sit();
+  few_owners_ = {"owner of a", "owner of b", "owner of c", "owner of d", "owner of copy"};
+  machine("t4", 4, right);
+  const Minutes minutes = sit();
+  EXPECT_NE(minutes.verdicts.back().verdict.decision, Decision::accepted)
+      << minutes.verdicts.back().verdict.reason;
+  EXPECT_EQ(blamed(minutes).size(), 2U);
+}
+
 TEST_F(HearingTrustedTest, WhatStaysDisputedIsRenderedAndThatPictureIsAccepted) {
   rules_ = rules("replicated");
   papers_.replicas_wanted = 4;

@@ -96,7 +96,7 @@ constexpr const char* kAddOutputs = R"(
 constexpr const char* kSkipAssembly = R"(
   insert into assemblies (job, frame, state, finished_at)
   select u.job, u.frame, 'made', clock_timestamp() from results r join units u on u.id = r.unit
-   where r.lease = any($1) and u.split
+   where r.lease = any($1)
   on conflict (job, frame) do update set state = 'made', finished_at = clock_timestamp())";
 
 // A half becomes an output together with the other one, and a part with the others of its frame.
@@ -172,7 +172,7 @@ FiledResult read_result(const pg::Rows& rows, int row) {
   out.renderer = rows.str(row, 8);
   out.instead_of_audits = rows.boolean(row, 9);
   out.trusted = rows.boolean(row, 10);
-  if (!rows.is_null(row, 11)) out.half = static_cast<std::uint32_t>(rows.integer(row, 11));
+  out.half = half(rows, row, 11);
   return out;
 }
 
@@ -349,7 +349,7 @@ Result<> Docket::mark_earlier(const Minutes& minutes) {
 
 Result<> Docket::add_outcomes(const Minutes& minutes) {
   const std::pair<const char*, const std::vector<std::string>&> changes[] = {
-      {kAddOutputs, minutes.outputs}, {kSkipAssembly, minutes.outputs},
+      {kAddOutputs, minutes.outputs}, {kSkipAssembly, minutes.made_whole},
       {kAddMerges, minutes.merged},   {kReplaceOutputs, minutes.replacements},
       {kEarn, minutes.credited},      {kReverse, minutes.reversed}};
   for (const auto& [sql, leases] : changes) {

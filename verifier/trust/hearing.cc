@@ -203,8 +203,7 @@ void Hearing::decide_by_equal_results(const std::vector<Agreement>& agreements,
   Decision decision = decide(opinions(), agreements, manifest);
   if (decision.ruling != Ruling::kAccepted || !out.weighing.asked()) return;
   if (!std::ranges::binary_search(decision.agreed, out.weighing.target())) return;
-  const auto convicted = [](const FiledResult& result) { return result.judged == "rejected"; };
-  if (convicted(papers_.results[decision.accepted])) return;
+  if (std::ranges::binary_search(out.weighing.convicted(), decision.accepted)) return;
   decision.reason += "; " + out.weighing.why();
   out.decision = std::move(decision);
   out.looks = {};
@@ -293,6 +292,7 @@ void Hearing::accept(const Outcome& outcome) {
       minutes().merged.push_back(papers_.results[half].lease);
   } else {
     minutes().outputs.push_back(accepted.lease);
+    if (halves_given() > 0) minutes().made_whole.push_back(accepted.lease);
   }
   for (const auto& result : papers_.results) {
     RecordChange& record = minutes().records[result.owner];

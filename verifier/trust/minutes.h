@@ -69,6 +69,7 @@ struct Minutes {
   std::map<std::string, std::string> judged;  ///< lease → results.judged, where it is not pending
   std::map<std::string, std::string> flaws;   ///< lease → why its artifact does not decode
   std::vector<std::string> outputs;           ///< leases of accepted results
+  std::vector<std::string> made_whole;        ///< those of them whose unit was given out in halves
   std::vector<std::string> merged;            ///< likewise, of halves: both of each frame
   std::vector<std::string> replacements;      ///< likewise, in place of what was accepted before
   std::vector<std::string> credited;          ///< leases of agreed results
