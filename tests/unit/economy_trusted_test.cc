@@ -44,6 +44,27 @@ class EconomyTrustedTest : public EconomyAuditTest {
   }
 
   void pass_patience() { now_ += options_.audit_patience + 1ms; }
+
+  /// The leases of an owner who is appointed while it renders a replica of a unit, and then gets an
+  /// order of the same.
+  struct AtWork {
+    UnitId unit = 0;
+    Lease replica;
+    Lease trusted;
+  };
+  AtWork appointed_at_work() {
+    AtWork out;
+    out.unit = rendered().unit;
+    economy_.want(out.unit, 2);
+    idle(9);
+    out.replica = dispatch().at(0);
+    appoint(9);
+    economy_.heartbeat("owner9",
+                       state("agent9", {1}, {{out.replica.id, wire::LeasePhase::rendering}}), now_);
+    economy_.set_audits(out.unit, {picture(1)});
+    out.trusted = dispatch().at(0);
+    return out;
+  }
 };
 
 TEST_F(EconomyTrustedTest, DoesItsOrdersAndNothingElse) {
@@ -483,34 +504,18 @@ TEST_F(EconomyTrustedTest, WhatIsNotWantedAnyMoreIsNotGiven) {
 }
 
 TEST_F(EconomyTrustedTest, ItsOwnersReplicaAndItsTrustedLeaseDoNotConcernEachOther) {
-  const Lease first = rendered();
-  economy_.want(first.unit, 2);
-  idle(9);
-  const Lease replica = dispatch().at(0);
-  appoint(9);
-  economy_.heartbeat("owner9", state("agent9", {1}, {{replica.id, wire::LeasePhase::rendering}}),
-                     now_);
-  economy_.set_audits(first.unit, {picture(1)});
-  const Lease trusted = dispatch().at(0);
+  const auto [unit, replica, trusted] = appointed_at_work();
   EXPECT_EQ(trusted.owner, "owner9");
   EXPECT_TRUE(report(replica).stop.empty());
   EXPECT_NE(economy_.lease(trusted.id), nullptr);
   answer(trusted, false);
-  EXPECT_EQ(economy_.unit(first.unit)->owners.size(), 2U) << "its opinion stands";
+  EXPECT_EQ(economy_.unit(unit)->owners.size(), 2U) << "its opinion stands";
 }
 
 TEST_F(EconomyTrustedTest, AReplicaThatItsOwnerLostIsFreeForItWhenItIsRelieved) {
-  const Lease first = rendered();
-  economy_.want(first.unit, 2);
-  idle(9);
-  const Lease replica = dispatch().at(0);
-  appoint(9);
-  economy_.heartbeat("owner9", state("agent9", {1}, {{replica.id, wire::LeasePhase::rendering}}),
-                     now_);
-  economy_.set_audits(first.unit, {picture(1)});
-  const Lease trusted = dispatch().at(0);
+  const auto [unit, replica, trusted] = appointed_at_work();
   economy_.end_leases({replica.id}, "");
-  EXPECT_EQ(economy_.unit(first.unit)->owners.size(), 1U);
+  EXPECT_EQ(economy_.unit(unit)->owners.size(), 1U);
   appoint(9, false);
   economy_.heartbeat("owner9", state("agent9", {0}, {{trusted.id, wire::LeasePhase::rendering}}),
                      now_);

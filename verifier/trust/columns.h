@@ -26,6 +26,12 @@ inline std::string optional(const std::optional<double>& value) {
 
 inline std::string flag(bool value) { return value ? "t" : "f"; }
 
+/// replicas.half; null: all samples.
+inline std::optional<std::uint32_t> half(const pg::Rows& rows, int row, int column) {
+  if (rows.is_null(row, column)) return std::nullopt;
+  return static_cast<std::uint32_t>(rows.integer(row, column));
+}
+
 template <class Rows, class Get>
 pg::Param column(const Rows& rows, Get get) {
   std::vector<std::decay_t<decltype(get(*rows.begin()))>> out;

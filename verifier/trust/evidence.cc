@@ -18,6 +18,22 @@ Result<std::optional<std::string>> fault(const Outcome& outcome) {
   return fail(Errc::kUnavailable, outcome.error().message);
 }
 
+/// Why the artifacts of a pair do not decode; empty where they do.
+struct Flaws {
+  std::string a;
+  std::string b;
+  bool any() const { return !a.empty() || !b.empty(); }
+};
+
+template <class Pair>
+Result<Flaws> flaws_of(const Pair& pair) {
+  const auto a = fault(pair.a);
+  if (!a) return std::unexpected(a.error());
+  const auto b = fault(pair.b);
+  if (!b) return std::unexpected(b.error());
+  return Flaws{a->value_or(""), b->value_or("")};
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> Evidence::examine(const std::string& artifact,
@@ -47,14 +63,12 @@ Result<Exhibit> Evidence::compare_halves(const std::string& a,
   const auto pair = artifacts_.get_pair(a, b, limits);
   if (!pair) return fail(Errc::kUnavailable, pair.error().message);
   if (pair->same_payload) return out;
-  const auto flaw_a = fault(pair->a);
-  if (!flaw_a) return std::unexpected(flaw_a.error());
-  const auto flaw_b = fault(pair->b);
-  if (!flaw_b) return std::unexpected(flaw_b.error());
-  out.flaw_a = flaw_a->value_or("");
-  out.flaw_b = flaw_b->value_or("");
+  const auto flaws = flaws_of(*pair);
+  if (!flaws) return std::unexpected(flaws.error());
+  out.flaw_a = flaws->a;
+  out.flaw_b = flaws->b;
   out.comparison.agree = false;
-  if (*flaw_a || *flaw_b) return out;
+  if (flaws->any()) return out;
   const auto figures = verifier::compare_halves(*pair->a, *pair->b);
   out.comparison.agree = figures && difference_found(*figures).empty();
   return out;
@@ -70,13 +84,11 @@ Result<AuditExhibit> Evidence::audit(const std::string& claim,
   const auto pair = artifacts_.get_pair(claim, audit, limits);
   if (!pair) return fail(Errc::kUnavailable, pair.error().message);
   if (pair->same_payload) return out;
-  const auto flaw_claim = fault(pair->a);
-  if (!flaw_claim) return std::unexpected(flaw_claim.error());
-  const auto flaw_audit = fault(pair->b);
-  if (!flaw_audit) return std::unexpected(flaw_audit.error());
-  out.flaw_claim = flaw_claim->value_or("");
-  out.flaw_audit = flaw_audit->value_or("");
-  if (*flaw_claim || *flaw_audit) return out;
+  const auto flaws = flaws_of(*pair);
+  if (!flaws) return std::unexpected(flaws.error());
+  out.flaw_claim = flaws->a;
+  out.flaw_audit = flaws->b;
+  if (flaws->any()) return out;
   const auto figures = examine_audit(*pair->a, *pair->b, plan);
   if (figures) {
     out.figures = *figures;
@@ -96,11 +108,9 @@ Result<Exhibit> Evidence::compare_pixels(const std::string& a,
   const auto pair = artifacts_.get_pair(a, b, limits);
   if (!pair) return fail(Errc::kUnavailable, pair.error().message);
   if (pair->same_payload) return Exhibit{identical(Method::kSamePixels), {}, {}};
-  const auto flaw_a = fault(pair->a);
-  if (!flaw_a) return std::unexpected(flaw_a.error());
-  const auto flaw_b = fault(pair->b);
-  if (!flaw_b) return std::unexpected(flaw_b.error());
-  if (*flaw_a || *flaw_b) return Exhibit{{}, flaw_a->value_or(""), flaw_b->value_or("")};
+  const auto flaws = flaws_of(*pair);
+  if (!flaws) return std::unexpected(flaws.error());
+  if (flaws->any()) return Exhibit{{}, flaws->a, flaws->b};
   auto comparison = verifier::compare(metrics_, *pair->a, *pair->b, tolerance_);
   if (!comparison) return std::unexpected(comparison.error());
   if (aids_.lpips != nullptr && disputed(*comparison, tolerance_)) {

@@ -3,6 +3,7 @@
 #include "shared/messages/ticket.h"
 #include "shared/sharding/division.h"
 #include "verifier/assembly/assemble.h"
+#include "verifier/trust/columns.h"
 
 namespace worldshare::verifier {
 namespace {
@@ -87,7 +88,7 @@ Result<LeaseRecord> to_record(const pg::Rows& rows, int row) {
   out.shard = *shard;
   if (!rows.is_null(row, 13)) out.audit = audit_of(rows, row);
   out.instead_of_audits = rows.boolean(row, 19);
-  if (!rows.is_null(row, 20)) out.half = static_cast<std::uint32_t>(rows.integer(row, 20));
+  out.half = half(rows, row, 20);
   return out;
 }
 
