@@ -149,5 +149,39 @@ TEST_F(SittingTest, VerdictsOfASittingThatWereNotPublishedAreAllPublishedLater) 
   EXPECT_TRUE(eventually_published(300));
 }
 
+/// Rows of units that are none of a sitting's business, in the tables that grow with the farm.
+constexpr const char* kOtherUnits[] = {
+    R"(insert into replicas (lease, unit, agent, owner, slot, state, expires_at)
+         select 'lease ' || i || ' ' || o, 1000000 + i, 'agent ' || o, 'stranger ' || o, 0, 'reported', now()
+           from generate_series(1, 10000) i, generate_series(1, 2) o)",
+    R"(insert into results (lease, unit, owner, agent, outcome, judged)
+         select lease, unit, owner, agent, 'rendered', 'agreed' from replicas where unit > 1000000)",
+    R"(insert into verdicts (lease, unit, decision, reason, published_at)
+         select lease, unit, 'pending', '', now() from replicas where unit > 1000000)",
+    R"(insert into comparisons (unit, lease_a, lease_b, method, agree, metrics_version)
+         select a.unit, a.lease, b.lease, 'same_blob', true, 1
+           from replicas a join replicas b on a.unit = b.unit and a.lease < b.lease
+          where a.unit > 1000000)"};
+
+TEST_F(SittingTest, ASittingReadsTheRowsOfItsUnitsAndNoOthers) {
+  for (const char* rows : kOtherUnits) bench_->execute(rows);
+  const auto leases = this->leases(2);
+  const auto count = [&](const char* what) {
+    return std::stoll(bench_->query(std::string("select sum(") + what +
+                                    ") from pg_stat_user_tables where relname in ('replicas', "
+                                    "'results', 'verdicts', 'comparisons')"));
+  };
+  ASSERT_TRUE(bench_->eventually([&] { return count("n_tup_ins") >= 70'000; }));
+  const auto read_before = count("seq_tup_read + idx_tup_fetch");
+  const auto written_before = count("n_tup_ins");
+  for (const auto& lease : leases) bench_->render(lease, picture(1));
+  bench_->start_verifier(1);
+  EXPECT_EQ(bench_->verdict(leases[1]).decision, Decision::accepted);
+  // A session tells what it did a second later, all of it together: two results, verdicts, and one
+  // comparison.
+  ASSERT_TRUE(bench_->eventually([&] { return count("n_tup_ins") >= written_before + 5; }));
+  EXPECT_LT(count("seq_tup_read + idx_tup_fetch") - read_before, 1000);
+}
+
 }  // namespace
 }  // namespace worldshare::testing
