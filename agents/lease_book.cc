@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace worldshare::agent {
+namespace {
+
+constexpr std::chrono::milliseconds kAtOnce{0};
+
+}  // namespace
 
 void LeaseBook::begin(std::uint32_t slot, const std::string& lease, std::int32_t frame) {
   const std::lock_guard lock(mutex_);
@@ -11,7 +16,7 @@ void LeaseBook::begin(std::uint32_t slot, const std::string& lease, std::int32_t
   entry.slot = slot;
   entry.frame = frame;
   entry.began = std::chrono::steady_clock::now();
-  changed_locked();
+  tell_within_locked(kUnhurried);
 }
 
 bool LeaseBook::ends_soon(const Entry& entry) const {
@@ -31,7 +36,7 @@ void LeaseBook::set_phase(const std::string& lease, wire::LeasePhase phase) {
     found->second.rendering_since = std::chrono::steady_clock::now();
   if (phase >= wire::LeasePhase::uploading) found->second.progress = 1;
   found->second.wants_next = ends_soon(found->second);
-  changed_locked();
+  tell_within_locked(found->second.wants_next ? kAtOnce : kUnhurried);
 }
 
 void LeaseBook::set_progress(const std::string& lease, double progress) {
@@ -42,7 +47,7 @@ void LeaseBook::set_progress(const std::string& lease, double progress) {
   found->second.progress = std::max(found->second.progress, value);
   if (found->second.wants_next || !ends_soon(found->second)) return;
   found->second.wants_next = true;
-  changed_locked();
+  tell_within_locked(kAtOnce);
 }
 
 void LeaseBook::end(const std::string& lease, bool reported) {
@@ -55,7 +60,7 @@ void LeaseBook::end(const std::string& lease, bool reported) {
   ended_.emplace_back(found->first, found->second);
   if (ended_.size() > kRemembered) ended_.pop_front();
   working_.erase(found);
-  changed_locked();
+  tell_within_locked(kAtOnce);
 }
 
 bool LeaseBook::knows(const std::string& lease) const {
@@ -101,18 +106,24 @@ std::vector<LeaseBook::Work> LeaseBook::works() const {
 
 void LeaseBook::nudge() {
   const std::lock_guard lock(mutex_);
-  changed_locked();
+  tell_within_locked(kAtOnce);
 }
 
 bool LeaseBook::wait_for_change(std::stop_token stop, std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
-  const bool changed = change_.wait_until(lock, stop, until, [this] { return changed_; });
-  changed_ = false;
-  return changed;
+  while (true) {
+    const auto now = std::chrono::steady_clock::now();
+    if (due_ <= now) break;
+    if (until <= now || stop.stop_requested()) return false;
+    const auto known = due_;
+    change_.wait_until(lock, stop, std::min(known, until), [&] { return due_ < known; });
+  }
+  due_ = kNotDue;
+  return true;
 }
 
-void LeaseBook::changed_locked() {
-  changed_ = true;
+void LeaseBook::tell_within_locked(std::chrono::milliseconds time) {
+  due_ = std::min(due_, std::chrono::steady_clock::now() + time);
   change_.notify_all();
 }
 

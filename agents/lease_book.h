@@ -19,6 +19,10 @@ namespace worldshare::agent {
 class LeaseBook {
  public:
   static constexpr std::size_t kRemembered = 64;
+  /// How long the dispatcher may be without word of a step forward: short units end within it, and
+  /// the word of their end tells it too. Whom it does not hear of for 10 s it sends the lease
+  /// again.
+  static constexpr std::chrono::milliseconds kUnhurried{2000};
 
   /// `soon`: a lease that by its progress ends within that time wants to know what is next; 0: none
   /// does.
@@ -52,23 +56,26 @@ class LeaseBook {
   /// As if something worth a heartbeat had happened.
   void nudge();
 
-  /// Returns when something worth a heartbeat (begin, phase, a nearing end, end) has happened since
-  /// the last call that returned true, or at `until`, or when `stop` is requested. True for the
-  /// first.
+  /// Returns when something worth a heartbeat has happened since the last call that returned true
+  /// (at once for a nearing end and an end, kUnhurried after a begin and a new phase), or at
+  /// `until`, or when `stop` is requested. True for the first.
   bool wait_for_change(std::stop_token stop, std::chrono::steady_clock::time_point until);
 
  private:
   using Entry = Work;
-  void changed_locked();
+  static constexpr auto kNotDue = std::chrono::steady_clock::time_point::max();
+
+  /// A heartbeat is due within that time.
+  void tell_within_locked(std::chrono::milliseconds time);
   bool ends_soon(const Entry& entry) const;
 
   const std::uint32_t slots_;
   const std::chrono::milliseconds soon_;
   mutable std::mutex mutex_;
   std::condition_variable_any change_;
-  std::map<std::string, Entry> working_;             // by mutex_
-  std::deque<std::pair<std::string, Entry>> ended_;  // by mutex_
-  bool changed_ = false;                             // by mutex_
+  std::map<std::string, Entry> working_;                 // by mutex_
+  std::deque<std::pair<std::string, Entry>> ended_;      // by mutex_
+  std::chrono::steady_clock::time_point due_ = kNotDue;  // of a heartbeat; by mutex_
 };
 
 }  // namespace worldshare::agent

@@ -191,12 +191,12 @@ void SyntheticAgent::on_mailbox(std::string_view subject, ByteView data) {
 
 void SyntheticAgent::heartbeat() {
   heartbeat_is_due_ = false;
-  last_heartbeat_ = steady_clock::now();
+  const auto sent_at = steady_clock::now();
   ++services_.tally.heartbeats;
   const wire::AgentStateT now = state();
   for (const std::uint32_t slot : now.free_slots) {
     // A slot that never worked waits for work, not for the dispatcher.
-    if (told_free_[slot] == steady_clock::time_point::max()) told_free_[slot] = last_heartbeat_;
+    if (told_free_[slot] == steady_clock::time_point::max()) told_free_[slot] = sent_at;
   }
   link_->publish("hb." + member_.key.public_key(), {}, messages::encode(now));
   next_heartbeat_ = steady_clock::time_point::max();
@@ -211,7 +211,7 @@ void SyntheticAgent::heartbeat_soon() {
 }
 
 void SyntheticAgent::heartbeat_within(milliseconds time) {
-  const auto at = last_heartbeat_ + time;
+  const auto at = steady_clock::now() + time;
   if (at >= next_heartbeat_) return;
   next_heartbeat_ = at;
   clock_.expires_at(at);

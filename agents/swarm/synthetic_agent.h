@@ -19,9 +19,6 @@
 
 namespace worldshare::swarm {
 
-/// Between two heartbeats that only tell of progress.
-inline constexpr std::chrono::milliseconds kShortestHeartbeat{100};
-
 /// What all agents of a swarm share. Everything outlives the agents.
 struct SwarmServices {
   boost::asio::io_context& context;
@@ -133,7 +130,6 @@ class SyntheticAgent {
   bool heartbeat_is_due_ = false;
   bool draining_ = false;
   bool leaving_ = false;
-  std::chrono::steady_clock::time_point last_heartbeat_{};
   std::chrono::steady_clock::time_point next_heartbeat_{};
   boost::asio::steady_timer clock_;   ///< the next heartbeat
   boost::asio::steady_timer return_;  ///< the next try to connect, or hello

@@ -46,7 +46,7 @@ void SyntheticAgent::begin(std::uint32_t slot, wire::AssignmentT assignment) {
     ++tally.hung;
     return;
   }
-  heartbeat_within(kShortestHeartbeat);
+  heartbeat_within(agent::LeaseBook::kUnhurried);
   if (unit->plan.render_time == 0us) return act(unit);
   await(unit, unit->plan.render_time, &SyntheticAgent::act);
 }

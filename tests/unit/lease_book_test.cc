@@ -56,7 +56,7 @@ TEST(LeaseBook, WhatByItsProgressIsSoonDoneWantsToKnowTheNextOnce) {
   book.begin(0, "a");
   book.set_phase("a", wire::LeasePhase::rendering);
   EXPECT_FALSE(book.leases()[0].wants_next) << "nothing is known of its time";
-  EXPECT_TRUE(book.wait_for_change({}, steady_clock::now()));
+  EXPECT_FALSE(book.wait_for_change({}, steady_clock::now()));
   book.set_progress("a", 0.5);
   EXPECT_TRUE(book.leases()[0].wants_next);
   EXPECT_TRUE(book.wait_for_change({}, steady_clock::now())) << "worth a heartbeat";
@@ -83,11 +83,15 @@ TEST(LeaseBook, ALeaseThatWasGivenUpIsListedAsReturned) {
   EXPECT_TRUE(book.works().empty());
 }
 
-TEST(LeaseBook, AChangeIsSeenOnceAndProgressAloneIsNone) {
+TEST(LeaseBook, AStepForwardIsSeenOnceAndNotAtOnceAndProgressAloneIsNone) {
   LeaseBook book(1);
+  const auto before = steady_clock::now();
   book.begin(0, "a");
-  EXPECT_TRUE(book.wait_for_change({}, steady_clock::now()));
+  EXPECT_TRUE(book.wait_for_change({}, steady_clock::now() + std::chrono::seconds(20)));
+  EXPECT_GE(steady_clock::now() - before, LeaseBook::kUnhurried);
   book.set_progress("a", 0.5);
+  EXPECT_FALSE(book.wait_for_change({}, steady_clock::now()));
+  book.set_phase("a", wire::LeasePhase::uploading);
   EXPECT_FALSE(book.wait_for_change({}, steady_clock::now()));
   const std::jthread other([&] { book.end("a", true); });
   EXPECT_TRUE(book.wait_for_change({}, steady_clock::now() + std::chrono::seconds(20)));
