@@ -113,7 +113,8 @@ class Farm:
         config = os.path.join(self.root, "broker-config", "nats-server.conf")
         shutil.copy(config, self.path("nats-server.conf"))
         environment = dict(os.environ, WS_NATS_NAME="economy", WS_NATS_LISTEN="127.0.0.1:%d" % self.ports["nats"],
-                           WS_NATS_MONITOR="127.0.0.1:%d" % self.ports["monitor"], WS_NATS_STORE=self.path("js"))
+                           WS_NATS_MONITOR="127.0.0.1:%d" % self.ports["monitor"], WS_NATS_STORE=self.path("js"),
+                           GOGC="400", GOMEMLIMIT="1GiB")  # as deploy/services/broker has it
         for who in ("dispatcher", "verifier", "operator"):
             key = self.call(["worldshare-agent", "--init-key", self.path(who + ".seed")], stdout=subprocess.PIPE)
             environment["WS_%s_NKEY" % who.upper()] = key.stdout.strip()
