@@ -7,8 +7,10 @@
 namespace worldshare::dispatcher {
 namespace {
 
-constexpr const char* kReserve =
-    "select nextval(pg_get_serial_sequence('units', 'id')) from generate_series(1, $1)";
+// The name is looked up once, not for each.
+constexpr const char* kReserve = R"(
+  with ids as materialized (select pg_get_serial_sequence('units', 'id')::regclass as sequence)
+  select nextval(sequence) from ids, generate_series(1, $1))";
 
 // Whoever changes a job locks its row first, so that its state stays what it is until we commit.
 constexpr const char* kActiveJobs = R"(

@@ -9,8 +9,8 @@ namespace {
 constexpr const char* kLeaders = R"(
   with by_job as (
     select owner, job, sum(case kind when 'earned' then 1 else -1 end) as results, sum(amount_ms) as ms
-      from ledger
-     where account = 'owner' and posted_at > coalesce(now() - $1::int * interval '1 day', '-infinity')
+      from postings
+     where posted_at > coalesce(now() - $1::int * interval '1 day', '-infinity')
      group by owner, job),
   by_owner as (
     select owner, sum(results) as results, sum(ms) as ms, count(*) filter (where results > 0) as jobs

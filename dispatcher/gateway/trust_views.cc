@@ -25,7 +25,7 @@ constexpr const char* kCredit = R"(
   select job, count(*) filter (where kind = 'earned') - count(*) filter (where kind = 'reversed'),
          coalesce(sum(amount_ms) filter (where kind = 'earned'), 0) / 1000.0,
          coalesce(-sum(amount_ms) filter (where kind = 'reversed'), 0) / 1000.0
-    from ledger where owner = $1 and account = 'owner' group by job order by max(posted_at) desc limit 100)";
+    from postings where owner = $1 group by job order by max(posted_at) desc limit 100)";
 
 constexpr const char* kOverrules = R"(
   select (extract(epoch from o.ordered_at) * 1000)::bigint, o.action, o.operator, o.reason, d.state_before

@@ -35,7 +35,7 @@ INVARIANTS = {
         """select unit::text, owner from results where outcome <> 'void' group by unit, owner having count(*) > 1
            union all select unit::text, owner from replicas where state in ('leased', 'reported') group by unit, owner having count(*) > 1"""),
     "credit_once": (
-        "credit is written once for each result that an acceptance rests on, for nothing that disagreed, and the ledger sums up to zero",
+        "credit is written once for each result that an acceptance rests on, for nothing that disagreed, and what is taken back is what was earned",
         """select lease, 'earned ' || count(*) from ledger where kind = 'earned' and account = 'owner' group by lease having count(*) > 1
            union all select r.lease, 'agreed and not paid' from results r where r.judged = 'agreed' and r.render_seconds > 0
              and not exists (select from ledger l where l.lease = r.lease and l.kind = 'earned')
@@ -45,7 +45,9 @@ INVARIANTS = {
            union all select l.lease, 'paid though ' || r.judged from ledger l join results r using (lease)
             where l.kind = 'earned' and l.account = 'owner' and r.judged not in ('agreed')
               and not exists (select from ledger b where b.lease = l.lease and b.kind = 'reversed')
-           union all select 'ledger', sum(amount_ms)::text from ledger having coalesce(sum(amount_ms), 0) <> 0"""),
+           union all select r.lease, 'not what was earned' from postings r where r.kind = 'reversed' and not exists (
+             select from postings e where e.lease = r.lease and e.kind = 'earned' and e.owner = r.owner and e.job = r.job
+                and e.amount_ms = -r.amount_ms)"""),
     "every_result_is_judged_once": (
         "every result has one verdict, and every verdict was published",
         """select r.lease, 'no verdict' from results r where not exists (select from verdicts v where v.lease = r.lease)

@@ -92,9 +92,8 @@ class GatewayTest : public DispatcherTest {
         "where lease = $1",
         {lease, artifact, judged}));
     ASSERT_TRUE(pg->exec(
-        "insert into ledger (lease, kind, account, owner, job, amount_ms) select r.lease, "
-        "'earned', a.account, r.owner, u.job, a.sign * 3000 from results r "
-        "join units u on u.id = r.unit, (values ('owner', 1), ('job', -1)) a(account, sign) "
+        "insert into postings (lease, kind, owner, job, amount_ms) select r.lease, 'earned', "
+        "r.owner, u.job, 3000 from results r join units u on u.id = r.unit "
         "where lease = $1 and judged = 'agreed'",
         {lease}));
     if (!final) return;

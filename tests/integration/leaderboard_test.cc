@@ -24,17 +24,16 @@ class LeaderboardTest : public DispatcherTest {
   std::string earns(const std::string& owner, const std::string& job, int seconds, int days = 0) {
     const std::string lease = "lease " + std::to_string(++leases_);
     execute(
-        "insert into ledger (lease, kind, account, owner, job, amount_ms, posted_at) select $1, "
-        "'earned', a.account, $2, $3, a.sign * $4::bigint * 1000, now() - $5::int * interval '1 "
-        "day' from (values ('owner', 1), ('job', -1)) a(account, sign)",
+        "insert into postings (lease, kind, owner, job, amount_ms, posted_at) values ($1, "
+        "'earned', $2, $3, $4::bigint * 1000, now() - $5::int * interval '1 day')",
         {lease, owner, job, seconds, days});
     return lease;
   }
   /// And when they are taken back.
   void loses(const std::string& lease) {
     execute(
-        "insert into ledger (lease, kind, account, owner, job, amount_ms) select lease, "
-        "'reversed', account, owner, job, -amount_ms from ledger where lease = $1",
+        "insert into postings (lease, kind, owner, job, amount_ms) select lease, 'reversed', "
+        "owner, job, -amount_ms from postings where lease = $1",
         {lease});
   }
   void judge(const std::string& owner, const std::string& state) {

@@ -114,18 +114,15 @@ constexpr const char* kReplaceOutputs = R"(
   update outputs o set artifact = r.artifact, size_bytes = r.size_bytes, accepted_at = clock_timestamp()
     from results r where r.lease = any($1) and o.unit = r.unit)";
 
-// What an owner earns is taken from the job: both in one statement, as the ledger wants it.
 constexpr const char* kEarn = R"(
-  insert into ledger (lease, kind, account, owner, job, amount_ms)
-  select r.lease, 'earned', x.account, r.owner, u.job, x.sign * round(r.render_seconds * 1000)::bigint
-    from results r join units u on u.id = r.unit, (values ('owner', 1), ('job', -1)) x(account, sign)
-   where r.lease = any($1)
+  insert into postings (lease, kind, owner, job, amount_ms)
+  select r.lease, 'earned', r.owner, u.job, round(r.render_seconds * 1000)::bigint
+    from results r join units u on u.id = r.unit where r.lease = any($1)
   on conflict do nothing)";
 
 constexpr const char* kReverse = R"(
-  insert into ledger (lease, kind, account, owner, job, amount_ms)
-  select lease, 'reversed', account, owner, job, -amount_ms from ledger
-   where lease = any($1) and kind = 'earned'
+  insert into postings (lease, kind, owner, job, amount_ms)
+  select lease, 'reversed', owner, job, -amount_ms from postings where lease = any($1) and kind = 'earned'
   on conflict do nothing)";
 
 const char* to_text(Finding::Outcome outcome) {
