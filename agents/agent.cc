@@ -342,6 +342,7 @@ wire::AgentStateT Agent::Impl::state(bool draining) {
   out.capabilities = std::make_unique<wire::CapabilitiesT>(workforce.capabilities);
   out.slots = static_cast<std::uint32_t>(workforce.slots.size());
   out.draining = draining;
+  out.shared_tickets = true;
   if (!draining && gate.reason().empty()) out.free_slots = book.free_slots();
   out.awake_seconds = static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::seconds>(politeness.time_left()).count());

@@ -6,6 +6,7 @@
 
 #include "shared/crypto.h"
 #include "shared/ids.h"
+#include "shared/messages/ticket.h"
 #include "shared/signals.h"
 
 namespace worldshare::agent {
@@ -15,7 +16,7 @@ using std::chrono::milliseconds;
 
 /// An assignment that can be worked on at all.
 bool is_complete(const wire::AssignmentT& assignment) {
-  return is_id(assignment.lease) && assignment.ticket.size() == kSignatureBytes &&
+  return is_id(assignment.lease) && messages::is_ticket(assignment.ticket) &&
          assignment.scene != nullptr && is_sha256_hex(assignment.scene->sha256) &&
          assignment.output != nullptr && assignment.output->width > 0 &&
          assignment.output->height > 0;

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "dispatcher/dispatcher.h"
 #include "shared/log.h"
 
@@ -268,7 +270,7 @@ Result<> Dispatcher::take_states(std::unordered_map<std::string, wire::AgentStat
       const Lease* lease = economy_.lease(id);
       const Unit* unit = economy_.unit(lease->unit);
       if (unit == nullptr) continue;
-      outgoing_.assign(*lease, unit->shard, *economy_.job(unit->job));
+      outgoing_.assign(std::array{order_of(*lease, *unit, *economy_.job(unit->job))});
       economy_.sent(id, now);
     }
     outgoing_.stop(outcome.stop);

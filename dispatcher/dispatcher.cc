@@ -232,19 +232,26 @@ void Dispatcher::send(const Grants& grants, const std::set<std::string>& refused
     outgoing_.event(wire::EventKind::job_started, job.job, 0, "",
                     whole.empty() ? "first frames" : whole);
   }
+  std::vector<LeaseOrder> orders;
   std::vector<wire::EventT> given;
   for (const auto& lease : grants.leases) {
     if (refused.contains(lease.job)) continue;
     const Unit* unit = economy_.unit(lease.unit);
     const Job* job = economy_.job(lease.job);
     if (unit == nullptr || job == nullptr) continue;
-    outgoing_.assign(lease, unit->shard, *job);
+    orders.push_back(order_of(lease, *unit, *job));
     given.push_back(messages::event_of(wire::EventKind::frame_leased, lease.job, unit->shard.frame,
                                        lease.owner));
-    const auto time = std::chrono::steady_clock::now() - oldest_news_;
-    dispatch_seconds_.add(std::chrono::duration<double>(time).count());
   }
+  outgoing_.assign(orders);
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - oldest_news_;
+  for (std::size_t i = 0; i < orders.size(); ++i) dispatch_seconds_.add(time.count());
   outgoing_.events(std::move(given));
+}
+
+LeaseOrder Dispatcher::order_of(const Lease& lease, const Unit& unit, const Job& job) const {
+  const auto node = economy_.roster().find(lease.agent);
+  return {&lease, &unit.shard, &job, node && economy_.roster().node(*node).shared_tickets};
 }
 
 void Dispatcher::answer_questions() {

@@ -92,6 +92,7 @@ class Dispatcher {
   void finish_jobs(const std::vector<JobEnd>& ended);
   Result<> take_back(const Grants& grants, const std::set<std::string>& jobs);
   void send(const Grants& grants, const std::set<std::string>& refused);
+  LeaseOrder order_of(const Lease& lease, const Unit& unit, const Job& job) const;
   void answer_questions();
   void post_notice(bool leader);
   double outbox_lag();

@@ -47,13 +47,31 @@ Result<Outgoing> Outgoing::open(const Parts& parts) {
   return Outgoing(parts, std::move(*mailboxes));
 }
 
-bool Outgoing::assign(const Lease& lease, const messages::Shard& unit, const Job& job) {
-  const wire::ManifestT& manifest = job.manifest;
-  const messages::Shard shard = shard_of(unit, lease.half, manifest);
+void Outgoing::assign(std::span<const LeaseOrder> orders) {
+  // Those that share signatures come first.
+  std::vector<const LeaseOrder*> sorted;
+  for (const auto& order : orders) sorted.push_back(&order);
+  const auto alone = std::ranges::stable_partition(sorted, &LeaseOrder::shared_ticket);
+  std::vector<messages::Ticket> texts;
+  for (const auto* order : sorted) {
+    const wire::ManifestT& manifest = order->job->manifest;
+    texts.push_back({order->lease->id, order->lease->agent, manifest.scene->sha256,
+                     shard_of(*order->unit, order->lease->half, manifest)});
+  }
+  const auto shared = sorted.size() - alone.size();
+  auto tickets = messages::sign_tickets(parts_.key, std::span(texts).first(shared));
+  for (const auto& text : std::span(texts).subspan(shared))
+    tickets.push_back(messages::sign_ticket(parts_.key, text));
+  for (std::size_t i = 0; i < sorted.size(); ++i)
+    assign(*sorted[i], texts[i].shard, std::move(tickets[i]));
+}
+
+void Outgoing::assign(const LeaseOrder& order, const messages::Shard& shard, Bytes ticket) {
+  const Lease& lease = *order.lease;
+  const wire::ManifestT& manifest = order.job->manifest;
   wire::AssignmentT assignment;
   assignment.lease = lease.id;
-  assignment.ticket =
-      messages::sign_ticket(parts_.key, {lease.id, lease.agent, manifest.scene->sha256, shard});
+  assignment.ticket = std::move(ticket);
   assignment.scene = std::make_unique<wire::SceneRefT>(*manifest.scene);
   assignment.scene_url = scene_url(*manifest.scene);
   assignment.frame = shard.frame;
@@ -70,7 +88,6 @@ bool Outgoing::assign(const Lease& lease, const messages::Shard& unit, const Job
                                         lease.id, "lease " + lease.id);
   if (!sent)
     spdlog::warn("assignment not sent lease={} error=\"{}\"", lease.id, sent.error().message);
-  return sent.has_value();
 }
 
 void Outgoing::stop(const std::vector<StopOrder>& orders) {

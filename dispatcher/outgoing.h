@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,14 @@
 #include "shared/nats/connection.h"
 
 namespace worldshare::dispatcher {
+
+/// A lease that its agent is to be told of. What it points to outlives the call.
+struct LeaseOrder {
+  const Lease* lease;
+  const messages::Shard* unit;  ///< the shard of the lease's unit
+  const Job* job;
+  bool shared_ticket;  ///< the agent takes tickets that share a signature
+};
 
 /// What the economy says to agents and people. Nothing here waits for an answer: an assignment or a
 /// stop that is lost is said again after the agent's next heartbeat, an event is news and not
@@ -31,9 +40,8 @@ class Outgoing {
   };
   static Result<Outgoing> open(const Parts& parts);
 
-  /// Into the slot's mailbox. `unit` is the shard of the lease's unit. False when the broker cannot
-  /// be reached.
-  bool assign(const Lease& lease, const messages::Shard& unit, const Job& job);
+  /// Each into its slot's mailbox.
+  void assign(std::span<const LeaseOrder> orders);
   void stop(const std::vector<StopOrder>& orders);
   /// The scene that this agent is likely to need next. It holds no lease for it.
   void hint(const std::string& agent, const Job& job);
@@ -51,6 +59,7 @@ class Outgoing {
  private:
   Outgoing(const Parts& parts, std::unique_ptr<nats::BackgroundPublisher> mailboxes)
       : parts_(parts), mailboxes_(std::move(mailboxes)) {}
+  void assign(const LeaseOrder& order, const messages::Shard& shard, Bytes ticket);
   std::string scene_url(const wire::SceneRefT& scene) const;
   Parts parts_;
   std::unique_ptr<nats::BackgroundPublisher> mailboxes_;

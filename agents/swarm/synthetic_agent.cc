@@ -8,6 +8,7 @@
 
 #include "shared/clock.h"
 #include "shared/ids.h"
+#include "shared/messages/ticket.h"
 
 namespace worldshare::swarm {
 namespace {
@@ -23,7 +24,7 @@ constexpr milliseconds kLastRetry{10'000};
 constexpr std::size_t kListedReported = 4;
 
 bool is_complete(const wire::AssignmentT& assignment) {
-  return is_id(assignment.lease) && assignment.ticket.size() == kSignatureBytes &&
+  return is_id(assignment.lease) && messages::is_ticket(assignment.ticket) &&
          assignment.output != nullptr && assignment.output->width > 0 &&
          assignment.output->height > 0;
 }
@@ -228,6 +229,7 @@ wire::AgentStateT SyntheticAgent::state() {
   out.capabilities = std::make_unique<wire::CapabilitiesT>(services_.capabilities);
   out.slots = services_.slots;
   out.draining = draining_;
+  out.shared_tickets = true;
   if (!draining_) out.free_slots = book_->free_slots();
   auto leases = book_->leases();
   const auto over =

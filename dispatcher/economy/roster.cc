@@ -154,6 +154,7 @@ void Roster::hear(NodeId id, const wire::AgentStateT& state, Clock::TimePoint no
   node.started_ms = state.started_ms;
   node.sequence = state.sequence;
   node.draining = state.draining;
+  node.shared_tickets = state.shared_tickets;
   node.slots = std::min(state.slots, kMaxSlots);
   node.free_slots = mask_of(state.free_slots);
   offer(id);

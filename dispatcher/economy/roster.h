@@ -48,8 +48,9 @@ struct Node {
   Clock::TimePoint seen_at{};
   bool draining = false;
   bool online = false;
-  bool counted = false;  ///< among the owners of its classes: it is online and gets work
-  bool trusted = false;  ///< trusted hardware: no volunteer's
+  bool counted = false;         ///< among the owners of its classes: it is online and gets work
+  bool trusted = false;         ///< trusted hardware: no volunteer's
+  bool shared_tickets = false;  ///< takes tickets that share a signature
   Standing standing = Standing::kEnabled;
   std::string reason;  ///< for its standing
   std::vector<std::string> labels;

@@ -104,10 +104,10 @@ TEST_F(AgentTest, SaysWhatItCanDoAndRendersWhatItIsGiven) {
   EXPECT_GT(result.render_seconds, 0);
   EXPECT_GT(result.peak_memory_bytes, 0U);
   EXPECT_TRUE(result.renderer.starts_with("Blender "));
-  EXPECT_TRUE(messages::check_ticket(
-      farm_.broker().dispatcher().public_key(),
-      {assignment.lease, agent_->id(), assignment.scene->sha256, {assignment.frame}},
-      result.ticket));
+  EXPECT_TRUE(
+      messages::TicketCheck(farm_.broker().dispatcher().public_key())
+          .holds({assignment.lease, agent_->id(), assignment.scene->sha256, {assignment.frame}},
+                 result.ticket));
   ASSERT_TRUE(result.artifact);
   const auto image = farm_.store().read(result.artifact->sha256, 1U << 20);
   ASSERT_TRUE(image) << image.error().message;

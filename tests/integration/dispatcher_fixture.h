@@ -46,11 +46,13 @@ struct FakeAgent {
   std::unique_ptr<nats::Connection> nats;
   nats::Subscription mailbox;
   std::uint64_t sequence = 0;
+  bool shared_tickets = false;
 
   void beat(std::vector<std::uint32_t> free, const std::string& lease = "") {
     wire::AgentStateT state;
     state.agent = key.public_key();
     state.sequence = ++sequence;
+    state.shared_tickets = shared_tickets;
     state.capabilities = std::make_unique<wire::CapabilitiesT>();
     state.capabilities->blender = "3.4.1";
     state.capabilities->engines = {wire::Engine::cycles};

@@ -5,12 +5,32 @@
 namespace worldshare::testing {
 namespace {
 
+TEST_F(DispatcherTest, LeasesOfAMomentShareASignatureWithAgentsThatTakeIt) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  FakeAgent old = agent("carl");
+  one.shared_tickets = two.shared_tickets = true;
+  for (FakeAgent* agent : {&one, &two, &old}) agent->beat({0});
+  submit(R"({"first": 1, "last": 1})", R"(, "policy": {"replicas": 3, "max_replicas": 5})");
+  messages::TicketCheck tickets(broker_->dispatcher().public_key());
+  for (FakeAgent* agent : {&one, &two, &old}) {
+    auto work = agent->next();
+    ASSERT_TRUE(work && work->body.AsAssignment() != nullptr);
+    const auto& assignment = *work->body.AsAssignment();
+    EXPECT_EQ(assignment.ticket.size(), agent->shared_tickets ? 64 + 33 : 64);
+    EXPECT_TRUE(
+        tickets.holds({assignment.lease, agent->key.public_key(), assignment.scene->sha256, 1},
+                      assignment.ticket));
+  }
+}
+
 TEST_F(DispatcherTest, GivesAFrameToTwoOwnersWithTicketsThatHold) {
   FakeAgent one = agent("anna");
   FakeAgent two = agent("bert");
   const std::string job = submit(R"({"first": 7, "last": 7})");
   one.beat({0});
   two.beat({0});
+  messages::TicketCheck tickets(broker_->dispatcher().public_key());
   std::set<std::string> leases;
   for (FakeAgent* agent : {&one, &two}) {
     auto work = agent->next();
@@ -18,10 +38,9 @@ TEST_F(DispatcherTest, GivesAFrameToTwoOwnersWithTicketsThatHold) {
     const auto& assignment = *work->body.AsAssignment();
     EXPECT_EQ(assignment.frame, 7);
     EXPECT_TRUE(leases.insert(assignment.lease).second);
-    EXPECT_TRUE(messages::check_ticket(
-        broker_->dispatcher().public_key(),
-        {assignment.lease, agent->key.public_key(), assignment.scene->sha256, 7},
-        assignment.ticket));
+    EXPECT_TRUE(
+        tickets.holds({assignment.lease, agent->key.public_key(), assignment.scene->sha256, 7},
+                      assignment.ticket));
     // The scene comes through the signed URL alone, without a token.
     const auto scene = http::get(assignment.scene_url);
     ASSERT_TRUE(scene);

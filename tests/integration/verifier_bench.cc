@@ -157,6 +157,14 @@ Lease VerifierBench::lease(std::int64_t unit, Volunteer& holder) {
   return out;
 }
 
+void VerifierBench::sign_together(std::vector<Lease>& leases) {
+  std::vector<messages::Ticket> tickets;
+  for (const auto& lease : leases)
+    tickets.push_back({lease.id, lease.holder->agent(), kScene, {7}});
+  auto bytes = messages::sign_tickets(broker_.dispatcher(), tickets);
+  for (std::size_t i = 0; i < leases.size(); ++i) leases[i].ticket = std::move(bytes[i]);
+}
+
 std::string VerifierBench::commit(const Lease& lease, const Bytes& artifact) {
   const auto store = blobs::Store::open(folder_.path() / "blobs");
   const std::string name = to_hex(sha256(artifact));

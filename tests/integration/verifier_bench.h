@@ -61,6 +61,8 @@ class VerifierBench {
   std::int64_t unit(unsigned replicas, unsigned max_replicas, const std::string& output = kOutput);
   static constexpr const char* kOutput = R"({"width": 24, "height": 20})";
   Lease lease(std::int64_t unit, Volunteer& holder);
+  /// New tickets for these leases of whole frames, under one signature.
+  void sign_together(std::vector<Lease>& leases);
   /// Stores the blob, and commits the lease to it. Its hash.
   std::string commit(const Lease& lease, const Bytes& artifact);
   /// A result that names this artifact, ready to be signed.

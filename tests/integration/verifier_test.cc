@@ -230,6 +230,12 @@ TEST_F(VerifierTest, WhatIsNotSignedTicketedAndLeasedIsPutAside) {
   bench_->send(lease, other_ticket, "other ticket");
   EXPECT_THAT(bench_->next_rejection(), HasSubstr("ticket"));
 
+  bench_->sign_together(leases);
+  auto way_of_another = bench_->rendered(lease, picture(1));
+  way_of_another.ticket = leases[1].ticket;
+  bench_->send(lease, way_of_another, "way of another");
+  EXPECT_THAT(bench_->next_rejection(), HasSubstr("ticket"));
+
   Lease unknown = lease;
   unknown.id = new_id();
   bench_->send(unknown, bench_->rendered(unknown, picture(1)));
@@ -258,6 +264,9 @@ TEST_F(VerifierTest, WhatIsNotSignedTicketedAndLeasedIsPutAside) {
   EXPECT_EQ(bench_->query("select count(*) from results"), "0");
   EXPECT_EQ(bench_->query("select count(*) from verdicts"), "0");
   EXPECT_EQ(bench_->query("select count(*) from trust"), "0");
+
+  bench_->send(lease, bench_->rendered(lease, picture(1)), "as it should be");
+  EXPECT_EQ(bench_->verdict(lease).decision, Decision::pending);
 }
 
 TEST_F(VerifierTest, WhatIsNoImageIsVoid) {

@@ -101,11 +101,12 @@ TEST(Ticket, BindsEveryPartOfTheShard) {
   const NKey key = NKey::generate();
   const Ticket ticket{"lease", "agent", "scene", full_shard()};
   const Bytes signature = sign_ticket(key, ticket);
-  EXPECT_TRUE(check_ticket(key.public_key(), ticket, signature));
+  TicketCheck tickets(key.public_key());
+  EXPECT_TRUE(tickets.holds(ticket, signature));
   const auto passes = [&](auto change) {
     Ticket other = ticket;
     change(other.shard);
-    return check_ticket(key.public_key(), other, signature);
+    return tickets.holds(other, signature);
   };
   EXPECT_FALSE(passes([](Shard& s) { s.frame = 8; }));
   EXPECT_FALSE(passes([](Shard& s) { s.frame_count = 2; }));
@@ -116,6 +117,59 @@ TEST(Ticket, BindsEveryPartOfTheShard) {
   EXPECT_FALSE(passes([](Shard& s) { s.samples.reset(); }));
   EXPECT_FALSE(passes([](Shard& s) { s.samples->first = 0; }));
   EXPECT_FALSE(passes([](Shard& s) { s = Shard{7}; }));
+}
+
+std::vector<Ticket> tickets_of(std::size_t count) {
+  std::vector<Ticket> out;
+  for (std::size_t i = 0; i < count; ++i)
+    out.push_back({"lease " + std::to_string(i), "agent", "scene", {static_cast<int>(i)}});
+  return out;
+}
+
+TEST(Ticket, ThoseUnderOneSignatureHoldForTheirLeasesAlone) {
+  const NKey key = NKey::generate();
+  for (std::size_t count = 0; count <= 2 * kTicketsOfASignature + 1; ++count) {
+    const auto tickets = tickets_of(count);
+    const auto bytes = sign_tickets(key, tickets);
+    ASSERT_EQ(bytes.size(), count);
+    TicketCheck check(key.public_key());
+    for (std::size_t i = 0; i < count; ++i) {
+      EXPECT_TRUE(is_ticket(bytes[i]));
+      for (std::size_t j = 0; j < count; ++j)
+        EXPECT_EQ(check.holds(tickets[j], bytes[i]), i == j) << i << " " << j << " of " << count;
+    }
+  }
+  // 64 bytes alone; a signature and the way to it, four steps of 33 bytes, otherwise.
+  const auto bytes = sign_tickets(key, tickets_of(kTicketsOfASignature + 1));
+  EXPECT_EQ(bytes.front().size(), 64U + 4 * 33);
+  EXPECT_EQ(bytes.back(), sign_ticket(key, tickets_of(kTicketsOfASignature + 1).back()));
+}
+
+TEST(Ticket, NoByteOfOneUnderASharedSignatureMayChange) {
+  const NKey key = NKey::generate();
+  const auto tickets = tickets_of(5);
+  const auto bytes = sign_tickets(key, tickets);
+  TicketCheck check(key.public_key());
+  for (std::size_t at = 0; at < bytes[3].size(); ++at) {
+    Bytes other = bytes[3];
+    // A side is told by 0 or not.
+    other[at] = other[at] == 0 ? 1 : 0;
+    EXPECT_FALSE(check.holds(tickets[3], other)) << at;
+  }
+  Bytes longer = bytes[3];
+  longer.resize(longer.size() + 33);
+  EXPECT_FALSE(check.holds(tickets[3], longer));
+  Bytes shorter = bytes[3];
+  shorter.resize(shorter.size() - 33);
+  EXPECT_FALSE(check.holds(tickets[3], shorter));
+  for (const std::size_t size : {0U, 63U, 65U, 96U, 64U + 5 * 33})
+    EXPECT_FALSE(is_ticket(Bytes(size))) << size;
+  EXPECT_FALSE(TicketCheck(NKey::generate().public_key()).holds(tickets[3], bytes[3]));
+  EXPECT_TRUE(check.holds(tickets[3], bytes[3]));
+  // The signature over a tree is none over a ticket.
+  Bytes signature = bytes[3];
+  signature.resize(64);
+  EXPECT_FALSE(check.holds(tickets[3], signature));
 }
 
 }  // namespace

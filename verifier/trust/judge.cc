@@ -42,6 +42,7 @@ Judge::Judge(pg::Connection& connection,
       evidence_(evidence),
       clock_(clock),
       options_(options),
+      tickets_(options.dispatcher_public_key),
       leases_(connection),
       owners_(connection, options.rules.audits ? options.rules.audit_owners : 0) {}
 
@@ -83,7 +84,7 @@ std::vector<Judge::Case> Judge::admit(const std::vector<wire::ResultT>& results,
 Result<Submission> Judge::examine_one(const wire::ResultT& result,
                                       const Result<LeaseRecord>& lease) {
   if (!lease) return std::unexpected(lease.error());
-  if (auto ok = check_holder(*lease, result, options_.dispatcher_public_key); !ok) {
+  if (auto ok = check_holder(*lease, result, tickets_); !ok) {
     return std::unexpected(ok.error());
   }
   Submission out{result, *lease, {}};

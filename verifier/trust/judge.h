@@ -72,6 +72,7 @@ class Judge {
   Evidence& evidence_;
   const Clock& clock_;
   const JudgeOptions options_;
+  messages::TicketCheck tickets_;
   LeaseRecords leases_;
   ConnectedOwners owners_;
   Exhibits exhibits_;

@@ -155,10 +155,10 @@ Result<LeaseRecords::JobTerms> LeaseRecords::terms_of(const std::string& job,
 
 Result<> check_holder(const LeaseRecord& lease,
                       const wire::ResultT& result,
-                      const std::string& dispatcher_public_key) {
+                      messages::TicketCheck& tickets) {
   if (lease.agent != result.agent) return fail(Errc::kDenied, "the lease is another agent's");
   const messages::Ticket ticket{lease.lease, lease.agent, lease.scene_sha256, lease.shard};
-  if (!messages::check_ticket(dispatcher_public_key, ticket, result.ticket)) {
+  if (!tickets.holds(ticket, result.ticket)) {
     return fail(Errc::kDenied, "the ticket is not the dispatcher's");
   }
   return {};

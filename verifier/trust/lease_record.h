@@ -8,6 +8,7 @@
 
 #include "shared/messages/messages.h"
 #include "shared/messages/shard.h"
+#include "shared/messages/ticket.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 #include "verifier/consensus/consensus.h"
@@ -79,6 +80,6 @@ class LeaseRecords {
 /// kDenied unless `result` comes from the agent that holds the lease, with the dispatcher's ticket.
 Result<> check_holder(const LeaseRecord& lease,
                       const wire::ResultT& result,
-                      const std::string& dispatcher_public_key);
+                      messages::TicketCheck& tickets);
 
 }  // namespace worldshare::verifier
