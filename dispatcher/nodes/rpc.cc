@@ -19,24 +19,27 @@ using namespace std::chrono_literals;
 // What it was given URLs for stays counted, so that committing anew gets it no more room.
 constexpr const char* kCommit = R"(
   with wish as (
-    select x.ord, x.lease, x.agent, x.sha256, x.bytes,
+    select x.ord, x.lease, x.agent, x.sha256, x.bytes, x.look,
            case when p.committed_sha256 is distinct from x.sha256 then x.bytes else 0 end as more
-      from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
-             with ordinality x(lease, agent, sha256, bytes, ord)
+      from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $6::bool[])
+             with ordinality x(lease, agent, sha256, bytes, look, ord)
       join replicas p on p.lease = x.lease and p.agent = x.agent
      where p.state in ('leased', 'expired') and p.leased_at > now() - interval '30 days'
        and not exists (select 1 from results r where r.lease = p.lease)
-  ), decided as (
-    select w.*, w.more = 0 or
-             coalesce((select sum(o.asked_bytes) from replicas o where o.agent = w.agent and o.state = 'leased'), 0) +
-             sum(w.more) over (partition by w.agent order by w.ord) <= $5 as fits
+  ), looked as (
+    select w.*, sum(w.more) over (partition by w.agent order by w.ord) as more_so_far,
+           sum(w.more) over (partition by w.agent) as more_in_all,
+           case when w.look then
+             coalesce((select sum(o.asked_bytes) from replicas o where o.agent = w.agent and o.state = 'leased'), 0) end as open
       from wish w
+  ), decided as (
+    select l.*, l.more = 0 or l.open is null or l.open + l.more_so_far <= $5 as fits from looked l
   ), done as (
     update replicas p set committed_sha256 = d.sha256, committed_bytes = d.bytes,
                           asked_bytes = p.asked_bytes + d.more
       from decided d where p.lease = d.lease and d.fits
   )
-  select lease, fits from decided)";
+  select lease, fits, agent, (open + more_in_all)::bigint from decided)";
 
 constexpr const char* kTooMuch =
     "agents.open_upload_bytes: this agent was given as much room for its unfinished leases as it "
@@ -86,7 +89,8 @@ RpcService::RpcService(const Config& config,
       pg_(std::move(pg)),
       store_(std::move(store)),
       signer_(signer),
-      clock_(clock) {}
+      clock_(clock),
+      room_(config.open_upload_bytes) {}
 
 void RpcService::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
@@ -179,11 +183,13 @@ void RpcService::answer_uploads(std::span<const Upload> uploads) {
   std::vector<std::string> agents;
   std::vector<std::string> hashes;
   std::vector<std::int64_t> sizes;
+  std::vector<std::string> looks;
   for (const auto& [call, request] : uploads) {
     leases.push_back(request.lease);
     agents.push_back(call->agent);
     hashes.push_back(request.sha256);
     sizes.push_back(static_cast<std::int64_t>(request.size_bytes));
+    looks.emplace_back(room_.has_room(call->agent, request.size_bytes) ? "f" : "t");
   }
   const auto refuse_all = [&](const Error& error) {
     const Bytes refusal = refuse<wire::UploadReplyT>(error);
@@ -193,12 +199,17 @@ void RpcService::answer_uploads(std::span<const Upload> uploads) {
   if (!transaction) return refuse_all(transaction.error());
   auto rows = transaction->exec(blobs::kLockToRefer, {pg::array(hashes)});
   if (rows) {
-    rows = transaction->exec(kCommit, {pg::array(leases), pg::array(agents), pg::array(hashes),
-                                       pg::array(sizes), config_.open_upload_bytes});
+    rows =
+        transaction->exec(kCommit, {pg::array(leases), pg::array(agents), pg::array(hashes),
+                                    pg::array(sizes), config_.open_upload_bytes, pg::array(looks)});
   }
   if (!rows) return refuse_all(rows.error());
   std::map<std::string, bool> fits;
-  for (int i = 0; i < rows->size(); ++i) fits[rows->str(i, 0)] = rows->boolean(i, 1);
+  for (int i = 0; i < rows->size(); ++i) {
+    fits[rows->str(i, 0)] = rows->boolean(i, 1);
+    if (!rows->is_null(i, 3))
+      room_.learn(rows->str(i, 2), static_cast<std::uint64_t>(rows->integer(i, 3)));
+  }
   // What is there now stays there: nothing is collected before this is committed.
   const auto there = sizes_of(hashes);
   if (auto ok = transaction->commit(); !ok) return refuse_all(ok.error());

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dispatcher/config.h"
+#include "dispatcher/nodes/upload_room.h"
 #include "shared/blobs/signed_url.h"
 #include "shared/blobs/store.h"
 #include "shared/clock.h"
@@ -58,6 +59,7 @@ class RpcService {
   blobs::Store store_;
   const blobs::UrlSigner& signer_;
   const Clock& clock_;
+  UploadRoom room_;
 };
 
 }  // namespace worldshare::dispatcher

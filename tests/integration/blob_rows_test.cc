@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <array>
+#include <optional>
 #include <thread>
 
 #include "dispatcher/collector.h"
+#include "dispatcher/nodes/upload_room.h"
 #include "shared/blobs/reference_lock.h"
 #include "tests/integration/dispatcher_fixture.h"
 
@@ -243,27 +246,37 @@ TEST_F(BlobRows, AcceptedFramesCountForTheQuota) {
   EXPECT_EQ(put(std::string(10, 'a')).status, 201U);
 }
 
-TEST_F(BlobRows, AnAgentFillsNoMoreThanItsRoom) {
-  FakeAgent one = agent("anna");
-  submit();
-  one.beat({0, 1});
-  std::vector<std::string> leases;
-  for (int i = 0; i < 2; ++i) {
-    const auto work = one.next();
-    ASSERT_TRUE(work);
-    leases.push_back(work->body.AsAssignment()->lease);
+/// An agent with two leases.
+class UploadRoomRows : public BlobRows {
+ protected:
+  void SetUp() override {
+    BlobRows::SetUp();
+    agent_.emplace(agent("anna"));
+    submit();
+    agent_->beat({0, 1});
+    for (auto& lease : leases_) {
+      const auto work = agent_->next();
+      ASSERT_TRUE(work);
+      lease = work->body.AsAssignment()->lease;
+    }
   }
-  const auto ask = [&](int lease, const std::string& bytes) {
+  std::string ask(std::size_t lease, const std::string& bytes) {
     wire::UploadRequestT request;
-    request.lease = leases[static_cast<std::size_t>(lease)];
+    request.lease = leases_[lease];
     request.sha256 = name_of(bytes);
     request.size_bytes = bytes.size();
-    const auto reply = one.nats->request("rpc." + one.key.public_key() + ".upload",
-                                         messages::encode(request), 2000ms);
+    const auto reply = agent_->nats->request("rpc." + agent_->key.public_key() + ".upload",
+                                             messages::encode(request), 2000ms);
     EXPECT_TRUE(reply);
     const auto answer = messages::decode<wire::UploadReplyT>(reply->data());
     return answer->error ? answer->error->code : std::string("ok");
-  };
+  }
+
+  std::optional<FakeAgent> agent_;
+  std::array<std::string, 2> leases_;
+};
+
+TEST_F(UploadRoomRows, AnAgentFillsNoMoreThanItsRoom) {
   const std::string a(40, 'a');
   EXPECT_EQ(ask(0, a), "ok");
   EXPECT_EQ(ask(0, a), "ok") << "again is no more";
@@ -271,6 +284,29 @@ TEST_F(BlobRows, AnAgentFillsNoMoreThanItsRoom) {
   EXPECT_EQ(ask(1, std::string(50, 'b')), "ok");
   EXPECT_EQ(ask(0, std::string(40, 'c')), "denied") << "what it was given before still counts";
   EXPECT_EQ(ask(0, a), "ok");
+}
+
+TEST_F(UploadRoomRows, WhatIsGivenWithoutALookAtTheRowsCountsToo) {
+  for (char n = 0; n < 10; ++n)
+    EXPECT_EQ(ask(n % 2, std::string(10, static_cast<char>('a' + n))), "ok") << int{n};
+  EXPECT_EQ(ask(0, std::string(1, 'z')), "denied");
+  EXPECT_EQ(number("select sum(asked_bytes) from replicas"), 100);
+  // A report makes room, which nothing tells but the rows.
+  ASSERT_TRUE(pg_->exec("update replicas set state = 'reported' where lease = $1", {leases_[1]}));
+  EXPECT_EQ(ask(0, std::string(50, 'y')), "ok");
+  EXPECT_EQ(ask(0, std::string(1, 'x')), "denied");
+}
+
+TEST(UploadRoom, AsksOnceForEachAgentAndAgainWhenAQuarterIsGiven) {
+  dispatcher::UploadRoom room(400);
+  EXPECT_FALSE(room.has_room("anna", 1)) << "nothing is known of her";
+  room.learn("anna", 30);
+  EXPECT_TRUE(room.has_room("anna", 70));
+  EXPECT_FALSE(room.has_room("anna", 1));
+  EXPECT_FALSE(room.has_room("bert", 1));
+  room.learn("anna", 99);
+  EXPECT_TRUE(room.has_room("anna", 1));
+  EXPECT_FALSE(room.has_room("anna", ~std::uint64_t{0})) << "no sum is wrapped around";
 }
 
 }  // namespace
