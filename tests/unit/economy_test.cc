@@ -57,6 +57,22 @@ TEST_F(EconomyTest, ALeaseThatTheAgentDoesNotListIsSentAgain) {
   EXPECT_TRUE(dispatch().empty()) << "the slot is taken all the same";
 }
 
+TEST_F(EconomyTest, AnAgentThatStartsAnewIsSentItsLeasesAtOnce) {
+  add_job("j", 1);
+  idle(1);
+  const auto leases = dispatch();
+  auto anew = state("agent1", {0});
+  anew.started_ms = 2;
+  EXPECT_EQ(economy_.heartbeat("owner1", anew, now_).resend,
+            std::vector<std::string>{leases[0].id});
+  auto again = state("agent1", {0});
+  again.started_ms = 2;
+  EXPECT_TRUE(economy_.heartbeat("owner1", again, now_).resend.empty()) << "once";
+  auto holds = state("agent1", {}, {{leases[0].id, wire::LeasePhase::fetching}});
+  holds.started_ms = 3;
+  EXPECT_TRUE(economy_.heartbeat("owner1", holds, now_).resend.empty()) << "it has it";
+}
+
 TEST_F(EconomyTest, ALeaseThatIsHandedBackGoesToAnotherAtOnceAndSpeaksAgainstNobody) {
   add_job("j", 1, 1);
   idle(1);
