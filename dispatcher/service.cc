@@ -96,9 +96,9 @@ Result<> serve(const Config& config, std::stop_token stop) {
   if (!store) return std::unexpected(store.error());
   const auto uploads = blobs::PartialUploads::open(*store, config.blobs.directory / "resume");
   if (!uploads) return std::unexpected(uploads.error());
-  auto ledger_pg = open_pg(config, stop, pg::Plans::kKept);
+  auto ledger_pg = open_pg(config, stop, pg::Plans::kByKeys);
   if (!ledger_pg) return std::unexpected(ledger_pg.error());
-  auto rpc_pg = open_pg(config, stop, pg::Plans::kKept);
+  auto rpc_pg = open_pg(config, stop, pg::Plans::kByKeys);
   if (!rpc_pg) return std::unexpected(rpc_pg.error());
   auto roster_pg = open_pg(config, stop);
   if (!roster_pg) return std::unexpected(roster_pg.error());

@@ -95,7 +95,7 @@ class Workers {
                                std::move(*rules)};
     for (std::uint32_t i = 0; i < config_.workers; ++i) {
       auto database = wait_for("PostgreSQL", config_, stop, [&] {
-        return pg::Connection::open(config_.postgres_conninfo, pg::Plans::kKept);
+        return pg::Connection::open(config_.postgres_conninfo, pg::Plans::kByKeys);
       });
       if (!database) return std::unexpected(database.error());
       workers_.push_back(

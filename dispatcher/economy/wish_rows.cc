@@ -9,11 +9,15 @@
 namespace worldshare::dispatcher {
 namespace {
 
+// Lateral, so that it begins with the few that are open: a plan that is kept may otherwise read all
+// units of all jobs.
 constexpr const char* kReissued = R"(
+  with open as materialized (select id, unit, wanted from reissues where state = 'open')
   select u.id, u.job, u.frame, i.wanted
-    from reissues i join units u on u.id = i.unit join jobs j on j.id = u.job
-   where i.state = 'open' and u.state = 'accepted' and u.shard = '' and not u.split
-     and j.state in ('queued', 'active', 'completed', 'failed') and not j.paused
+    from open i, lateral (
+      select id, job, frame from units where id = i.unit and state = 'accepted' and shard = '' and not split limit 1) u
+    join jobs j on j.id = u.job
+   where j.state in ('queued', 'active', 'completed', 'failed') and not j.paused
    order by i.id limit 1000)";
 
 constexpr const char* kTheirReplicas = R"(

@@ -64,16 +64,25 @@ constexpr std::size_t kMostKept = 200;
 /// Young tables grow tenfold in seconds, and a plan for ten rows is a bad one for a thousand.
 constexpr std::chrono::seconds kPlanLife{2};
 
-/// Later keywords win, so what `conninfo` says overrides what is set here. Our statements are
-/// short: compiling one (JIT), which a planner that was told to use keys only takes for worth it,
-/// costs 70 to 170 ms. A plan that is kept for a while must not read all of a table because the
-/// table was small. Who waits for an answer has nothing under way whose loss it would notice: only
-/// keepalives find out that the server's host is gone.
+/// Our statements are short: compiling one (JIT), which a planner that was told to use keys only
+/// takes for worth it, costs 70 to 170 ms. A plan that is kept for a while must not read all of a
+/// table because the table was small, nor all of an index to merge it with another.
+const char* settings_for(Plans plans) {
+#define WS_KEPT "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+  switch (plans) {
+    case Plans::kFresh: return "-c jit=off";
+    case Plans::kKept: return WS_KEPT;
+    case Plans::kByKeys: return WS_KEPT " -c enable_mergejoin=off -c enable_hashjoin=off";
+  }
+#undef WS_KEPT
+  return "";
+}
+
+/// Later keywords win, so what `conninfo` says overrides what is set here. Who waits for an answer
+/// has nothing under way whose loss it would notice: only keepalives find out that the server's
+/// host is gone.
 ConnectionHandle connect(const std::string& conninfo, Plans plans) {
-  const char* const settings =
-      plans == Plans::kKept
-          ? "-c jit=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
-          : "-c jit=off";
+  const char* const settings = settings_for(plans);
   const std::array<const char*, 8> keys{
       "connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval",
       "client_encoding", "options",          "dbname",          nullptr};

@@ -69,7 +69,9 @@ class Rows {
 /// How a connection's statements are planned.
 enum class Plans : std::uint8_t {
   kFresh,  ///< each time, for the tables as they are
-  kKept,   ///< every few seconds, and by keys: for who says a few statements all day
+  kKept,   ///< every few seconds, and no table is read whole: for who says a few statements all day
+  kByKeys,  ///< like kKept, and tables are joined row by row through their indexes: for statements
+            ///< about few rows of tables that grow for ever
 };
 
 /// One connection, one thread. When the server goes away, the running call fails with kUnavailable

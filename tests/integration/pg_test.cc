@@ -66,6 +66,16 @@ TEST_F(Pg, KeptPlansAnswerAsFreshOnesAndUseKeys) {
   EXPECT_NE(plan->text(0, 0).find("Index Scan"), std::string::npos) << plan->text(0, 0);
 }
 
+TEST_F(Pg, PlansByKeysJoinRowByRow) {
+  auto db = connect(server->empty_database(), Plans::kByKeys);
+  ASSERT_TRUE(db.script(
+      "create table t (a int primary key, b int); create table u (a int primary key, b int); "
+      "insert into t select i, i from generate_series(1, 1000) i; insert into u select * from t; "
+      "analyze t; analyze u"));
+  const auto plan = db.exec("explain select * from t join u on u.a = t.b where t.a < 900");
+  EXPECT_NE(plan->text(0, 0).find("Nested Loop"), std::string::npos) << plan->text(0, 0);
+}
+
 TEST_F(Pg, KeptPlansSurviveErrorsRollbacksAndALostServer) {
   const auto conninfo = server->empty_database();
   auto db = connect(conninfo, Plans::kKept);

@@ -234,5 +234,53 @@ TEST_F(WishesTest, PeopleSeeWhyAndOperatorsOverruleOnTheRecord) {
   EXPECT_EQ(trust.overrules[0]->state_before, "") << "the verifier has not carried it out";
 }
 
+/// The past of a job, in the tables that grow with the farm: ten thousand frames, of which each is
+/// long accepted, and one owner's picture of one frame is looked at again.
+constexpr const char* kPast[] = {
+    "insert into units (job, frame, replicas_wanted, state) select id, 1000 + i, 1, 'accepted' "
+    "from "
+    "jobs, generate_series(1, 10000) i",
+    "insert into replicas (lease, unit, agent, owner, slot, state, expires_at) select 'past ' || "
+    "id, id, 'a past agent', 'somebody', 0, 'reported', now() from units where state = 'accepted'",
+    "insert into results (lease, unit, owner, agent, outcome, judged) select lease, unit, owner, "
+    "agent, 'rendered', 'agreed' from replicas where state = 'reported'",
+    "insert into verdicts (lease, unit, decision, reason, published_at) select lease, unit, "
+    "'accepted', '', now() from results",
+    "insert into outputs (unit, job, frame, artifact, size_bytes) select id, job, frame, '', 1 "
+    "from "
+    "units where state = 'accepted'",
+    "insert into reissues (unit, kind, wanted) select min(id), 'canary', 2 from units where state "
+    "= "
+    "'accepted'"};
+
+TEST_F(WishesTest, WhatIsLongDoneIsNotReadAgain) {
+  FakeAgent one = agent("anna");
+  FakeAgent two = agent("bert");
+  submit(R"({"first": 1, "last": 3})", kOneReplica);
+  const auto first = assigned(one);
+  for (const char* rows : kPast) query(rows);
+  const auto count = [&](const std::string& what, const std::string& where) {
+    return std::stoll(query("select sum(" + what + ") from pg_stat_user_tables where " + where));
+  };
+  ASSERT_TRUE(eventually(
+      [&] { return count("n_tup_ins", "relname in ('outputs', 'reissues')") >= 10'001; }));
+  const auto read = [&] {
+    return count("seq_tup_read + idx_tup_fetch",
+                 "relname in ('units', 'replicas', 'results', 'verdicts', 'outputs')");
+  };
+  // Each look at the trust engine's wishes begins with what is open of these.
+  const auto looks = [&] {
+    return count("seq_scan + coalesce(idx_scan, 0)", "relname = 'reissues'");
+  };
+  const auto read_before = read();
+  const auto looks_before = looks();
+  judged(first.lease, wire::Decision::accepted, 1);
+  const auto canary = assigned(two);
+  EXPECT_GE(canary.frame, 2);
+  for (int look = 1; look <= 3; ++look)
+    ASSERT_TRUE(eventually([&] { return looks() >= looks_before + look; }));
+  EXPECT_LT(read() - read_before, 1000);
+}
+
 }  // namespace
 }  // namespace worldshare::testing
