@@ -20,10 +20,15 @@ constexpr const char* kUnpublished = WS_SELECT_VERDICTS R"(
    where v.published_at is null and v.decided_at <= clock_timestamp() - $1::float8 * interval '1 second'
    order by v.decided_at limit 200)";
 
-// The dispatcher notes on a replica that it took its verdict in.
-constexpr const char* kUnheard = WS_SELECT_VERDICTS R"(
-    from units u join replicas p on p.unit = u.id and p.state in ('leased', 'expired') join verdicts v on v.lease = p.lease
-   where u.state = 'open' and v.published_at <= clock_timestamp() - $1::float8 * interval '1 second'
+// The dispatcher notes on a replica that it took its verdict in. Lateral, so that it begins with
+// the few units that are open.
+constexpr const char* kUnheard = R"(
+  with open as materialized (select id, job, frame from units where state = 'open'))" WS_SELECT_VERDICTS
+                                 R"(
+    from open u,
+         lateral (select lease from replicas where unit = u.id and state in ('leased', 'expired') offset 0) p,
+         lateral (select * from verdicts where lease = p.lease offset 0) v
+   where v.published_at <= clock_timestamp() - $1::float8 * interval '1 second'
    order by v.published_at limit 200)";
 #undef WS_SELECT_VERDICTS
 constexpr int kLimit = 200;

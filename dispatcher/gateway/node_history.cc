@@ -5,7 +5,6 @@
 namespace worldshare::dispatcher {
 namespace {
 
-// All states are named because the index begins with them.
 constexpr const char* kHistories = R"(
   select a.id, h.agreed, h.rejected, h.failed, h.expired, h.seconds
     from unnest($1::text[]) a (id), lateral (
@@ -14,8 +13,7 @@ constexpr const char* kHistories = R"(
              count(*) filter (where r.judged = 'failed') failed,
              count(*) filter (where p.state = 'expired' and r.lease is null) expired,
              coalesce(sum(r.render_seconds) filter (where r.judged = 'agreed'), 0) seconds
-        from replicas p left join results r on r.lease = p.lease 
-       where p.agent = a.id and p.state in ('leased', 'reported', 'void', 'expired')) h)";
+        from replicas p left join results r on r.lease = p.lease where p.agent = a.id) h)";
 
 NodeHistory read_history(RowReader& row) {
   NodeHistory history;

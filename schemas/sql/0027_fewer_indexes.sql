@@ -1,4 +1,4 @@
--- A replica's state is part of the conditions of its indexes, so each report wrote all of them anew: three now, not five.
+-- A replica's state is part of the conditions of its indexes, so each report writes all of them anew: one less now.
 
 -- One for the replicas of a unit and for invariant 2: of an owner's replicas of a unit one counts, the others are told apart
 -- by their leases; trusted hardware's all are.
@@ -6,11 +6,6 @@ drop index replicas_by_unit;
 drop index replicas_one_per_owner;
 create unique index replicas_one_per_owner on replicas
   (unit, owner, (case when state in ('leased', 'reported') and not trusted then '' else lease end));
-
--- One for what is leased, of an agent or of all, and for an agent's history, whose readers name every state.
-drop index replicas_live;
-drop index replicas_by_agent;
-create index replicas_by_state on replicas (state, agent);
 
 -- One for a pair and for the pairs of a unit.
 drop index comparisons_by_unit;

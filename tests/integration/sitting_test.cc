@@ -149,7 +149,8 @@ TEST_F(SittingTest, VerdictsOfASittingThatWereNotPublishedAreAllPublishedLater) 
   EXPECT_TRUE(eventually_published(300));
 }
 
-/// Rows of units that are none of a sitting's business, in the tables that grow with the farm.
+/// Rows of units that are none of a sitting's business, in the tables that grow with the farm: ten
+/// thousand of the past, and a thousand that are open.
 constexpr const char* kOtherUnits[] = {
     R"(insert into replicas (lease, unit, agent, owner, slot, state, expires_at)
          select 'lease ' || i || ' ' || o, 1000000 + i, 'agent ' || o, 'stranger ' || o, 0, 'reported', now()
@@ -161,17 +162,22 @@ constexpr const char* kOtherUnits[] = {
     R"(insert into comparisons (unit, lease_a, lease_b, method, agree, metrics_version)
          select a.unit, a.lease, b.lease, 'same_blob', true, 1
            from replicas a join replicas b on a.unit = b.unit and a.lease < b.lease
-          where a.unit > 1000000)"};
+          where a.unit > 1000000)",
+    R"(insert into units (id, job, frame, replicas_wanted) overriding system value
+         select 2000000 + i, id, 1000 + i, 2 from jobs, generate_series(1, 1000) i)",
+    R"(insert into replicas (lease, unit, agent, owner, slot, expires_at)
+         select 'open ' || id || ' ' || o, id, 'agent ' || o, 'stranger ' || o, 0, now() + interval '1 day'
+           from units, generate_series(1, 2) o where id > 2000000)"};
 
 TEST_F(SittingTest, ASittingReadsTheRowsOfItsUnitsAndNoOthers) {
-  for (const char* rows : kOtherUnits) bench_->execute(rows);
   const auto leases = this->leases(2);
+  for (const char* rows : kOtherUnits) bench_->execute(rows);
   const auto count = [&](const char* what) {
     return std::stoll(bench_->query(std::string("select sum(") + what +
                                     ") from pg_stat_user_tables where relname in ('replicas', "
-                                    "'results', 'verdicts', 'comparisons')"));
+                                    "'results', 'verdicts', 'comparisons', 'units')"));
   };
-  ASSERT_TRUE(bench_->eventually([&] { return count("n_tup_ins") >= 70'000; }));
+  ASSERT_TRUE(bench_->eventually([&] { return count("n_tup_ins") >= 73'000; }));
   const auto read_before = count("seq_tup_read + idx_tup_fetch");
   const auto written_before = count("n_tup_ins");
   for (const auto& lease : leases) bench_->render(lease, picture(1));
@@ -180,7 +186,8 @@ TEST_F(SittingTest, ASittingReadsTheRowsOfItsUnitsAndNoOthers) {
   // A session tells what it did a second later, all of it together: two results, verdicts, and one
   // comparison.
   ASSERT_TRUE(bench_->eventually([&] { return count("n_tup_ins") >= written_before + 5; }));
-  EXPECT_LT(count("seq_tup_read + idx_tup_fetch") - read_before, 1000);
+  // At its start it looks through what is open for verdicts that nobody heard.
+  EXPECT_LT(count("seq_tup_read + idx_tup_fetch") - read_before, 3 * 3000);
 }
 
 }  // namespace
