@@ -118,10 +118,11 @@ HeartbeatOutcome Economy::heartbeat(const std::string& owner,
     }
   }
   for (const auto& lease : outcome.returned) take_back(lease);
-  // A run that begins knows nothing of what the one before was given.
+  // A run that begins knows nothing of what the one before was given; whoever begins all the time
+  // is not answered all the time.
   const bool begins = roster_.node(id).started_ms != state.started_ms;
   const auto resend_after =
-      begins ? std::chrono::milliseconds(0)
+      begins ? std::chrono::milliseconds(1000)
              : std::min(options_.heartbeat * 2, std::chrono::milliseconds(10'000));
   for (const auto& [slot, held] : roster_.node(id).held) {
     const Lease& lease = leases_.at(held);

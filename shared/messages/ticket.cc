@@ -105,6 +105,7 @@ bool TicketCheck::holds(const Ticket& ticket, ByteView bytes) {
   if (way.empty()) return verify_signature(dispatcher_, as_bytes(ticket_text(ticket)), signature);
   Digest root = leaf_of(ticket);
   for (; !way.empty(); way = way.subspan(kStepBytes)) {
+    if (way[0] > kRight) return false;
     const ByteView neighbour = way.subspan(1, kHashBytes);
     root = way[0] == kLeft ? node_of(neighbour, root) : node_of(root, neighbour);
   }

@@ -61,15 +61,18 @@ TEST_F(EconomyTest, AnAgentThatStartsAnewIsSentItsLeasesAtOnce) {
   add_job("j", 1);
   idle(1);
   const auto leases = dispatch();
+  now_ += 1s;
   auto anew = state("agent1", {0});
   anew.started_ms = 2;
   EXPECT_EQ(economy_.heartbeat("owner1", anew, now_).resend,
             std::vector<std::string>{leases[0].id});
+  economy_.sent(leases[0].id, now_);
   auto again = state("agent1", {0});
-  again.started_ms = 2;
-  EXPECT_TRUE(economy_.heartbeat("owner1", again, now_).resend.empty()) << "once";
+  again.started_ms = 3;
+  EXPECT_TRUE(economy_.heartbeat("owner1", again, now_).resend.empty()) << "not all the time";
+  now_ += 1s;
   auto holds = state("agent1", {}, {{leases[0].id, wire::LeasePhase::fetching}});
-  holds.started_ms = 3;
+  holds.started_ms = 4;
   EXPECT_TRUE(economy_.heartbeat("owner1", holds, now_).resend.empty()) << "it has it";
 }
 

@@ -47,12 +47,6 @@ struct Constants {
   float centre;  // what was taken off each picture
 };
 
-__device__ inline float reciprocal(float v) {
-  float r;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
-  return r;
-}
-
 /// A quantity and its square.
 struct Moments {
   Filter value;

@@ -120,14 +120,27 @@ struct Codes {
   float difference;  ///< to the precision of a float relative to itself
 };
 
+// Without what the library's functions do for denormal numbers and huge ones, of which there are
+// none.
+__device__ inline float log2_of(float v) {
+  float r;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
+  return r;
+}
+__device__ inline float reciprocal(float v) {
+  float r;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
+  return r;
+}
+
 struct LogCoding {
   static __device__ Codes of(float a, float b) {
     a = fminf(fmaxf(a, 0.0F), kLargestHalf);
     b = fminf(fmaxf(b, 0.0F), kLargestHalf);
-    const float code_a = __log2f(1.0F + a);
-    const float code_b = __log2f(1.0F + b);
+    const float code_a = log2_of(1.0F + a);
+    const float code_b = log2_of(1.0F + b);
     // log((1 + a) / (1 + b)) is 2 atanh(r); where r is small the logarithms lie too close.
-    const float r = __fdividef(a - b, (1.0F + a) + (1.0F + b));
+    const float r = (a - b) * reciprocal((1.0F + a) + (1.0F + b));
     const float q = r * r;
     const float series = fmaf(q, fmaf(q, fmaf(q, 1.0F / 7, 1.0F / 5), 1.0F / 3), 1.0F);
     const bool near = q < 0.01F;
