@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "shared/log.h"
 #include "shared/messages/news.h"
 #include "shared/messages/ticket.h"
@@ -51,7 +53,7 @@ void Outgoing::assign(std::span<const LeaseOrder> orders) {
   // Those that share signatures come first.
   std::vector<const LeaseOrder*> sorted;
   for (const auto& order : orders) sorted.push_back(&order);
-  const auto alone = std::ranges::stable_partition(sorted, &LeaseOrder::shared_ticket);
+  const auto alone = std::ranges::partition(sorted, &LeaseOrder::shared_ticket);
   std::vector<messages::Ticket> texts;
   for (const auto* order : sorted) {
     const wire::ManifestT& manifest = order->job->manifest;
