@@ -152,8 +152,9 @@ TEST(Ticket, NoByteOfOneUnderASharedSignatureMayChange) {
   TicketCheck check(key.public_key());
   for (std::size_t at = 0; at < bytes[3].size(); ++at) {
     Bytes other = bytes[3];
-    // A side is told by 0 or not.
     other[at] = other[at] == 0 ? 1 : 0;
+    EXPECT_FALSE(check.holds(tickets[3], other)) << at;
+    other[at] = static_cast<std::uint8_t>(bytes[3][at] + 2);
     EXPECT_FALSE(check.holds(tickets[3], other)) << at;
   }
   Bytes longer = bytes[3];
