@@ -122,8 +122,7 @@ HeartbeatOutcome Economy::heartbeat(const std::string& owner,
   // is not answered all the time.
   const bool begins = roster_.node(id).started_ms != state.started_ms;
   const auto resend_after =
-      begins ? std::chrono::milliseconds(1000)
-             : std::min(options_.heartbeat * 2, std::chrono::milliseconds(10'000));
+      std::min(options_.heartbeat * 2, std::chrono::milliseconds(begins ? 1000 : 10'000));
   for (const auto& [slot, held] : roster_.node(id).held) {
     const Lease& lease = leases_.at(held);
     const bool known = listed.contains(held) || lease.phase == wire::LeasePhase::reported;
