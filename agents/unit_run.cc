@@ -12,6 +12,7 @@
 #include "agents/laboratory/tamper.h"
 #include "shared/clock.h"
 #include "shared/http/client.h"
+#include "shared/image/bundle.h"
 #include "shared/messages/messages.h"
 #include "shared/messages/shard.h"
 #include "shared/scene/blend_file.h"
@@ -157,46 +158,64 @@ std::string UnitRun::memory_hint(const std::string& code) const {
 }
 
 wire::ResultT UnitRun::render(SceneCache::Hold scene) {
-  const auto asked = request();
+  auto asked = request();
   if (!asked) return failed("bad_shard", asked.error().message, "");
   services_.book.set_phase(assignment_.lease, wire::LeasePhase::loading);
   auto checked = scene::check_blend_file(scene.path(), services_.config.scene_plain_bytes);
   if (!checked) return failed("scene_unreadable", checked.error().message, "");
   laboratory::warn_of_tampering(services_.config.tamper, assignment_.lease);
+  wire::ResultT out = render_frames(scene.path(), std::move(*asked));
+  blender_.scene = std::move(scene);
+  return out;
+}
+
+/// One after the other, in the Blender that has the scene loaded. They are one result: a frame that
+/// fails fails all.
+wire::ResultT UnitRun::render_frames(const std::filesystem::path& scene, RenderRequest unit) {
   const std::string& lease = assignment_.lease;
+  const auto frames = messages::frames_of(*messages::shard_of(assignment_));
+  const auto count = static_cast<double>(frames.size());
   const auto began = steady_clock::now();
-  double load_seconds = 0;
+  wire::ResultT out = new_result();
+  std::vector<Bytes> images;
   const RenderObserver observer{
       [&] {
-        load_seconds = std::chrono::duration<double>(steady_clock::now() - began).count();
+        if (!images.empty()) return;
+        out.load_seconds = std::chrono::duration<float>(steady_clock::now() - began).count();
         services_.book.set_phase(lease, wire::LeasePhase::rendering);
       },
-      [&](double fraction) { services_.book.set_progress(lease, fraction); }};
-  const RenderRequest& unit = *asked;
-  const RenderOutcome outcome = blender_.renderer.render(scene.path(), unit, observer, stop_);
-  blender_.scene = std::move(scene);
-  if (outcome.end != RenderEnd::kDone) {
-    return failed(outcome.code, outcome.error + memory_hint(outcome.code), outcome.log_tail);
+      [&](double fraction) {
+        services_.book.set_progress(lease, (static_cast<double>(images.size()) + fraction) / count);
+      }};
+  std::uint64_t room = services_.config.artifact_bytes;
+  for (const std::int32_t frame : frames) {
+    unit.frame = frame;
+    const auto failed_at = [&](const std::string& code, const std::string& why, const auto& log) {
+      return failed(code, (frames.size() > 1 ? fmt::format("frame {}: ", frame) : "") + why, log);
+    };
+    const RenderOutcome outcome = blender_.renderer.render(scene, unit, observer, stop_);
+    if (outcome.end != RenderEnd::kDone)
+      return failed_at(outcome.code, outcome.error + memory_hint(outcome.code), outcome.log_tail);
+    auto image = read_artifact(outcome.image, unit, room);
+    if (!image) return failed_at("bad_image", image.error().message, outcome.log_tail);
+    room -= image->size();
+    images.push_back(std::move(*image));
+    out.render_seconds += static_cast<float>(outcome.seconds);
+    out.peak_memory_bytes = std::max(out.peak_memory_bytes, outcome.peak_memory_bytes);
   }
-  auto artifact = read_artifact(outcome.image, unit, services_.config.artifact_bytes);
-  if (!artifact) return failed("bad_image", artifact.error().message, outcome.log_tail);
-  artifact_ = std::move(*artifact);
-  wire::ResultT out = new_result();
+  artifact_ = images.size() == 1 ? std::move(images.front()) : image::bundle(images);
   out.outcome = wire::Outcome::rendered;
   out.artifact = std::make_unique<wire::ArtifactT>();
   out.artifact->sha256 = to_hex(sha256(artifact_));
   out.artifact->size_bytes = artifact_.size();
-  out.render_seconds = static_cast<float>(outcome.seconds);
-  out.load_seconds = static_cast<float>(load_seconds);
-  out.peak_memory_bytes = outcome.peak_memory_bytes;
   return out;
 }
 
 Result<RenderRequest> UnitRun::request() const {
   const auto shard = messages::shard_of(assignment_);
   if (!shard) return std::unexpected(shard.error());
-  if (shard->frame_count != 1) {
-    return fail(Errc::kInvalid, "this agent renders one frame in a unit");
+  if (shard->frame_count != 1 && (messages::is_part_of_frame(*shard) || assignment_.audit)) {
+    return fail(Errc::kInvalid, "this agent renders parts and audits of one frame in a unit");
   }
   RenderRequest out;
   out.frame = shard->frame;
@@ -258,10 +277,13 @@ bool UnitRun::report(const wire::ResultT& result) {
   message.payload = messages::encode(result);
   message.signature = services_.key.sign(message.payload);
   const bool rendered = result.outcome == wire::Outcome::rendered;
+  const std::uint32_t frames = assignment_.shard ? assignment_.shard->frame_count : 1;
   const std::string summary =
-      rendered ? fmt::format("rendered in {:.1f} s, {} bytes, {}", result.render_seconds,
-                             result.artifact->size_bytes, result.artifact->sha256.substr(0, 12))
-               : fmt::format("failed: {}", result.error_code);
+      rendered
+          ? fmt::format("rendered {}in {:.1f} s, {} bytes, {}",
+                        frames > 1 ? fmt::format("{} frames ", frames) : "", result.render_seconds,
+                        result.artifact->size_bytes, result.artifact->sha256.substr(0, 12))
+          : fmt::format("failed: {}", result.error_code);
   Backoff backoff(std::chrono::seconds(15));
   while (!stop_.stop_requested()) {
     auto stored = services_.dispatcher.report(assignment_.lease, message, summary);

@@ -58,6 +58,7 @@ class UnitRun {
   Result<> download(const std::filesystem::path& part);
   /// The result to report; `artifact_` holds the image when it is a rendered one.
   wire::ResultT render(SceneCache::Hold scene);
+  wire::ResultT render_frames(const std::filesystem::path& scene, RenderRequest unit);
   Result<> upload();
   Result<> upload_once(const wire::UploadRequestT& request);
   /// What is wrong with this machine when a unit failed for its sake; empty: the unit is to blame.

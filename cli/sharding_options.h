@@ -16,6 +16,7 @@ class ShardingOptions {
  private:
   wire::ShardMode mode_ = wire::ShardMode::automatic;
   unsigned unit_seconds_ = 300;
+  unsigned max_frames_ = 1;
   float frame_seconds_ = 0;
 };
 

@@ -12,6 +12,13 @@ bool is_final(const wire::VerdictT& verdict) {
   return verdict.decision == wire::Decision::accepted || verdict.decision == wire::Decision::failed;
 }
 
+void say_failed(const Unit& unit, const std::string& reason) {
+  const bool alone = unit.shard.frame_count == 1;
+  spdlog::warn("{} job={} frame={} reason=\"{}\"",
+               alone ? "frame failed" : "frames failed together, each is asked for alone", unit.job,
+               unit.shard.frame, reason);
+}
+
 }  // namespace
 
 /// A free slot does not wait until verdicts on other work are written.
@@ -135,10 +142,7 @@ void Dispatcher::close(const wire::VerdictT& verdict) {
   if (unit == nullptr) return;
   const bool accepted = verdict.decision == wire::Decision::accepted;
   ++(accepted ? units_accepted_ : units_failed_);
-  if (!accepted) {
-    spdlog::warn("frame failed job={} frame={} reason=\"{}\"", unit->job, unit->shard.frame,
-                 verdict.reason);
-  }
+  if (!accepted) say_failed(*unit, verdict.reason);
   Closed closed = economy_.close_unit(id, accepted, "the frame is finished");
   outgoing_.stop(closed.stop);
   std::ranges::move(closed.drained, std::back_inserter(drained_));
@@ -156,10 +160,11 @@ Result<> Dispatcher::fail_units(const std::vector<UnitFailure>& failures) {
       continue;
     }
     ++units_failed_;
-    spdlog::warn("frame failed job={} frame={} reason=\"{}\"", unit->job, unit->shard.frame,
-                 failure.reason);
-    outgoing_.event(wire::EventKind::frame_failed, unit->job, unit->shard.frame, "",
-                    failure.reason);
+    say_failed(*unit, failure.reason);
+    if (unit->shard.frame_count == 1) {
+      outgoing_.event(wire::EventKind::frame_failed, unit->job, unit->shard.frame, "",
+                      failure.reason);
+    }
     outgoing_.stop(economy_.close_unit(failure.unit, false, "the frame has failed").stop);
   }
   take_endings(*endings);
@@ -170,6 +175,7 @@ void Dispatcher::take_endings(const Endings& endings) {
   for (const UnitId id : endings.cancelled) {
     outgoing_.stop(economy_.close_unit(id, false, "another part of its frame failed").stop);
   }
+  for (const auto& unit : endings.remade) economy_.add_unit(unit);
   finish_jobs(endings.jobs);
 }
 

@@ -10,6 +10,7 @@
 #include "agents/devices/device_access.h"
 #include "agents/devices/graphics_card.h"
 #include "shared/files.h"
+#include "shared/messages/shard.h"
 
 namespace worldshare::agent {
 namespace {
@@ -78,6 +79,7 @@ Result<Probe> parse(const std::string& line) {
 }
 
 void add_machine(wire::CapabilitiesT& out) {
+  out.features.emplace_back(messages::kSeveralFrames);
   out.agent_version = WORLDSHARE_VERSION;
   out.threads = std::max(1U, std::thread::hardware_concurrency());
   out.memory_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *

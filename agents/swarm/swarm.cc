@@ -42,6 +42,7 @@ wire::CapabilitiesT capabilities() {
   out.agent_version = WORLDSHARE_VERSION;
   out.render_class = "swarm-0-none";
   out.blender = "99.0";
+  out.features = {messages::kSeveralFrames};
   out.engines = {wire::Engine::cycles, wire::Engine::eevee, wire::Engine::workbench};
   out.memory_bytes = 1ULL << 40U;
   out.threads = 1;

@@ -62,7 +62,9 @@ class SyntheticAgent {
         : slot(index), assignment(std::move(given)), timer(context) {}
     const std::uint32_t slot;
     const wire::AssignmentT assignment;
-    Plan plan;
+    Plan plan;                            ///< of all of its frames
+    std::vector<std::uint64_t> pictures;  ///< of each
+    Bytes bundle;                         ///< of several
     wire::ArtifactT artifact;
     boost::asio::steady_timer timer;  ///< the render, then each answer that is waited for
     unsigned tries = 0;
@@ -91,6 +93,8 @@ class SyntheticAgent {
 
   // A unit's steps: synthetic_unit.cc.
   void begin(std::uint32_t slot, wire::AssignmentT assignment);
+  void plan_frames(Unit& unit);
+  void make_artifact(Unit& unit);
   void act(const UnitPtr& unit);
   void commit(const UnitPtr& unit);
   void on_commit(const UnitPtr& unit, const Delivery& reply);

@@ -1,6 +1,9 @@
 #include <spdlog/spdlog.h>
 
 #include "agents/swarm/synthetic_agent.h"
+#include "shared/crypto.h"
+#include "shared/image/bundle.h"
+#include "shared/messages/shard.h"
 
 // One lease of a synthetic agent, from its assignment to its stored result.
 
@@ -41,7 +44,7 @@ void SyntheticAgent::begin(std::uint32_t slot, wire::AssignmentT assignment) {
   working_[slot] = unit;
   book_->begin(slot, unit->assignment.lease);
   book_->set_phase(unit->assignment.lease, wire::LeasePhase::rendering);
-  unit->plan = behaviour_.plan(unit->assignment, services_.random);
+  plan_frames(*unit);
   if (unit->plan.deed == Deed::kHang) {
     ++tally.hung;
     return;
@@ -49,6 +52,42 @@ void SyntheticAgent::begin(std::uint32_t slot, wire::AssignmentT assignment) {
   heartbeat_within(agent::LeaseBook::kUnhurried);
   if (unit->plan.render_time == 0us) return act(unit);
   await(unit, unit->plan.render_time, &SyntheticAgent::act);
+}
+
+/// The first frame that is not rendered decides for all.
+void SyntheticAgent::plan_frames(Unit& unit) {
+  const auto shard = messages::shard_of(unit.assignment);
+  if (!shard || shard->frame_count == 1) {
+    unit.plan = behaviour_.plan(unit.assignment, services_.random);
+    unit.pictures = {unit.plan.picture};
+    return;
+  }
+  wire::AssignmentT one = unit.assignment;
+  one.shard.reset();
+  for (const std::int32_t frame : messages::frames_of(*shard)) {
+    one.frame = frame;
+    const Plan plan = behaviour_.plan(one, services_.random);
+    unit.plan.render_time += plan.render_time;
+    if (unit.plan.deed == Deed::kRender) unit.plan.deed = plan.deed;
+    unit.pictures.push_back(plan.picture);
+  }
+}
+
+void SyntheticAgent::make_artifact(Unit& unit) {
+  const wire::OutputT& output = *unit.assignment.output;
+  if (unit.pictures.size() == 1) {
+    const auto& picture =
+        services_.pictures.get(output.width, output.height, unit.pictures.front());
+    unit.artifact.sha256 = picture.sha256;
+    unit.artifact.size_bytes = picture.bytes.size();
+    return;
+  }
+  std::vector<Bytes> images;
+  for (const std::uint64_t seed : unit.pictures)
+    images.push_back(services_.pictures.get(output.width, output.height, seed).bytes);
+  unit.bundle = image::bundle(images);
+  unit.artifact.sha256 = to_hex(sha256(unit.bundle));
+  unit.artifact.size_bytes = unit.bundle.size();
 }
 
 void SyntheticAgent::await(const UnitPtr& unit,
@@ -81,11 +120,7 @@ void SyntheticAgent::act(const UnitPtr& unit) {
     ++services_.tally.failed;
     return report(unit);
   }
-  const wire::OutputT& output = *unit->assignment.output;
-  const SyntheticPicture& picture =
-      services_.pictures.get(output.width, output.height, unit->plan.picture);
-  unit->artifact.sha256 = picture.sha256;
-  unit->artifact.size_bytes = picture.bytes.size();
+  make_artifact(*unit);
   book_->set_phase(unit->assignment.lease, wire::LeasePhase::uploading);
   commit(unit);
 }
@@ -133,7 +168,9 @@ void SyntheticAgent::upload(const UnitPtr& unit, const wire::UploadReplyT& place
   const wire::OutputT& output = *unit->assignment.output;
   await(unit, 6 * kAnswerTime, &SyntheticAgent::again);
   const Bytes& bytes =
-      services_.pictures.get(output.width, output.height, unit->plan.picture).bytes;
+      unit->bundle.empty()
+          ? services_.pictures.get(output.width, output.height, unit->pictures.front()).bytes
+          : unit->bundle;
   const auto done = [this, unit, stage = unit->stage](const Result<>& outcome) {
     if (unit->stage != stage || !is_working(unit)) return;
     if (!outcome) return again(unit);

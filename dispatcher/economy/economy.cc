@@ -104,7 +104,7 @@ void Economy::prefer(const std::string& id, std::int32_t frame) {
   if (open == nullptr) return;
   for (const UnitId unit_id : open->units) {
     OpenUnit& unit = units_.at(unit_id);
-    if (unit.shard.frame != frame) continue;
+    if (!messages::has_frame(unit.shard, frame)) continue;
     unlist(*open, unit);
     unit.preferred = true;
     relist(unit);
@@ -158,8 +158,12 @@ std::optional<Demand> Economy::demand_of(const OpenJob& job) const {
 Ask Economy::ask_of(const OpenJob& open) {
   const sharding::FrameCost cost = open.cost->cost();
   Ask ask{*open.job.manifest.requirements, 0};
-  if (cost.frame_seconds > 0)
-    ask.unit_seconds = cost.fixed_seconds + cost.frame_seconds / division_of(open).parts();
+  if (open.job.manifest.sharding->max_frames > 1)
+    ask.needs.features.emplace_back(messages::kSeveralFrames);
+  if (cost.frame_seconds > 0) {
+    const sharding::Division division = division_of(open);
+    ask.unit_seconds = cost.fixed_seconds + cost.frame_seconds * division.frames / division.parts();
+  }
   return ask;
 }
 

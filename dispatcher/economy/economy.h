@@ -287,7 +287,8 @@ class Economy {
   void look_at_straggler(const std::string& id);
   OpenUnit* open_frame(OpenJob& job, Grants& grants);
   OpenUnit& open_unit(OpenJob& job, const Unit& unit, Grants& grants);
-  static std::int32_t next_frame(OpenJob& job);
+  static std::vector<std::int32_t> next_frames(OpenJob& job, std::uint32_t most);
+  std::uint32_t frames_a_unit(const OpenJob& job, const sharding::Division& division) const;
   static sharding::Division division_of(const OpenJob& job);
   bool splits(const OpenJob& job, const sharding::Division& division) const;
   bool enough_for_halves(std::span<const ClassId> classes) const;

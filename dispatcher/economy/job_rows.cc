@@ -116,16 +116,13 @@ Result<std::vector<StoredUnit>> to_units(pg::Connection& pg,
     StoredUnit unit;
     unit.id = units->integer(i, 0);
     unit.job = units->str(i, 1);
-    unit.shard.frame = static_cast<std::int32_t>(units->integer(i, 2));
+    auto shard = read_shard(*units, i, 2, 5);
+    if (!shard) return std::unexpected(shard.error());
+    unit.shard = std::move(*shard);
     unit.wanted = static_cast<std::uint32_t>(units->integer(i, 3));
     unit.expiries = static_cast<std::uint32_t>(units->integer(i, 4));
     unit.parts = static_cast<std::uint32_t>(units->integer(i, 6));
     unit.split = units->boolean(i, 7);
-    if (const auto text = units->text(i, 5); !text.empty()) {
-      auto shard = messages::parse_shard(text);
-      if (!shard) return fail(Errc::kInternal, "stored unit: " + shard.error().message);
-      unit.shard = std::move(*shard);
-    }
     index[unit.id] = out.size();
     out.push_back(std::move(unit));
   }
@@ -142,6 +139,14 @@ Result<std::vector<StoredUnit>> to_units(pg::Connection& pg,
 }
 
 }  // namespace
+
+Result<messages::Shard> read_shard(const pg::Rows& rows, int row, int frame, int shard) {
+  const auto text = rows.text(row, shard);
+  if (text.empty()) return messages::Shard{static_cast<std::int32_t>(rows.integer(row, frame))};
+  auto out = messages::parse_shard(text);
+  if (!out) return fail(Errc::kInternal, "stored unit: " + out.error().message);
+  return out;
+}
 
 void add_replica(StoredUnit& unit, const pg::Rows& rows, int i) {
   const std::string_view state = rows.text(i, 5);

@@ -33,6 +33,8 @@ Result<std::vector<JobVersion>> changed_jobs(pg::Connection& pg, std::int64_t ve
 Result<std::vector<StoredUnit>> open_units(pg::Connection& pg,
                                            const std::vector<std::string>& jobs);
 Result<std::vector<StoredUnit>> all_open_units(pg::Connection& pg);
+/// From the columns of a unit's first frame and of its shard's text. kInternal: it is none.
+Result<messages::Shard> read_shard(const pg::Rows& rows, int row, int frame, int shard);
 /// Adds a replica of the unit's to what is known of it. Columns: unit, lease, agent, owner, slot,
 /// state, whether it has an opinion, expiry and grant in ms of unix time, half, WS_AUDIT_COLUMNS.
 void add_replica(StoredUnit& unit, const pg::Rows& rows, int row);

@@ -22,8 +22,9 @@ constexpr const char* kActiveJobs = R"(
    order by id for no key update)";
 
 constexpr const char* kMakeUnits = R"(
-  insert into units (id, job, frame, replicas_wanted, shard, parts, split) overriding system value
-  select * from unnest($1::bigint[], $2::text[], $3::integer[], $4::smallint[], $5::text[], $6::integer[], $7::bool[]))";
+  insert into units (id, job, frame, replicas_wanted, shard, parts, split, frames, frame_step) overriding system value
+  select * from unnest($1::bigint[], $2::text[], $3::integer[], $4::smallint[], $5::text[], $6::integer[], $7::bool[],
+                       $8::integer[], $9::integer[]))";
 
 constexpr const char* kDivideFrames = R"(
   insert into divided_frames (job, frame, parts)
@@ -67,21 +68,25 @@ Result<> make_units(pg::Transaction& transaction,
   std::vector<std::string> shards;
   std::vector<std::int64_t> parts;
   std::vector<std::string> split;
+  std::vector<std::int64_t> frame_counts;
+  std::vector<std::int64_t> steps;
   for (const auto& unit : units) {
     if (!active.contains(unit.job)) continue;
     ids.push_back(unit.id);
     jobs.push_back(unit.job);
     frames.push_back(unit.shard.frame);
     wanted.push_back(unit.wanted);
-    shards.push_back(messages::is_part_of_frame(unit.shard) ? messages::shard_text(unit.shard)
-                                                            : "");
+    shards.push_back(messages::is_whole_frame(unit.shard) ? "" : messages::shard_text(unit.shard));
     parts.push_back(unit.parts);
     split.emplace_back(unit.split ? "t" : "f");
+    frame_counts.push_back(unit.shard.frame_count);
+    steps.push_back(unit.shard.frame_step);
   }
   if (ids.empty()) return {};
-  auto rows = transaction.exec(
-      kMakeUnits, {pg::array(ids), pg::array(jobs), pg::array(frames), pg::array(wanted),
-                   pg::array(shards), pg::array(parts), pg::array(split)});
+  auto rows =
+      transaction.exec(kMakeUnits, {pg::array(ids), pg::array(jobs), pg::array(frames),
+                                    pg::array(wanted), pg::array(shards), pg::array(parts),
+                                    pg::array(split), pg::array(frame_counts), pg::array(steps)});
   if (rows && std::ranges::max(parts) > 1) {
     rows = transaction.exec(kDivideFrames, {pg::array(jobs), pg::array(frames), pg::array(parts)});
   }

@@ -40,7 +40,8 @@ struct JobEnd {
 
 /// What the end of units brought about.
 struct Endings {
-  std::vector<UnitId> cancelled;  ///< parts of frames of which another part failed
+  std::vector<UnitId> cancelled;   ///< parts of frames of which another part failed
+  std::vector<StoredUnit> remade;  ///< the frames of units of several that failed, each alone
   std::vector<JobEnd> jobs;
 };
 

@@ -47,30 +47,53 @@ void Economy::advance() {
   }
 }
 
-std::int32_t Economy::next_frame(OpenJob& open) {
+/// Those of the next unit: one that the artist wants now, or else up to `most` of those that
+/// follow, as long as they are neighbours.
+std::vector<std::int32_t> Economy::next_frames(OpenJob& open, std::uint32_t most) {
   Job& job = open.job;
   if (!job.first.empty()) {
     const std::int32_t frame = job.first.front();
     job.first.erase(job.first.begin());
     job.early.insert(frame);
-    return frame;
+    return {frame};
   }
-  return messages::frame_number(job.manifest, frame_at(job.position++, job.ordered));
+  const auto next = [&] {
+    return messages::frame_number(job.manifest, frame_at(job.position, job.ordered));
+  };
+  std::vector<std::int32_t> frames;
+  do {
+    frames.push_back(next());
+    ++job.position;
+  } while (frames.size() < most && job.position < open.total && !job.early.contains(next()) &&
+           next() == frames.back() + job.manifest.frames->step);
+  return frames;
 }
 
-/// Of its next frame, as its cost looks now. Several short frames in one unit are not made: a warm
-/// Blender costs them next to nothing.
+/// Of its next frame, as its cost looks now.
 sharding::Division Economy::division_of(const OpenJob& open) {
-  auto division = sharding::choose_division(open.job.manifest, open.cost->cost()).division;
-  division.frames = 1;
-  return division;
+  return sharding::choose_division(open.job.manifest, open.cost->cost()).division;
+}
+
+/// Guided self-scheduling: of what is left each seat's share is given out in two halves, so that
+/// large units come first, small ones last, and nobody waits for one long unit in the end.
+std::uint32_t Economy::frames_a_unit(const OpenJob& open,
+                                     const sharding::Division& division) const {
+  if (division.frames == 1) return 1;
+  std::size_t free = 0;
+  for (const ClassId capability : roster_.book().able(open.need))
+    free += roster_.seats().size(capability);
+  const std::size_t replicas = std::max<std::size_t>(1, open.job.manifest.policy->replicas);
+  const std::size_t at_once = std::max<std::size_t>(1, free / replicas + open.units.size());
+  const std::size_t left = open.total - open.job.position;
+  return static_cast<std::uint32_t>(
+      std::clamp<std::size_t>(left / (2 * at_once), 1, division.frames));
 }
 
 /// Whether two owners render half of the next frame's samples each. Halves are judged only where
 /// trusted hardware settles their audits, and where enough others can do these.
 bool Economy::splits(const OpenJob& open, const sharding::Division& division) const {
   const auto able = roster_.book().able(open.need);
-  return options_.split_samples && division.parts() == 1 &&
+  return options_.split_samples && division.parts() == 1 && division.frames == 1 &&
          sharding::can_be_halved(open.job.manifest, open.cost->cost()) && has_trusted(able) &&
          enough_for_halves(able);
 }
@@ -112,7 +135,8 @@ Economy::OpenUnit& Economy::open_unit(OpenJob& open, const Unit& unit, Grants& g
   return made;
 }
 
-/// All units of the next frame at once, so that a frame is never half made; the first of them.
+/// All units of the next frame at once, so that a frame is never half made, or one unit of several
+/// frames; the first of them.
 Economy::OpenUnit* Economy::open_frame(OpenJob& open, Grants& grants) {
   Job& job = open.job;
   const auto skip_early = [&] {
@@ -124,20 +148,21 @@ Economy::OpenUnit* Economy::open_frame(OpenJob& open, Grants& grants) {
   };
   if (job.first.empty()) skip_early();
   const bool has_frame = !job.first.empty() || job.position < open.total;
-  const sharding::Division division = division_of(open);
+  sharding::Division division = division_of(open);
   if (!has_frame || unit_ids_.size() < division.parts()) return nullptr;
   const auto progress = progress_of(grants, job.id);
   Unit unit;
   unit.job = job.id;
   unit.preferred = !job.first.empty();
   unit.wanted = options_.pair_after_commit ? 1 : job.manifest.policy->replicas;
-  const std::int32_t frame = next_frame(open);
-  const sharding::ShardPlan plan(job.manifest, division,
-                                 messages::frame_index(job.manifest, frame));
+  const auto frames = next_frames(open, frames_a_unit(open, division));
   unit.split = splits(open, division);
   unit.parts = unit.split ? 2 : division.parts();
+  division.frames = static_cast<std::uint32_t>(frames.size());
+  const sharding::ShardPlan plan(job.manifest, division,
+                                 messages::frame_index(job.manifest, frames.front()));
   progress->position = job.position;
-  progress->made.push_back(frame);
+  progress->made.insert(progress->made.end(), frames.begin(), frames.end());
   progress->early.assign(job.early.begin(), job.early.end());
   OpenUnit* first = nullptr;
   for (std::uint32_t part = 0; part < division.parts(); ++part) {

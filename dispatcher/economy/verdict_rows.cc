@@ -31,7 +31,15 @@ constexpr const char* kReported = R"(
 constexpr const char* kClose = R"(
   update units u set state = x.state, reason = x.reason, finished_at = now()
     from unnest($1::bigint[], $2::text[], $3::text[]) x(id, state, reason)
-   where u.id = x.id and u.state = 'open' returning u.job, u.frame, u.parts, u.state = 'accepted')";
+   where u.id = x.id and u.state = 'open' returning u.job, u.frame, u.parts, u.state = 'accepted', u.frames, u.id)";
+
+// Of several frames one may be to blame: each is asked for alone before any of them has failed.
+constexpr const char* kTakeApart = R"(
+  with apart as (update units set state = 'replaced' where id = any($1) returning job, frame, last_frame, frame_step)
+  insert into units (job, frame, replicas_wanted)
+  select a.job, f, j.replicas from apart a join jobs j on j.id = a.job
+   cross join generate_series(a.frame, a.last_frame, a.frame_step) f
+  returning id, job, frame, replicas_wanted)";
 
 constexpr const char* kFailFrames = R"(
   update divided_frames d set state = 'failed' from unnest($1::text[], $2::integer[]) x(job, frame)
@@ -76,9 +84,9 @@ constexpr const char* kWanted = R"(
 /// Frames that ended, by job.
 class FrameCounts {
  public:
-  void add(const std::string& job, bool accepted) {
+  void add(const std::string& job, bool accepted, std::int64_t frames = 1) {
     auto& count = counts_[job];
-    ++(accepted ? count.first : count.second);
+    (accepted ? count.first : count.second) += frames;
   }
   /// The jobs that this ended.
   Result<std::vector<JobEnd>> write(pg::Transaction& transaction) const {
@@ -125,6 +133,23 @@ Result<std::vector<UnitId>> fail_frames(pg::Transaction& transaction,
   return cancelled;
 }
 
+Result<std::vector<StoredUnit>> take_apart(pg::Transaction& transaction,
+                                           const std::vector<std::int64_t>& units) {
+  std::vector<StoredUnit> out;
+  if (units.empty()) return out;
+  const auto rows = transaction.exec(kTakeApart, {pg::array(units)});
+  if (!rows) return std::unexpected(rows.error());
+  for (int i = 0; i < rows->size(); ++i) {
+    StoredUnit unit;
+    unit.id = rows->integer(i, 0);
+    unit.job = rows->str(i, 1);
+    unit.shard.frame = static_cast<std::int32_t>(rows->integer(i, 2));
+    unit.wanted = static_cast<std::uint32_t>(rows->integer(i, 3));
+    out.push_back(std::move(unit));
+  }
+  return out;
+}
+
 bool is_final(const wire::VerdictT& verdict) {
   return verdict.decision == wire::Decision::accepted || verdict.decision == wire::Decision::failed;
 }
@@ -150,15 +175,22 @@ Result<Endings> Ledger::close(pg::Transaction& transaction, const std::vector<Cl
   if (!closed) return std::unexpected(closed.error());
   FrameCounts counts;
   DividedFrames failed;
+  std::vector<std::int64_t> apart;
   for (int i = 0; i < closed->size(); ++i) {
     const bool accepted = closed->boolean(i, 3);
-    if (closed->integer(i, 2) == 1) {
-      counts.add(closed->str(i, 0), accepted);
+    const std::int64_t frames = closed->integer(i, 4);
+    if (frames > 1 && !accepted) {
+      apart.push_back(closed->integer(i, 5));
+    } else if (closed->integer(i, 2) == 1) {
+      counts.add(closed->str(i, 0), accepted, frames);
     } else if (!accepted) {
       failed.jobs.push_back(closed->str(i, 0));
       failed.frames.push_back(closed->integer(i, 1));
     }
   }
+  auto remade = take_apart(transaction, apart);
+  if (!remade) return std::unexpected(remade.error());
+  endings.remade = std::move(*remade);
   auto cancelled = fail_frames(transaction, failed, counts);
   if (!cancelled) return std::unexpected(cancelled.error());
   endings.cancelled = std::move(*cancelled);

@@ -13,9 +13,10 @@ namespace {
 // units of all jobs.
 constexpr const char* kReissued = R"(
   with open as materialized (select id, unit, wanted from reissues where state = 'open')
-  select u.id, u.job, u.frame, i.wanted
+  select u.id, u.job, u.frame, i.wanted, u.shard
     from open i, lateral (
-      select id, job, frame from units where id = i.unit and state = 'accepted' and shard = '' and not split limit 1) u
+      select id, job, frame, shard from units
+       where id = i.unit and state = 'accepted' and (shard = '' or frames > 1) and not split limit 1) u
     join jobs j on j.id = u.job
    where j.state in ('queued', 'active', 'completed', 'failed') and not j.paused
    order by i.id limit 1000)";
@@ -78,7 +79,9 @@ Result<std::vector<StoredUnit>> reissued_units(pg::Connection& pg) {
     StoredUnit unit;
     unit.id = rows->integer(row, 0);
     unit.job = rows->str(row, 1);
-    unit.shard.frame = static_cast<std::int32_t>(rows->integer(row, 2));
+    auto shard = read_shard(*rows, row, 2, 4);
+    if (!shard) return std::unexpected(shard.error());
+    unit.shard = std::move(*shard);
     unit.wanted = static_cast<std::uint32_t>(rows->integer(row, 3));
     unit.reissued = true;
     out.push_back(std::move(unit));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "dispatcher/gateway/status.h"
 #include "dispatcher/nodes/enrolment.h"
 #include "shared/messages/manifest.h"
 
@@ -47,9 +48,8 @@ constexpr const char* kExtendRange = R"(
   update jobs set manifest = jsonb_set(manifest, '{frames,last}', to_jsonb($2::integer)), frames_total = $3
    where id = $1)";
 
-constexpr const char* kUnitOf =
-    "select state from units where job = $1 and frame = $2 and state <> 'replaced' "
-    "order by state = 'open' desc limit 1";
+constexpr const char* kUnitOf = "select u.state from units u where " WS_UNITS_OF_FRAME
+                                " order by u.state = 'open' desc limit 1";
 constexpr const char* kFirst = R"(
   update jobs set first_frames = $2::integer || array_remove(first_frames, $2::integer) where id = $1)";
 

@@ -22,7 +22,8 @@ constexpr const char* kPoints = R"(
           from w, generate_series(0, $3::int - 1) n),
   o as (select floor((extract(epoch from accepted_at) - w.first) / w.step)::int as n, count(*) as frames, sum(x.seconds) as seconds
           from outputs cross join w left join lateral (
-            select avg(render_seconds) as seconds from results r left join audits a on a.id = r.audit
+            select avg(render_seconds) / (select frames from units where id = outputs.unit) as seconds
+              from results r left join audits a on a.id = r.audit
              where r.unit = outputs.unit and (r.audit is null or a.tiles = 0) and r.outcome <> 'void' and r.judged = 'agreed') x on true
          where accepted_at >= w.since group by 1),
   r as (select floor((extract(epoch from received_at) - w.first) / w.step)::int as n,

@@ -9,7 +9,7 @@ namespace {
 constexpr const char* kOwnerShares = R"(
   select p.owner, count(*) filter (where p.state = 'leased'), count(*) filter (where r.judged = 'agreed'),
          count(*) filter (where r.judged in ('rejected', 'void')), count(*) filter (where r.judged = 'failed'),
-         coalesce(sum(c.amount), 0), count(r.lease) filter (where p.audit is null)
+         coalesce(sum(c.amount), 0), coalesce(sum(u.frames) filter (where r.lease is not null and p.audit is null), 0)
     from replicas p join units u on u.id = p.unit
     left join results r on r.lease = p.lease left join credit c on c.lease = p.lease
    where )" WS_UNITS_OF_JOB " group by p.owner order by p.owner";

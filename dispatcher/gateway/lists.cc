@@ -34,24 +34,31 @@ constexpr const char* kUnits = R"(
      and ($3::int is null or ((u.state = 'accepted')::int, u.frame, u.id) > ($3::int, $4::int, $5::bigint))
    group by u.id order by u.state = 'accepted', u.frame, u.id limit $6)";
 
+// Units of several frames do not overlap others, so that their frames come in the order of theirs.
 constexpr const char* kFrames = R"(
-  select * from (
-    select u.frame,
-           case when o.unit is not null then 'accepted' when bool_or(u.state = 'failed') then 'failed'
-                when bool_or(u.state = 'cancelled') then 'cancelled'
+  select f.frame, s.shown, g.leased, g.reported, g.agreed, g.rejected, coalesce(o.artifact, ''),
+         coalesce(o.size_bytes, 0)
+    from (
+    select u.frame, u.last_frame, u.frame_step,
+           case when bool_or(u.state = 'failed') then 'failed' when bool_or(u.state = 'cancelled') then 'cancelled'
                 when sum(c.leased + c.reported) > 0 then 'in_work' else 'queued' end as shown,
-           sum(c.leased)::bigint, sum(c.reported)::bigint, sum(c.agreed)::bigint, sum(c.rejected)::bigint,
-           coalesce(o.artifact, ''), coalesce(o.size_bytes, 0)
-      from units u left join outputs o on o.job = u.job and o.frame = u.frame
-      left join lateral (
+           sum(c.leased)::bigint as leased, sum(c.reported)::bigint as reported, sum(c.agreed)::bigint as agreed,
+           sum(c.rejected)::bigint as rejected
+      from units u left join lateral (
         select count(*) filter (where p.state = 'leased') leased, count(r.lease) reported,
                count(*) filter (where r.judged = 'agreed') agreed,
                count(*) filter (where r.judged in ('rejected', 'void')) rejected
           from replicas p left join results r on r.lease = p.lease left join audits a on a.id = p.audit
          where p.unit = u.id and (p.audit is null or a.tiles = 0)) c on true
-     where u.job = $1 and u.state <> 'replaced' and ($3::int is null or u.frame > $3::int)
-     group by u.frame, o.unit, o.artifact, o.size_bytes) f
-   where $2 = '' or f.shown = $2 order by f.frame limit $4)";
+     where u.job = $1 and u.state <> 'replaced'
+       and ($3::int is null or u.last_frame > $3::int and u.frame > $3::int - 1000 * (
+             select coalesce((manifest->'frames'->>'step')::integer, 1) from jobs where id = $1))
+     group by u.frame, u.last_frame, u.frame_step) g
+   cross join lateral generate_series(g.frame, g.last_frame, g.frame_step) f(frame)
+    left join outputs o on o.job = $1 and o.frame = f.frame
+   cross join lateral (select case when o.unit is not null then 'accepted' else g.shown end as shown) s
+   where ($2 = '' or s.shown = $2) and ($3::int is null or f.frame > $3::int)
+   order by g.frame, f.frame limit $4)";
 
 constexpr const char* kNodes = R"(
   select a.id, a.owner, case when c.revoked_at is null then a.standing else 'revoked' end, a.standing_reason,

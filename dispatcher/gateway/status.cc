@@ -28,25 +28,27 @@ constexpr const char* kFrame = R"(
               else coalesce(max(u.reason) filter (where u.state = 'failed'), nullif(a.error, ''),
                             format('%s of %s parts are verified', count(*) filter (where u.state = 'accepted'), max(u.parts)))
          end, bool_and(v.unit is not null)
-    from units u left join outputs o on o.job = u.job and o.frame = u.frame
+    from units u left join outputs o on o.job = u.job and o.frame = $2
     left join assemblies a on a.job = u.job and a.frame = u.frame
     left join verdicts v on v.unit = u.id and v.decision in ('accepted', 'failed')
-   where u.job = $1 and u.frame = $2 and u.state <> 'replaced'
+   where )" WS_UNITS_OF_FRAME R"(
    group by o.unit, o.artifact, o.size_bytes, a.state, a.error)";
 
-constexpr const char* kReplicas = R"(
+constexpr const char* kReplicas =
+    R"(
   select p.lease, p.owner, p.agent, coalesce(nullif(r.judged, 'pending'), p.state), coalesce(r.render_seconds, 0),
          coalesce(r.artifact, ''), coalesce(r.error, ''), coalesce(r.log_tail, ''),
          (extract(epoch from p.leased_at) * 1000)::bigint, (extract(epoch from r.received_at) * 1000)::bigint,
-         coalesce(r.size_bytes, 0), r.outcome = 'rendered' and r.judged in ('agreed', 'rejected')
+         coalesce(r.size_bytes, 0), r.outcome = 'rendered' and r.judged in ('agreed', 'rejected') and u.frames = 1
     from units u join replicas p on p.unit = u.id left join results r on r.lease = p.lease left join audits a on a.id = p.audit
-   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' and (p.audit is null or a.tiles = 0) order by p.leased_at, p.lease)";
+   where )" WS_UNITS_OF_FRAME
+    R"( and (p.audit is null or a.tiles = 0) order by p.leased_at, p.lease)";
 
 constexpr const char* kComparisons = R"(
   select a.owner, b.owner, c.method, coalesce(c.psnr_db, 1e9), coalesce(c.ssim, 1), c.agree, c.lpips, c.worst_block_psnr_db
     from units u join comparisons c on c.unit = u.id
     join results a on a.lease = c.lease_a join results b on b.lease = c.lease_b
-   where u.job = $1 and u.frame = $2 and u.state <> 'replaced' order by c.compared_at, a.owner, b.owner)";
+   where )" WS_UNITS_OF_FRAME R"( order by c.compared_at, a.owner, b.owner)";
 
 constexpr const char* kReadable = R"(
   select exists (select 1 from uploads where sha256 = $2 and ($1 = '' or tenant = $1))

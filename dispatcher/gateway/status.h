@@ -14,6 +14,13 @@ namespace worldshare::dispatcher {
 #define WS_UNITS_OF_JOB \
   "(u.job = $1 and u.state <> 'replaced' or u.job = $1 and u.state = 'replaced')"
 
+/// Of the table units as u, those that frame $2 of job $1 is of. A unit has 1,000 frames at most,
+/// so that the index of first frames finds it.
+#define WS_UNITS_OF_FRAME                                                                      \
+  "u.job = $1 and u.frame <= $2 and u.last_frame >= $2 and u.state <> 'replaced' and u.frame " \
+  "> $2 - 1000 * (select coalesce((manifest->'frames'->>'step')::integer, 1) from jobs where " \
+  "id = $1)"
+
 // An empty tenant stands for all of them.
 
 /// kNotFound for an unknown id or another tenant's job.

@@ -39,7 +39,7 @@ constexpr const char* kExcluded = "select 1 from trust where owner = $1 and stat
 
 constexpr const char* kUnit = R"(
   select u.job, u.frame, u.state, coalesce(o.artifact, '')
-    from units u join jobs j on j.id = u.job left join outputs o on o.unit = u.id
+    from units u join jobs j on j.id = u.job left join outputs o on o.unit = u.id and o.frame = u.frame
    where u.id = $1 and ($2 = '' or j.tenant = $2))";
 
 constexpr const char* kResults = R"(

@@ -94,6 +94,19 @@ bool is_whole_frame(const Shard& shard) {
   return shard.frame_count == 1 && !is_part_of_frame(shard);
 }
 
+std::vector<std::int32_t> frames_of(const Shard& shard) {
+  std::vector<std::int32_t> out;
+  for (std::uint32_t i = 0; i < shard.frame_count; ++i)
+    out.push_back(shard.frame + static_cast<std::int32_t>(i * shard.frame_step));
+  return out;
+}
+
+bool has_frame(const Shard& shard, std::int32_t frame) {
+  const auto offset = std::int64_t{frame} - shard.frame;
+  return offset >= 0 && offset % shard.frame_step == 0 &&
+         offset / shard.frame_step < shard.frame_count;
+}
+
 PixelBox rendered_box(const Shard& shard, const FrameSize& frame) {
   if (!shard.tile) return {0, 0, frame.width, frame.height};
   const auto& [box, margin] = *shard.tile;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/result.h"
 #include "work_types.h"
@@ -16,6 +17,9 @@ inline constexpr std::int32_t kFirstFrame = -1'048'574;
 inline constexpr std::int32_t kLastFrame = 1'048'574;
 inline constexpr std::uint32_t kMaxShardSamples = 1U << 24;
 inline constexpr std::uint32_t kMaxShardFrames = 1000;
+/// A feature of agents, in the sense of requirements.features: they render several frames in one
+/// unit and hand them in as a bundle (shared/image/bundle.h).
+inline constexpr const char* kSeveralFrames = "several_frames";
 inline constexpr std::uint32_t kMaxTileMargin = 64;
 /// Units that one frame may be divided into.
 inline constexpr std::uint32_t kMaxFrameParts = 1024;
@@ -62,6 +66,9 @@ struct Shard {
 bool is_whole_frame(const Shard& shard);
 /// A tile, a range of samples or both.
 bool is_part_of_frame(const Shard& shard);
+/// The numbers of its frames, in their order; of a part the frame that it is a part of.
+std::vector<std::int32_t> frames_of(const Shard& shard);
+bool has_frame(const Shard& shard, std::int32_t frame);
 
 struct FrameSize {
   std::uint32_t width = 0;  ///< pixels

@@ -32,6 +32,16 @@ std::string why_whole(const wire::ManifestT& manifest) {
   return out + ".";
 }
 
+/// Of samples as deep as the format has them.
+std::uint64_t pixel_bytes(const wire::OutputT& output) {
+  const std::uint64_t pixels = std::uint64_t{output.width} * output.height;
+  switch (output.format) {
+    case wire::ImageFormat::jpeg: return pixels * 3;
+    case wire::ImageFormat::exr: return pixels * 16;
+    default: return pixels * 8;
+  }
+}
+
 /// The grid of about `wanted` tiles, at most `most`, whose tiles are nearest to squares.
 Division best_grid(const wire::OutputT& output, std::uint32_t wanted, std::uint32_t most) {
   Division best;
@@ -88,8 +98,10 @@ DivisionChoice choose_division(const wire::ManifestT& manifest, const FrameCost&
   const double least = kFixedCostTimes * std::max(cost.fixed_seconds, 0.0);
   const double unit = std::max<double>(sharding.unit_seconds, least);
   if (frame <= unit / 2) {
+    const double fit = static_cast<double>(kMostBundledBytes / pixel_bytes(*manifest.output));
     const std::uint32_t frames =
-        std::min({sharding.max_frames, to_count(unit / frame), messages::frame_count(manifest)});
+        std::min({sharding.max_frames, to_count(unit / frame), std::max(1U, to_count(fit)),
+                  messages::frame_count(manifest)});
     return {{.frames = frames}, {}};
   }
   const std::uint32_t most = least > 0 ? to_count(frame / least) : to_count(kMostParts);

@@ -30,6 +30,9 @@ struct DivisionChoice {
 
 /// A unit is worth so many times what it costs before its first pixel.
 inline constexpr double kFixedCostTimes = 10;
+/// What the pixels of a unit's frames take at most, so that what it hands in stays below the usual
+/// limit of an artifact even where nothing can be compressed.
+inline constexpr std::uint64_t kMostBundledBytes = 256ULL << 20;
 /// A tile has no shorter side, a range no fewer samples.
 inline constexpr std::uint32_t kLeastTileSide = 16;
 inline constexpr std::uint32_t kLeastSamples = 16;

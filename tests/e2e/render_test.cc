@@ -43,6 +43,16 @@ TEST(Render, FramesInTilesEqualALocalRender) {
   EXPECT_NE(run.output().find("8/8 replicas"), std::string::npos) << run.output();
 }
 
+TEST(Render, ShortFramesShareUnitsAndEqualALocalRender) {
+  const auto scene = test_scene("BLENDER_WORKBENCH");
+  RenderRun run(
+      scene, {"--frames", "1-24", "--agents", "2", "--frames-a-unit", "8", "--frame-seconds", "1"});
+  run.start();
+  ASSERT_EQ(run.wait(240s), 0) << run.logs();
+  EXPECT_EQ(contents(run.frame_files()), local_render(scene, 1, 24));
+  EXPECT_NE(run.logs().find(" frames in "), std::string::npos) << "no unit had several frames";
+}
+
 TEST(Render, AStillNeedsNoRange) {
   RenderRun run(test_scene("BLENDER_WORKBENCH"), {"--frames", "7", "--agents", "1"});
   run.start();

@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "shared/image/bundle.h"
 #include "shared/image/canonical.h"
 #include "shared/image/header.h"
 
-// Headers and canonical form of any bytes: no crash, and the promises of the headers hold.
+// Headers, canonical form and bundles of any bytes: no crash, and the promises of the headers hold.
 
 namespace {
 
@@ -32,6 +33,18 @@ void repair_checksums(std::uint8_t* data, std::size_t size) {
   }
 }
 
+/// What is taken for a bundle is the one that its images make.
+void check_bundle(worldshare::ByteView bytes) {
+  namespace image = worldshare::image;
+  constexpr std::size_t kCountAt = 4;
+  if (bytes.size() <= kCountAt) return;
+  const auto images = image::unbundle(bytes, bytes[kCountAt]);
+  if (!images) return;
+  std::vector<worldshare::Bytes> copies;
+  for (const auto view : *images) copies.emplace_back(view.begin(), view.end());
+  WS_CHECK(std::ranges::equal(image::bundle(copies), bytes), "a bundle has one form");
+}
+
 }  // namespace
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
@@ -48,6 +61,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data,
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace image = worldshare::image;
   const worldshare::ByteView bytes(data, size);
+  check_bundle(bytes);
   const auto header = image::read_header(bytes);
   const auto clean = image::canonical(bytes);
   if (!clean) {

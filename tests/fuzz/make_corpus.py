@@ -135,6 +135,7 @@ def main():
     (folder("manifest") / "small").write_text(json.dumps({k: MANIFEST[k] for k in ("title", "scene", "frames", "output")}))
     (folder("image") / "plain.png").write_bytes(png(False))
     (folder("image") / "commented.png").write_bytes(png(True))
+    (folder("image") / "frames.bundle").write_bytes(struct.pack("<4sIQQ", b"WSFB", 2, 3, 5) + b"abcdefgh")
     (folder("image") / "lines.exr").write_bytes(exr(False))
     (folder("image") / "tiles.exr").write_bytes(exr(True))
     (folder("image") / "progressive.jpg").write_bytes(jpeg())

@@ -9,7 +9,9 @@
 
 #include "agents/control_socket.h"
 #include "shared/files.h"
+#include "shared/image/bundle.h"
 #include "shared/image/canonical.h"
+#include "shared/messages/shard.h"
 #include "shared/messages/ticket.h"
 #include "tests/blender/scene_folder.h"
 #include "tests/integration/agent_farm.h"
@@ -135,6 +137,29 @@ TEST_F(AgentTest, SaysWhatItCanDoAndRendersWhatItIsGiven) {
     for (std::size_t i = 1; i < view.states.size(); ++i) {
       EXPECT_GT(view.states[i].sequence, view.states[i - 1].sequence);
     }
+  });
+}
+
+TEST_F(AgentTest, SeveralFramesAreOneBundleOfTheImagesThatEachWouldBe) {
+  start();
+  std::vector<Bytes> alone;
+  for (const std::int32_t frame : {2, 4}) {
+    const auto result = result_of(give("cycles.blend", frame).lease);
+    ASSERT_EQ(result.outcome, wire::Outcome::rendered) << result.error;
+    alone.push_back(*farm_.store().read(result.artifact->sha256, 1U << 20));
+    ASSERT_TRUE(slot_is_free());
+  }
+  wire::AssignmentT assignment = farm_.assignment(scene_folder() / "cycles.blend", 2);
+  assignment.shard = messages::to_wire({2, 2, 2});
+  farm_.give(agent_->id(), 0, assignment);
+  const auto result = result_of(assignment.lease);
+  ASSERT_EQ(result.outcome, wire::Outcome::rendered) << result.error;
+  const auto artifact = farm_.store().read(result.artifact->sha256, 1U << 20);
+  ASSERT_TRUE(artifact) << artifact.error().message;
+  EXPECT_EQ(*artifact, image::bundle(alone));
+  farm_.update([](View& view) {
+    EXPECT_TRUE(std::ranges::count(view.states.back().capabilities->features,
+                                   messages::kSeveralFrames) == 1);
   });
 }
 

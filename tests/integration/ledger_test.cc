@@ -1,6 +1,11 @@
 #include "dispatcher/economy/ledger.h"
 
+#include <algorithm>
+#include <numeric>
+
+#include "dispatcher/economy/job_rows.h"
 #include "dispatcher/gateway/control.h"
+#include "dispatcher/gateway/status.h"
 #include "shared/messages/shard.h"
 #include "tests/integration/dispatcher_fixture.h"
 
@@ -217,6 +222,119 @@ TEST_F(LedgerTest, AFrameIsNeverMadeTwice) {
   ASSERT_TRUE(ledger_->write(grants()));
   EXPECT_FALSE(ledger_->write(grants()));
   EXPECT_EQ(count("select frames_made from jobs"), kUnits);
+}
+
+/// Two units of ten frames each, with one lease a unit.
+class SeveralFramesTest : public LedgerTest {
+ protected:
+  void SetUp() override {
+    LedgerTest::SetUp();
+    const auto ids = ledger_->reserve_units(2);
+    ASSERT_TRUE(ids);
+    granted_.progress.push_back({job_, 20, {}, {}});
+    for (int i = 0; i < 2; ++i) {
+      dispatcher::Unit unit;
+      unit.id = (*ids)[static_cast<std::size_t>(i)];
+      unit.job = job_;
+      unit.shard = {10 * i + 1, 10, 1};
+      for (const auto frame : messages::frames_of(unit.shard))
+        granted_.progress[0].made.push_back(frame);
+      granted_.units.push_back(unit);
+      dispatcher::Lease lease;
+      lease.id = "lease-" + std::to_string(i);
+      lease.unit = unit.id;
+      lease.job = job_;
+      lease.agent = agents_[0];
+      lease.owner = "anna";
+      lease.expires_at = from_unix_ms(4'000'000'000'000);
+      granted_.leases.push_back(lease);
+    }
+    ASSERT_TRUE(ledger_->write(granted_));
+  }
+
+  dispatcher::VerdictEffects give(std::size_t unit, wire::Decision decision) {
+    wire::VerdictT verdict;
+    verdict.lease = granted_.leases[unit].id;
+    verdict.unit = static_cast<std::uint64_t>(granted_.units[unit].id);
+    verdict.opinions = 1;
+    verdict.decision = decision;
+    auto effects = ledger_->record_verdicts({&verdict, 1});
+    EXPECT_TRUE(effects) << effects.error().message;
+    return std::move(*effects);
+  }
+
+  Grants granted_;
+};
+
+TEST_F(SeveralFramesTest, EachFrameCounts) {
+  EXPECT_EQ(count("select frames_made from jobs"), 20);
+  EXPECT_EQ(count("select sum(frames) from units"), 20);
+  EXPECT_EQ(count("select max(last_frame) from units"), 20);
+  give(0, wire::Decision::accepted);
+  EXPECT_EQ(count("select frames_accepted from jobs"), 10);
+  const auto open = dispatcher::all_open_units(*pg_);
+  ASSERT_TRUE(open) << open.error().message;
+  ASSERT_EQ(open->size(), 1U);
+  EXPECT_EQ(open->front().shard, granted_.units[1].shard);
+}
+
+TEST_F(SeveralFramesTest, OnesThatFailTogetherAreAskedForAlone) {
+  const auto effects = give(1, wire::Decision::failed);
+  ASSERT_EQ(effects.endings.remade.size(), 10U);
+  std::set<std::int32_t> frames;
+  for (const auto& unit : effects.endings.remade) {
+    EXPECT_TRUE(messages::is_whole_frame(unit.shard));
+    EXPECT_EQ(unit.wanted, 2U);
+    frames.insert(unit.shard.frame);
+  }
+  EXPECT_EQ(*frames.begin(), 11);
+  EXPECT_EQ(*frames.rbegin(), 20);
+  EXPECT_EQ(count("select frames_failed from jobs"), 0);
+  EXPECT_EQ(count("select count(*) from units where state = 'open' and frames = 1"), 10);
+  EXPECT_EQ(count("select count(*) from units where state = 'replaced' and frames = 10"), 1);
+  EXPECT_TRUE(give(1, wire::Decision::failed).endings.remade.empty()) << "delivered twice";
+}
+
+TEST_F(SeveralFramesTest, AFrameIsFoundInItsUnitAndListedByItself) {
+  wire::JobControlT control;
+  control.action = wire::ControlAction::first;
+  control.frame = 15;
+  const auto first = dispatcher::control_job(*pg_, "local", job_, control);
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(count("select coalesce(array_length(first_frames, 1), 0) from jobs"), 0)
+      << "its unit is brought forward";
+  const auto no_url = [](const std::string&, std::uint64_t) { return std::string(); };
+  give(0, wire::Decision::accepted);
+  ASSERT_TRUE(
+      pg_->exec("insert into outputs (unit, job, frame, artifact, size_bytes) select id, job, f, "
+                "'picture ' || f, 1 "
+                "from units, generate_series(1, 10) f where frame = 1"));
+  dispatcher::Page page;
+  page.limit = 7;
+  std::vector<std::int32_t> frames;
+  std::vector<std::string> states;
+  for (;;) {
+    const auto list = dispatcher::frame_list(*pg_, "local", job_, "", page, no_url);
+    ASSERT_TRUE(list) << list.error().message;
+    for (const auto& line : list->frames) {
+      frames.push_back(line->frame);
+      states.push_back(line->state);
+    }
+    if (list->next.empty()) break;
+    page.after = {std::to_string(frames.back())};
+  }
+  std::vector<std::int32_t> all(20);
+  std::iota(all.begin(), all.end(), 1);
+  EXPECT_EQ(frames, all);
+  EXPECT_EQ(std::ranges::count(states, "accepted"), 10);
+  EXPECT_EQ(std::ranges::count(states, "in_work"), 10);
+  const auto status = dispatcher::frame_status(*pg_, "local", job_, 15, no_url);
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(status->state, "in_work");
+  EXPECT_EQ(status->replicas.size(), 1U);
+  const auto done = dispatcher::frame_status(*pg_, "local", job_, 10, no_url);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->artifact, "picture 10");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "shared/files.h"
 #include "shared/http/client.h"
 #include "shared/ids.h"
+#include "shared/image/bundle.h"
 #include "shared/image/canonical.h"
 #include "shared/messages/ticket.h"
 #include "tests/integration/verifier_bench.h"
@@ -163,6 +164,41 @@ TEST_F(VerifierTest, AcceptedPartsWaitForTheirFrameAndEarnAtOnce) {
   EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
   EXPECT_EQ(bench_->query("select frame || ' ' || state from assemblies"), "7 waiting");
   EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
+}
+
+TEST_F(VerifierTest, ABundleIsAcceptedFrameByFrameAndEarnsOnce) {
+  bench_->start_verifier();
+  const auto unit = bench_->unit(2, 5);
+  bench_->execute("update units set shard = 'frame=7 count=2', frames = 2");
+  const auto bundle = [](unsigned second) {
+    return image::bundle(std::vector{picture(1), picture(second)});
+  };
+  std::vector<Lease> leases;
+  for (const std::string owner : {"anna", "bert", "carl"})
+    leases.push_back(bench_->lease(unit, bench_->volunteer(owner)));
+  bench_->render(leases[0], bundle(2));
+  EXPECT_EQ(bench_->verdict(leases[0]).decision, Decision::pending);
+  bench_->render(leases[1], bundle(3));
+  EXPECT_EQ(bench_->verdict(leases[1]).decision, Decision::more_replicas);
+  EXPECT_EQ(bench_->query("select count(*) from outputs"), "0");
+  bench_->render(leases[2], bundle(2));
+  const auto verdict = bench_->verdict(leases[2]);
+  EXPECT_EQ(verdict.decision, Decision::accepted);
+  EXPECT_EQ(verdict.artifact, to_hex(sha256(bundle(2))));
+  EXPECT_EQ(
+      bench_->query("select string_agg(frame || ' ' || artifact, ',' order by frame) from outputs"),
+      "7 " + to_hex(sha256(picture(1))) + ",8 " + to_hex(sha256(picture(2))));
+  EXPECT_EQ(judged(leases[1]), "rejected");
+  EXPECT_EQ(bench_->query("select count(*) from credit"), "2");
+}
+
+TEST_F(VerifierTest, ABundleOfAnotherNumberOfFramesIsVoid) {
+  bench_->start_verifier();
+  const auto unit = bench_->unit(2, 5);
+  bench_->execute("update units set shard = 'frame=7 count=2', frames = 2");
+  const auto lease = bench_->lease(unit, bench_->volunteer("anna"));
+  bench_->render(lease, image::bundle(std::vector{picture(1), picture(2), picture(3)}));
+  expect_void(lease, "holds 3 images, asked were 2");
 }
 
 TEST_F(VerifierTest, APartIsFloatOfItsTilesSizeUnderATicketForIt) {

@@ -323,5 +323,35 @@ TEST(WeighedConsensus, SetsAreDisjointLargestFirst) {
   EXPECT_THAT(asked[0], ElementsAre(ElementsAre(1, 2, 3), ElementsAre(0)));
 }
 
+Comparison measured(double psnr_db, double ssim, double worst, bool agree) {
+  Comparison out;
+  out.method = Method::kMetrics;
+  out.psnr_db = psnr_db;
+  out.ssim = ssim;
+  out.worst_block_psnr_db = worst;
+  out.agree = agree;
+  return out;
+}
+
+TEST(WorseOf, TakesTheWorstOfEachFigure) {
+  const auto worst = worse_of(measured(50, 0.99, 30, true), measured(60, 0.9, 20, true));
+  EXPECT_EQ(worst.psnr_db, 50);
+  EXPECT_EQ(worst.ssim, 0.9);
+  EXPECT_EQ(worst.worst_block_psnr_db, 20);
+  EXPECT_TRUE(worst.agree);
+  EXPECT_FALSE(worse_of(worst, measured(90, 1, 90, false)).agree);
+}
+
+TEST(WorseOf, WhatIsTheSameHidesNothing) {
+  const auto same = identical(Method::kSamePixels);
+  const auto other = measured(50, 0.99, 30, false);
+  EXPECT_EQ(worse_of(same, other).psnr_db, 50);
+  EXPECT_EQ(worse_of(other, same).psnr_db, 50);
+  EXPECT_FALSE(worse_of(other, same).agree);
+  EXPECT_TRUE(worse_of(same, same).agree);
+  EXPECT_EQ(worse_of(other, Comparison{}).method, Method::kIncomparable);
+  EXPECT_EQ(worse_of(Comparison{}, same).method, Method::kIncomparable);
+}
+
 }  // namespace
 }  // namespace worldshare::verifier

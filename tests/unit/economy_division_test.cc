@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <numeric>
+
 #include "tests/unit/economy_fixture.h"
 
 namespace worldshare::dispatcher {
@@ -97,6 +100,102 @@ TEST_F(EconomyDivisionTest, PartsComeBackFromTheirRows) {
   ASSERT_NE(economy_.unit(7), nullptr);
   EXPECT_EQ(economy_.unit(7)->shard, stored.shard);
   EXPECT_EQ(economy_.unit(7)->parts, 4U);
+}
+
+/// Frames of 10 s in units of 100 s.
+class SeveralFramesTest : public EconomyTest {
+ protected:
+  Job short_frames(int last, unsigned replicas = 1) const {
+    Job job = make_job("j", last, replicas);
+    job.manifest.sharding->max_frames = 50;
+    job.manifest.sharding->unit_seconds = 100;
+    job.manifest.estimate->seconds_per_frame = 10;
+    return job;
+  }
+  /// Agent n of owner n, which can render several frames in a unit, has one free slot.
+  void able(int n) {
+    auto state = this->state("agent" + std::to_string(n), {0});
+    state.capabilities->features = {messages::kSeveralFrames};
+    economy_.heartbeat("owner" + std::to_string(n), state, now_);
+  }
+  static std::vector<std::string> shards(const Grants& grants) {
+    std::vector<std::string> out;
+    for (const auto& unit : grants.units) out.push_back(messages::shard_text(unit.shard));
+    return out;
+  }
+};
+
+TEST_F(SeveralFramesTest, NeighboursShareAUnitBehindThePreview) {
+  economy_.add_job(short_frames(200), now_);
+  for (int n = 1; n <= 6; ++n) able(n);
+  const Grants grants = dispatch_all();
+  EXPECT_EQ(shards(grants),
+            (std::vector<std::string>{"frame=1", "frame=200", "frame=101", "frame=2 count=10",
+                                      "frame=12 count=10", "frame=22 count=10"}));
+  ASSERT_EQ(grants.progress.size(), 1U);
+  EXPECT_EQ(grants.progress[0].made.size(), 33U) << "frames, not units";
+  EXPECT_EQ(grants.progress[0].position, 33U);
+}
+
+TEST_F(SeveralFramesTest, UnitsGetSmallerSoThatNobodyWaitsForALongOne) {
+  economy_.add_job(short_frames(30), now_);
+  std::vector<std::uint32_t> counts;
+  for (int n = 1; counts.size() < 30; ++n) {
+    for (int slot = 0; slot < 2; ++slot) able(2 * n + slot);
+    const Grants grants = dispatch_all();
+    if (grants.units.empty()) break;
+    for (const auto& unit : grants.units) counts.push_back(unit.shard.frame_count);
+  }
+  EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), 0U), 30U);
+  EXPECT_GT(std::ranges::max(counts), 1U);
+  EXPECT_TRUE(std::is_sorted(counts.begin() + 3, counts.end(), std::greater())) << "but previews";
+  EXPECT_EQ(counts.back(), 1U);
+}
+
+TEST_F(SeveralFramesTest, AgentsThatDoNotSayThatTheyCanGetNone) {
+  economy_.add_job(short_frames(200), now_);
+  idle(1);
+  EXPECT_TRUE(dispatch().empty());
+  able(2);
+  EXPECT_EQ(dispatch().size(), 1U);
+}
+
+TEST_F(SeveralFramesTest, AWantedFrameIsAloneAndItsUnitLeavesItOut) {
+  Job job = short_frames(100);
+  job.position = 3;
+  job.first = {6};
+  economy_.add_job(std::move(job), now_);
+  for (int n = 1; n <= 3; ++n) able(n);
+  EXPECT_EQ(shards(dispatch_all()),
+            (std::vector<std::string>{"frame=6", "frame=2 count=4", "frame=7 count=10"}));
+}
+
+TEST_F(SeveralFramesTest, AWantedFrameOfAnOpenUnitBringsItForward) {
+  economy_.add_job(short_frames(100, 2), now_);
+  for (const auto* text : {"frame=2 count=10", "frame=12 count=10"}) {
+    StoredUnit stored;
+    stored.id = 1'000'000 + *messages::parse_shard(text).transform(&messages::Shard::frame);
+    stored.job = "j";
+    stored.shard = *messages::parse_shard(text);
+    economy_.add_unit(stored);
+  }
+  economy_.prefer("j", 15);
+  able(1);
+  const auto leases = dispatch();
+  ASSERT_EQ(leases.size(), 1U);
+  EXPECT_EQ(leases[0].unit, 1'000'012);
+}
+
+TEST_F(SeveralFramesTest, WhatAUnitTookIsSharedByItsFrames) {
+  economy_.add_job(short_frames(1000), now_);
+  for (int n = 1; n <= 4; ++n) able(n);
+  const Grants grants = dispatch_all();
+  ASSERT_EQ(grants.units[3].shard.frame_count, 10U);
+  const Lease& lease = grants.leases[3];
+  // 10 s a frame, as was estimated: nothing changes.
+  economy_.reported({lease.id, lease.agent, lease.owner, lease.unit, true, true, 100}, now_);
+  able(5);
+  EXPECT_EQ(dispatch_all().units.at(0).shard.frame_count, 10U);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "shared/image/bundle.h"
 #include "tests/unit/hearing_fixture.h"
 
 namespace worldshare::verifier {
@@ -300,6 +301,84 @@ TEST_F(HearingTest, ADoubtOverturnsWhatWasAcceptedAndTakesTheCreditBack) {
   EXPECT_EQ(minutes.replacements, std::vector<std::string>{"c"});
   EXPECT_EQ(minutes.judged.at("a"), "rejected");
   EXPECT_TRUE(minutes.outputs.empty());
+}
+
+/// Results of a unit of frames 1, 3 and 5.
+class HearingOfSeveralFramesTest : public HearingTest {
+ protected:
+  Bytes file(unsigned seed) { return store_.read(picture(seed), 1U << 20).value(); }
+  std::string bundle(const std::vector<unsigned>& seeds) {
+    std::vector<Bytes> images;
+    for (const unsigned seed : seeds) images.push_back(file(seed));
+    return put(image::bundle(images));
+  }
+  Submission& several(const std::string& name, const std::string& artifact) {
+    Submission& out = rendered(name, artifact);
+    out.lease.shard = {1, 3, 2};
+    out.lease.frame = 1;
+    out.lease.image.frames = 3;
+    return out;
+  }
+};
+
+TEST_F(HearingOfSeveralFramesTest, EachFrameBecomesAnOutputOfItsOwn) {
+  several("a", bundle({1, 2, 3}));
+  several("b", bundle({1, 2, 3}));
+  const Minutes minutes = hold();
+  EXPECT_EQ(decisions(minutes), (std::vector{wire::Decision::pending, wire::Decision::accepted}));
+  EXPECT_TRUE(minutes.outputs.empty());
+  ASSERT_EQ(minutes.frames.size(), 3U);
+  for (unsigned i = 0; i < 3; ++i) {
+    EXPECT_EQ(minutes.frames[i].frame, static_cast<int>(1 + 2 * i));
+    EXPECT_EQ(minutes.frames[i].image.sha256, picture(i + 1));
+    EXPECT_EQ(store_.size(minutes.frames[i].image.sha256).value_or(0),
+              minutes.frames[i].image.size_bytes);
+  }
+  std::vector<std::int32_t> told;
+  for (const auto& event : minutes.events)
+    if (event.kind == wire::EventKind::frame_accepted) told.push_back(event.frame);
+  EXPECT_EQ(told, (std::vector<std::int32_t>{1, 3, 5}));
+}
+
+TEST_F(HearingOfSeveralFramesTest, OneFrameThatDiffersIsEnoughToDisagree) {
+  several("a", bundle({1, 2, 3}));
+  several("b", bundle({1, 2, 4}));
+  several("c", bundle({1, 2, 3}));
+  const Minutes minutes = hold();
+  EXPECT_EQ(decisions(minutes), (std::vector{wire::Decision::pending, wire::Decision::more_replicas,
+                                             wire::Decision::accepted}));
+  EXPECT_EQ(minutes.judged.at("b"), "rejected");
+  ASSERT_EQ(minutes.frames.size(), 3U);
+  EXPECT_EQ(minutes.frames[2].image.sha256, picture(3));
+}
+
+TEST_F(HearingOfSeveralFramesTest, AFrameThatDoesNotDecodeIsFoundAndNamed) {
+  std::vector<Bytes> images{file(1), store_.read(undecodable(), 1U << 20).value(), file(3)};
+  several("a", put(image::bundle(images)));
+  several("b", bundle({1, 2, 3}));
+  several("c", bundle({1, 2, 3}));
+  const Minutes minutes = hold();
+  EXPECT_EQ(minutes.verdicts.back().verdict.decision, wire::Decision::accepted);
+  EXPECT_TRUE(minutes.flaws.at("a").contains("picture 2")) << minutes.flaws.at("a");
+}
+
+TEST_F(HearingOfSeveralFramesTest, ItsStructureIsExaminedFrameByFrame) {
+  ImageLimits limits{image::Format::kPng, 24, 20, 1 << 20};
+  limits.frames = 3;
+  EXPECT_EQ(evidence_.examine(bundle({1, 2, 3}), limits).value(), std::nullopt);
+  EXPECT_TRUE(evidence_.examine(picture(1), limits).value()->contains("bundle"));
+  EXPECT_TRUE(evidence_.examine(bundle({1, 2}), limits).value()->contains("holds 2 images"));
+  const std::vector<Bytes> broken{file(1), file(2), Bytes(100, 7)};
+  EXPECT_TRUE(
+      evidence_.examine(put(image::bundle(broken)), limits).value()->contains("picture 3 of 3"));
+}
+
+TEST_F(HearingOfSeveralFramesTest, WhereTheyFailTogetherNoFrameHasFailedYet) {
+  for (const auto* name : {"a", "b", "c", "d", "e"})
+    several(name, bundle({1, 2, 3})).finding = {Finding::Outcome::kFailed, {}};
+  const Minutes minutes = hold();
+  EXPECT_EQ(minutes.verdicts.back().verdict.decision, wire::Decision::failed);
+  for (const auto& event : minutes.events) EXPECT_NE(event.kind, wire::EventKind::frame_failed);
 }
 
 }  // namespace

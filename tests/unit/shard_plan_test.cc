@@ -171,6 +171,11 @@ TEST(Division, ShortFramesShareAUnit) {
   EXPECT_EQ(choice(of, 100).division.frames, 3U);
   EXPECT_EQ(choice(of, 1).division.frames, 10U) << "there are no more";
   EXPECT_EQ(choice(of, 151).division.frames, 1U);
+  of.output->width = 4096;
+  of.output->height = 2048;
+  EXPECT_EQ(choice(of, 1).division.frames, 4U) << "of 64 MiB with 16 bits a sample, 256 in all";
+  of.output->width = 32'768;
+  EXPECT_EQ(choice(of, 1).division.frames, 1U);
 }
 
 TEST(Division, WhatForbidsItIsSaid) {

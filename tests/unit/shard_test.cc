@@ -28,6 +28,14 @@ TEST(Shard, HasOneTextThatReadsBack) {
   }
 }
 
+TEST(Shard, KnowsItsFrames) {
+  EXPECT_EQ(frames_of({7}), std::vector<std::int32_t>{7});
+  const Shard several{-3, 3, 2};
+  EXPECT_EQ(frames_of(several), (std::vector<std::int32_t>{-3, -1, 1}));
+  for (std::int32_t frame = -6; frame < 5; ++frame)
+    EXPECT_EQ(has_frame(several, frame), frame == -3 || frame == -1 || frame == 1) << frame;
+}
+
 TEST(Shard, EveryOtherTextIsRefused) {
   for (const char* text :
        {"", "frame=", "frame=07", "frame=+7", "frame=-0", "frame=7 ", " frame=7", "frame=7 count=1",

@@ -30,11 +30,6 @@ struct AssemblerOptions {
   std::uint64_t memory_bytes = 4ULL << 30;  ///< that one frame may take, see assembling_bytes()
 };
 
-struct StoredImage {
-  std::string sha256;
-  std::uint64_t size_bytes = 0;
-};
-
 /// Turns the accepted parts of a frame into the image that the artist fetches. One thread at a
 /// time; what is referenced must outlive it.
 class Assembler {

@@ -71,6 +71,27 @@ Comparison judged(Comparison measured, const Tolerance& tolerance) {
   return measured;
 }
 
+Comparison worse_of(const Comparison& a, const Comparison& b) {
+  if (a.method != Method::kMetrics || b.method != Method::kMetrics) {
+    // Those that are the same have no figures; what is not comparable tells of nothing else.
+    const auto badness = [](const Comparison& one) {
+      return one.method == Method::kIncomparable ? 2 : one.method == Method::kMetrics ? 1 : 0;
+    };
+    return badness(a) >= badness(b) ? a : b;
+  }
+  const auto lower = [](const std::optional<double>& x, const std::optional<double>& y) {
+    return x && y ? std::min(*x, *y) : x ? x : y;
+  };
+  Comparison out = a;
+  out.psnr_db = lower(a.psnr_db, b.psnr_db);
+  out.ssim = lower(a.ssim, b.ssim);
+  out.worst_block_psnr_db = lower(a.worst_block_psnr_db, b.worst_block_psnr_db);
+  out.non_finite_mismatches = a.non_finite_mismatches + b.non_finite_mismatches;
+  if (b.lpips) out.lpips = std::max(*b.lpips, a.lpips.value_or(*b.lpips));
+  out.agree = a.agree && b.agree;
+  return out;
+}
+
 bool disputed(const Comparison& comparison, const Tolerance& tolerance) {
   if (comparison.method != Method::kMetrics) return false;
   return !comparison.agree ||

@@ -60,6 +60,9 @@ Comparison identical(Method method);
 bool agrees(const PairMetrics& measured, const Tolerance& tolerance);
 /// Sets `agree` by the other members. LPIPS has no say.
 Comparison judged(Comparison measured, const Tolerance& tolerance);
+/// Of two pairs of pictures as of one that is as unlike as either is in each figure: they agree
+/// when both do.
+Comparison worse_of(const Comparison& a, const Comparison& b);
 /// Whether PSNR or SSIM of a measured pair are beyond tolerance, or within it by less than 3 dB or
 /// a quarter of what SSIM may lack.
 bool disputed(const Comparison& comparison, const Tolerance& tolerance);

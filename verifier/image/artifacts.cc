@@ -12,7 +12,8 @@ namespace {
 /// What was found out under one job's limits says nothing about another's.
 std::string key_of(const std::string& sha256, const ImageLimits& limits) {
   return sha256 + " " + std::string(to_string(limits.format)) + " " + std::to_string(limits.width) +
-         "x" + std::to_string(limits.height) + (limits.float_rgba ? " float" : "");
+         "x" + std::to_string(limits.height) + (limits.float_rgba ? " float" : "") +
+         (limits.frames > 1 ? " x" + std::to_string(limits.frames) : "");
 }
 
 /// The memory of this thread that files are read into: fresh pages cost more than the copy.
@@ -55,7 +56,7 @@ Result<ByteView> Artifacts::load(const std::string& sha256,
                                  image::Format format,
                                  Bytes& storage) const {
   auto bytes = store_.load(sha256, options_.file_bytes, storage);
-  const bool checks_itself = format == image::Format::kPng;
+  const bool checks_itself = format == image::Format::kPng;  // and each one of a bundle does
   if (bytes && !checks_itself && to_hex(worldshare::sha256(*bytes)) != sha256) {
     return fail(Errc::kCorrupt, "blob " + sha256 + " is damaged");
   }
@@ -79,6 +80,7 @@ Result<> Artifacts::examine(const std::string& sha256, const ImageLimits& limits
   const std::string key = key_of(sha256, limits);
   if (known_.of(key) != Knowledge::kNone) return {};
   if (!has_structure(limits.format)) {
+    if (limits.frames > 1) return prove(sha256, limits);
     const auto picture = get(sha256, limits);
     return picture ? Result<>{} : std::unexpected(picture.error());
   }
@@ -136,6 +138,52 @@ Result<ArtifactPair> Artifacts::get_pair(const std::string& a,
   if (out.a->empty()) out.a = decoded(*left, key_a, limits);
   if (!find(key_b, *out.b)) out.b = decoded(*right, key_b, limits);
   return out;
+}
+
+Result<> Artifacts::get_pairs(const std::string& a,
+                              const std::string& b,
+                              const ImageLimits& limits,
+                              const std::function<Result<>(ArtifactPair)>& use) {
+  const ImageLimits one = each_of(limits);
+  const auto loan = decoding_.take(2 * decoding_bytes(one, 0) + file_size(a) + file_size(b));
+  if (!loan) return std::unexpected(loan.error());
+  FileStorage storage;
+  const auto left = load(a, limits.format, storage[0]);
+  if (!left) return std::unexpected(left.error());
+  const auto right = load(b, limits.format, storage[1]);
+  if (!right) return std::unexpected(right.error());
+  const auto lefts = pictures_in(*left, limits);
+  if (!lefts) return std::unexpected(lefts.error());
+  const auto rights = pictures_in(*right, limits);
+  if (!rights) return std::unexpected(rights.error());
+  for (std::size_t i = 0; i < lefts->size(); ++i) {
+    ArtifactPair pair;
+    const auto same = same_payload((*lefts)[i], (*rights)[i]);
+    if (!same) return std::unexpected(same.error());
+    pair.same_payload = *same;
+    if (!pair.same_payload) {
+      pair.a = decode((*lefts)[i], one, memory_);
+      pair.b = decode((*rights)[i], one, memory_);
+    }
+    if (auto ok = use(std::move(pair)); !ok) return ok;
+  }
+  return {};
+}
+
+Result<std::vector<StoredImage>> Artifacts::unpack(const std::string& sha256,
+                                                   const ImageLimits& limits) {
+  using Images = Result<std::vector<StoredImage>>;
+  return with_file(sha256, limits, file_size(sha256), [&](ByteView bytes) -> Images {
+    const auto pictures = pictures_in(bytes, limits);
+    if (!pictures) return std::unexpected(pictures.error());
+    std::vector<StoredImage> out;
+    for (const ByteView picture : *pictures) {
+      out.push_back({to_hex(worldshare::sha256(picture)), picture.size()});
+      if (auto ok = store_.keep(out.back().sha256, picture); !ok)
+        return std::unexpected(ok.error());
+    }
+    return out;
+  });
 }
 
 bool Artifacts::find(const std::string& key, Picture& out) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "shared/blobs/store.h"
 #include "verifier/image/decode.h"
@@ -32,6 +34,12 @@ struct ArtifactPair {
   Result<Picture> b;
 };
 
+/// A blob.
+struct StoredImage {
+  std::string sha256;
+  std::uint64_t size_bytes = 0;
+};
+
 /// The artifacts of a blob store as the trust engine sees them: examined, compared, proven and
 /// decoded, each no oftener than needed. However many threads ask, it takes no more memory than the
 /// options say; pictures that callers hold on to are theirs to bound. PNG files are not hashed
@@ -56,6 +64,14 @@ class Artifacts {
   Result<ArtifactPair> get_pair(const std::string& a,
                                 const std::string& b,
                                 const ImageLimits& limits);
+  /// The same of two bundles: `use` is called with the pictures of each of their frames, one pair
+  /// after the other, until it answers with an error, which is returned.
+  Result<> get_pairs(const std::string& a,
+                     const std::string& b,
+                     const ImageLimits& limits,
+                     const std::function<Result<>(ArtifactPair)>& use);
+  /// The pictures of a bundle as blobs of their own, in the order of its frames.
+  Result<std::vector<StoredImage>> unpack(const std::string& sha256, const ImageLimits& limits);
   const blobs::Store& store() const { return store_; }
 
  private:

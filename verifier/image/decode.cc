@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "shared/image/bundle.h"
 #include "shared/image/canonical.h"
 #include "verifier/image/exr.h"
 #include "verifier/image/jpeg.h"
@@ -77,6 +78,19 @@ Result<Picture> run_decoder(ByteView bytes, image::Format format, PictureMemory&
   return decode_jpeg(bytes, memory);
 }
 
+template <class Check>
+Result<> check_each(ByteView bytes, const ImageLimits& limits, const Check& check) {
+  const auto pictures = pictures_in(bytes, limits);
+  if (!pictures) return std::unexpected(pictures.error());
+  for (std::size_t i = 0; i < pictures->size(); ++i) {
+    if (auto ok = check((*pictures)[i], each_of(limits)); !ok) {
+      return fail(ok.error().code,
+                  fmt::format("picture {} of {}: {}", i + 1, limits.frames, ok.error().message));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::uint64_t decoding_bytes(const ImageLimits& limits, std::uint64_t file_bytes) {
@@ -99,6 +113,7 @@ std::uint64_t decoding_bytes(const ImageLimits& limits, std::uint64_t file_bytes
 }
 
 Result<Picture> decode(ByteView bytes, const ImageLimits& limits, PictureMemory* memory) {
+  WS_CHECK(limits.frames == 1, "one picture is decoded");
   if (auto ok = check_asked_for(bytes, limits); !ok) return std::unexpected(ok.error());
   HeapMemory heap;
   return run_decoder(bytes, limits.format, memory != nullptr ? *memory : heap);
@@ -106,14 +121,26 @@ Result<Picture> decode(ByteView bytes, const ImageLimits& limits, PictureMemory*
 
 bool has_structure(image::Format format) { return format != image::Format::kJpeg; }
 
+Result<std::vector<ByteView>> pictures_in(ByteView bytes, const ImageLimits& limits) {
+  if (limits.frames == 1) return std::vector{bytes};
+  return image::unbundle(bytes, limits.frames);
+}
+
+ImageLimits each_of(ImageLimits limits) {
+  limits.frames = 1;
+  return limits;
+}
+
 Result<> check_structure(ByteView bytes, const ImageLimits& limits) {
   WS_CHECK(has_structure(limits.format), "PNG or OpenEXR");
+  if (limits.frames > 1) return check_each(bytes, limits, check_structure);
   if (auto ok = check_asked_for(bytes, limits); !ok) return ok;
   return limits.format == image::Format::kPng ? check_png_structure(bytes)
                                               : check_exr_structure(bytes);
 }
 
 Result<> check_decodes(ByteView bytes, const ImageLimits& limits) {
+  if (limits.frames > 1) return check_each(bytes, limits, check_decodes);
   if (auto ok = check_asked_for(bytes, limits); !ok) return ok;
   if (limits.format == image::Format::kPng) return check_png_decodes(bytes);
   const auto picture = decode(bytes, limits);

@@ -73,14 +73,38 @@ bool Hearing::vouched(const Decision& decision) const {
   return std::ranges::count(decision.agreed, artifact(decision.accepted), artifact) > 1;
 }
 
-/// Nothing is accepted on one owner's word before it is known to decode.
+/// Nothing is accepted on one owner's word before it is known to decode, and no bundle before its
+/// pictures are there for the artist.
 void Hearing::prove(const Decision& decision) {
-  if (decision.ruling != Ruling::kAccepted || vouched(decision)) return;
-  prove(papers_.results[decision.accepted]);
-  if (flaws_ == 0) return;
-  for (const std::size_t index : decision.agreed) {  // alike, so these may be no better
-    if (index != decision.accepted) prove(papers_.results[index]);
+  if (decision.ruling != Ruling::kAccepted) return;
+  const FiledResult& accepted = papers_.results[decision.accepted];
+  if (!vouched(decision)) {
+    prove(papers_.results[decision.accepted]);
+    if (flaws_ != 0) {
+      for (const std::size_t index : decision.agreed) {  // alike, so these may be no better
+        if (index != decision.accepted) prove(papers_.results[index]);
+      }
+      return;
+    }
   }
+  if (now_->lease.shard.frame_count == 1) return;
+  const LeaseRecord& lease = now_->lease;
+  if (court_.exhibits.unpacked(lease.unit, lease.image, accepted.artifact) == nullptr)
+    stopped_ = true;
+}
+
+/// What the artist may fetch from now on.
+void Hearing::note_output(const FiledResult& accepted, std::vector<std::string>& outputs) {
+  const LeaseRecord& lease = now_->lease;
+  if (lease.shard.frame_count == 1) {
+    outputs.push_back(accepted.lease);
+    return;
+  }
+  const auto* images = court_.exhibits.unpacked(lease.unit, lease.image, accepted.artifact);
+  WS_CHECK(images != nullptr, "what was proven is unpacked");
+  std::size_t place = 0;
+  for (const std::int32_t frame : messages::frames_of(lease.shard))
+    minutes().frames.push_back({accepted.lease, frame, images->at(place++)});
 }
 
 void Hearing::prove(FiledResult& result) {

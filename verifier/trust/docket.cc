@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "shared/blobs/reference_lock.h"
 #include "shared/crypto.h"
 #include "verifier/metrics/metrics.h"
 #include "verifier/trust/audit_rows.h"
@@ -113,6 +114,16 @@ constexpr const char* kAwaitAssembly = R"(
 constexpr const char* kReplaceOutputs = R"(
   update outputs o set artifact = r.artifact, size_bytes = r.size_bytes, accepted_at = clock_timestamp()
     from results r where r.lease = any($1) and o.unit = r.unit)";
+
+// The first time, or in place of what was accepted before.
+constexpr const char* kSetFrames = R"(
+  insert into outputs (unit, job, frame, artifact, size_bytes)
+  select r.unit, u.job, x.frame, x.artifact, x.size_bytes
+    from unnest($1::text[], $2::integer[], $3::text[], $4::bigint[]) x(lease, frame, artifact, size_bytes)
+    join results r on r.lease = x.lease join units u on u.id = r.unit
+  on conflict (job, frame) do update
+     set artifact = excluded.artifact, size_bytes = excluded.size_bytes, accepted_at = clock_timestamp()
+   where outputs.unit = excluded.unit)";
 
 constexpr const char* kEarn = R"(
   insert into postings (lease, kind, owner, job, amount_ms)
@@ -232,7 +243,7 @@ Result<> Docket::beliefs(const std::map<std::int64_t, Papers>& papers,
   return read_beliefs(transaction_, std::move(owners), beliefs);
 }
 
-Result<> Docket::write(const Minutes& minutes) {
+Result<> Docket::write(const Minutes& minutes, const blobs::Store& store) {
   if (minutes.results.empty()) return {};
   if (auto ok = read_moment(); !ok) return ok;
   if (auto ok = add_results(minutes); !ok) return ok;
@@ -241,6 +252,7 @@ Result<> Docket::write(const Minutes& minutes) {
   if (auto ok = mark_earlier(minutes); !ok) return ok;
   if (auto ok = write_audits(transaction_, minutes); !ok) return ok;
   if (auto ok = add_outcomes(minutes); !ok) return ok;
+  if (auto ok = set_frames(minutes, store); !ok) return ok;
   if (auto ok = change_reissues(transaction_, minutes); !ok) return ok;
   // Last, because the rows of jobs and owners stay locked until the end.
   if (auto ok = write_measures(transaction_, minutes); !ok) return ok;
@@ -342,6 +354,25 @@ Result<> Docket::mark_earlier(const Minutes& minutes) {
   }
   if (minutes.flaws.empty()) return {};
   return run(transaction_, kAddFlaws, {column(minutes.flaws, key), column(minutes.flaws, value)});
+}
+
+/// A picture that was there before this sitting may have been collected meanwhile.
+Result<> Docket::set_frames(const Minutes& minutes, const blobs::Store& store) {
+  const auto& rows = minutes.frames;
+  if (rows.empty()) return {};
+  const auto names = column(rows, [](const auto& row) { return row.image.sha256; });
+  if (auto ok = transaction_.run(blobs::kLockToRefer, {names}); !ok) return ok;
+  for (const auto& row : rows) {
+    const auto size = store.size(row.image.sha256);
+    if (!size || *size != row.image.size_bytes)
+      return fail(Errc::kUnavailable, "the blob store does not have " + row.image.sha256);
+  }
+  return run(transaction_, kSetFrames,
+             {column(rows, [](const auto& row) { return row.lease; }),
+              column(rows, [](const auto& row) { return std::int64_t{row.frame}; }), names,
+              column(rows, [](const auto& row) {
+                return static_cast<std::int64_t>(row.image.size_bytes);
+              })});
 }
 
 Result<> Docket::add_outcomes(const Minutes& minutes) {

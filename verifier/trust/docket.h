@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/blobs/store.h"
 #include "shared/pg/connection.h"
 #include "shared/result.h"
 #include "verifier/trust/beliefs.h"
@@ -32,8 +33,8 @@ class Docket {
   Result<> beliefs(const std::map<std::int64_t, Papers>& papers,
                    std::vector<std::string> owners,
                    Beliefs& beliefs);
-  /// Everything that was decided.
-  Result<> write(const Minutes& minutes);
+  /// Everything that was decided. kUnavailable also where `store` lacks the picture of a frame.
+  Result<> write(const Minutes& minutes, const blobs::Store& store);
   /// Owners who are excluded by what was written.
   const std::vector<ExcludedOwner>& exclusions() const { return exclusions_; }
   Result<> commit() { return transaction_.commit(); }
@@ -47,6 +48,7 @@ class Docket {
   Result<> add_verdicts(const Minutes& minutes);
   Result<> mark_earlier(const Minutes& minutes);
   Result<> add_outcomes(const Minutes& minutes);
+  Result<> set_frames(const Minutes& minutes, const blobs::Store& store);
 
   pg::Transaction transaction_;
   std::vector<std::int64_t> units_;

@@ -52,7 +52,7 @@ Result<Exhibit> Evidence::compare(const std::string& a,
   if (a == b) return Exhibit{identical(Method::kSameBlob), {}, {}};
   const auto known = aids_.cache != nullptr ? aids_.cache->find(a, b) : std::nullopt;
   if (known) return Exhibit{judged(*known, tolerance_), {}, {}};
-  return compare_pixels(a, b, limits);
+  return limits.frames > 1 ? compare_bundles(a, b, limits) : compare_pixels(a, b, limits);
 }
 
 Result<Exhibit> Evidence::compare_halves(const std::string& a,
@@ -107,18 +107,60 @@ Result<Exhibit> Evidence::compare_pixels(const std::string& a,
                                          const ImageLimits& limits) {
   const auto pair = artifacts_.get_pair(a, b, limits);
   if (!pair) return fail(Errc::kUnavailable, pair.error().message);
-  if (pair->same_payload) return Exhibit{identical(Method::kSamePixels), {}, {}};
-  const auto flaws = flaws_of(*pair);
+  auto exhibit = compare_pair(*pair);
+  if (exhibit && !pair->same_payload) remember(a, b, exhibit->comparison);
+  return exhibit;
+}
+
+Result<Exhibit> Evidence::compare_bundles(const std::string& a,
+                                          const std::string& b,
+                                          const ImageLimits& limits) {
+  std::optional<Exhibit> worst;
+  std::size_t frame = 0;
+  const auto done = artifacts_.get_pairs(a, b, limits, [&](const ArtifactPair& pair) -> Result<> {
+    ++frame;
+    auto exhibit = compare_pair(pair);
+    if (!exhibit) return std::unexpected(exhibit.error());
+    for (auto& flaw : {&exhibit->flaw_a, &exhibit->flaw_b}) {
+      if (!flaw->empty()) *flaw = "picture " + std::to_string(frame) + ": " + *flaw;
+    }
+    if (!worst) {
+      worst = std::move(*exhibit);
+    } else {
+      worst->comparison = worse_of(worst->comparison, exhibit->comparison);
+      if (worst->flaw_a.empty()) worst->flaw_a = exhibit->flaw_a;
+      if (worst->flaw_b.empty()) worst->flaw_b = exhibit->flaw_b;
+    }
+    return {};
+  });
+  if (!done) return fail(Errc::kUnavailable, done.error().message);
+  if (worst->comparison.method == Method::kMetrics) remember(a, b, worst->comparison);
+  return *worst;
+}
+
+void Evidence::remember(const std::string& a, const std::string& b, const Comparison& comparison) {
+  const bool of_one_shape = comparison.method != Method::kIncomparable;
+  if (aids_.cache != nullptr && of_one_shape) aids_.cache->keep(a, b, comparison);
+}
+
+Result<Exhibit> Evidence::compare_pair(const ArtifactPair& pair) {
+  if (pair.same_payload) return Exhibit{identical(Method::kSamePixels), {}, {}};
+  const auto flaws = flaws_of(pair);
   if (!flaws) return std::unexpected(flaws.error());
   if (flaws->any()) return Exhibit{{}, flaws->a, flaws->b};
-  auto comparison = verifier::compare(metrics_, *pair->a, *pair->b, tolerance_);
+  auto comparison = verifier::compare(metrics_, *pair.a, *pair.b, tolerance_);
   if (!comparison) return std::unexpected(comparison.error());
   if (aids_.lpips != nullptr && disputed(*comparison, tolerance_)) {
-    comparison->lpips = aids_.lpips->distance(*pair->a, *pair->b);
+    comparison->lpips = aids_.lpips->distance(*pair.a, *pair.b);
   }
-  const bool of_one_shape = comparison->method != Method::kIncomparable;
-  if (aids_.cache != nullptr && of_one_shape) aids_.cache->keep(a, b, *comparison);
   return Exhibit{*comparison, {}, {}};
+}
+
+Result<std::vector<StoredImage>> Evidence::unpack(const std::string& artifact,
+                                                  const ImageLimits& limits) {
+  auto images = artifacts_.unpack(artifact, limits);
+  if (!images) return fail(Errc::kUnavailable, images.error().message);
+  return images;
 }
 
 }  // namespace worldshare::verifier

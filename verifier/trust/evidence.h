@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shared/result.h"
 #include "verifier/audit/audit.h"
@@ -59,7 +60,8 @@ class Evidence {
                                              const ImageLimits& limits);
   /// Nothing when it decodes, else why not. Errors as examine().
   Result<std::optional<std::string>> prove(const std::string& artifact, const ImageLimits& limits);
-  /// Of two artifacts that passed examine(). Errors as examine().
+  /// Of two artifacts that passed examine(). Of bundles each pair of frames is compared, and the
+  /// worst counts. Errors as examine().
   Result<Exhibit> compare(const std::string& a, const std::string& b, const ImageLimits& limits);
   /// Of the two halves of a frame's samples, which passed examine(): agree when they show the same.
   /// Errors as examine().
@@ -71,6 +73,8 @@ class Evidence {
                              const std::string& audit,
                              const ImageLimits& limits,
                              const sharding::AuditPlan& plan);
+  /// The pictures of a bundle that passed examine(), as blobs of their own. Errors as examine().
+  Result<std::vector<StoredImage>> unpack(const std::string& artifact, const ImageLimits& limits);
   /// Of the distances in comparisons; empty when there are none.
   std::string lpips_network() const;
 
@@ -78,6 +82,11 @@ class Evidence {
   Result<Exhibit> compare_pixels(const std::string& a,
                                  const std::string& b,
                                  const ImageLimits& limits);
+  Result<Exhibit> compare_bundles(const std::string& a,
+                                  const std::string& b,
+                                  const ImageLimits& limits);
+  Result<Exhibit> compare_pair(const ArtifactPair& pair);
+  void remember(const std::string& a, const std::string& b, const Comparison& comparison);
 
   Artifacts& artifacts_;
   Metrics& metrics_;

@@ -5,15 +5,16 @@ namespace worldshare::verifier {
 Exhibits::Key Exhibits::key_of(const ImageLimits& limits,
                                const std::string& a,
                                const std::string& b) {
-  const std::string what = std::string(to_string(limits.format)) + " " +
-                           std::to_string(limits.width) + "x" + std::to_string(limits.height) +
-                           " " + std::to_string(limits.pixel_bytes) +
-                           (limits.float_rgba ? " float" : "");
+  const std::string what =
+      std::string(to_string(limits.format)) + " " + std::to_string(limits.width) + "x" +
+      std::to_string(limits.height) + " " + std::to_string(limits.pixel_bytes) +
+      (limits.float_rgba ? " float" : "") + " x" + std::to_string(limits.frames);
   return {what, a, b};
 }
 
 void Exhibits::begin_sitting() {
   wanted_.clear();
+  bundles_.clear();
   if (comparisons_.size() + proofs_.size() + audits_.size() <= kRemembered) return;
   comparisons_.clear();
   proofs_.clear();
@@ -67,6 +68,17 @@ const std::optional<std::string>* Exhibits::proven(std::int64_t unit,
   return nullptr;
 }
 
+const std::vector<StoredImage>* Exhibits::unpacked(std::int64_t unit,
+                                                   const ImageLimits& limits,
+                                                   const std::string& artifact) {
+  Key key = key_of(limits, artifact, "");
+  std::get<0>(key) += " unpacked";
+  const auto found = bundles_.find(key);
+  if (found != bundles_.end()) return &found->second;
+  wanted_.emplace(key, Question{unit, limits, {}, false, true});
+  return nullptr;
+}
+
 Result<> Exhibits::answer(const Key& key, const Question& question, Evidence& evidence) {
   const auto& [what, a, b] = key;
   const ImageLimits& limits = question.limits;
@@ -74,6 +86,12 @@ Result<> Exhibits::answer(const Key& key, const Question& question, Evidence& ev
     auto audit = evidence.audit(a, b, limits, *question.plan);
     if (!audit) return std::unexpected(audit.error());
     audits_[key] = std::move(*audit);
+    return {};
+  }
+  if (question.unpack) {
+    auto images = evidence.unpack(a, limits);
+    if (!images) return std::unexpected(images.error());
+    bundles_[key] = std::move(*images);
     return {};
   }
   if (b.empty()) {

@@ -50,6 +50,12 @@ class Exhibits {
                               const std::string& audit,
                               const NumberedPlan& plan);
 
+  /// Null: not known yet, and on the list now. Else the pictures of a bundle; they are in the store
+  /// as long as nobody collects them.
+  const std::vector<StoredImage>* unpacked(std::int64_t unit,
+                                           const ImageLimits& limits,
+                                           const std::string& artifact);
+
   bool lacks_something() const { return !wanted_.empty(); }
   /// Finds out what is on the list and empties it; `go_on` is asked in between, and ends it when it
   /// answers false. What cannot be found out now is an error of its unit.
@@ -64,6 +70,7 @@ class Exhibits {
     ImageLimits limits;
     std::optional<sharding::AuditPlan> plan = {};  ///< of an audit
     bool halves = false;
+    bool unpack = false;
   };
   static Key key_of(const ImageLimits& limits, const std::string& a, const std::string& b);
   Result<> answer(const Key& key, const Question& question, Evidence& evidence);
@@ -71,6 +78,7 @@ class Exhibits {
   std::map<Key, Exhibit> comparisons_;
   std::map<Key, std::optional<std::string>> proofs_;
   std::map<Key, AuditExhibit> audits_;
+  std::map<Key, std::vector<StoredImage>> bundles_;  ///< of this sitting alone
   std::map<Key, Question> wanted_;
   const Exhibit same_blob_{identical(Method::kSameBlob), {}, {}};
 };

@@ -269,7 +269,9 @@ void Hearing::pronounce(const Outcome& outcome) {
     // Nobody earns and nobody is blamed: it is not known who was right.
     judge_all({});
     settle_audits();
-    tell(wire::EventKind::frame_failed, "", decision.reason);
+    // Several are asked for again, each alone.
+    if (now_->lease.shard.frame_count == 1)
+      tell(wire::EventKind::frame_failed, "", decision.reason);
     papers_.ending = Ending{};
   }
 }
@@ -283,7 +285,7 @@ void Hearing::accept(const Outcome& outcome) {
   }
   // A part makes no frame yet; the dispatcher tells when it is put together.
   if (!messages::is_part_of_frame(now_->lease.shard)) {
-    tell(wire::EventKind::frame_accepted, accepted.owner, decision.reason);
+    tell_of_frames(wire::EventKind::frame_accepted, accepted.owner, decision.reason);
   }
   judge_all(decision.agreed);
   settle_audits();
@@ -291,7 +293,7 @@ void Hearing::accept(const Outcome& outcome) {
     for (const std::size_t half : {outcome.halves->first, outcome.halves->second})
       minutes().merged.push_back(papers_.results[half].lease);
   } else {
-    minutes().outputs.push_back(accepted.lease);
+    note_output(accepted, minutes().outputs);
     if (halves_given() > 0) minutes().made_whole.push_back(accepted.lease);
   }
   for (const auto& result : papers_.results) {
@@ -349,6 +351,16 @@ void Hearing::tell(wire::EventKind kind, const std::string& owner, const std::st
   auto event = messages::event_of(kind, now_->lease.job, now_->lease.frame, owner, message);
   event.time_ms = court_.now_ms;
   minutes().events.push_back(std::move(event));
+}
+
+/// Of all frames that the unit holds.
+void Hearing::tell_of_frames(wire::EventKind kind,
+                             const std::string& owner,
+                             const std::string& message) {
+  for (const std::int32_t frame : messages::frames_of(now_->lease.shard)) {
+    tell(kind, owner, message);
+    minutes().events.back().frame = frame;
+  }
 }
 
 }  // namespace worldshare::verifier

@@ -113,6 +113,7 @@ class Hearing {
   void prove(const Decision& decision);
   void prove(FiledResult& result);
   void note_flaw(FiledResult& result, const std::string& why);
+  void note_output(const FiledResult& accepted, std::vector<std::string>& outputs);
 
   // trusted.cc: what trusted hardware has the last word on
   void hear_trusted_picture(FiledAudit& audit);
@@ -159,6 +160,7 @@ class Hearing {
   FiledResult* result_of(const std::string& lease);
 
   void tell(wire::EventKind kind, const std::string& owner, const std::string& message);
+  void tell_of_frames(wire::EventKind kind, const std::string& owner, const std::string& message);
 
   Papers papers_;
   Court& court_;

@@ -159,7 +159,7 @@ Result<std::optional<Minutes>> Judge::hear(const Cases& cases) {
     hearing->second.hear(one->submission);
   }
   if (exhibits_.lacks_something()) return std::nullopt;
-  if (auto ok = docket->write(minutes); !ok) return std::unexpected(ok.error());
+  if (auto ok = docket->write(minutes, evidence_.store()); !ok) return std::unexpected(ok.error());
   if (auto ok = docket->commit(); !ok) return std::unexpected(ok.error());
   for (const auto& [owner, reason] : docket->exclusions()) {
     spdlog::warn("owner excluded owner={} reason=\"{}\"", owner, reason);

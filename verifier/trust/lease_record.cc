@@ -54,8 +54,10 @@ std::string objection(const wire::ManifestT& manifest) {
 }
 
 ImageLimits limits_of(const messages::Shard& shard, const ImageLimits& frame) {
-  if (!messages::is_part_of_frame(shard)) return frame;
-  return part_limits(shard, {frame.width, frame.height});
+  ImageLimits out =
+      messages::is_part_of_frame(shard) ? part_limits(shard, {frame.width, frame.height}) : frame;
+  out.frames = shard.frame_count;
+  return out;
 }
 
 AuditOrder audit_of(const pg::Rows& rows, int row) {
@@ -115,7 +117,8 @@ Result<std::map<std::string, Result<LeaseRecord>>> LeaseRecords::load(
         record->shard = sharding::half_of(record->shard, *record->half, terms->samples);
       record->image = limits_of(record->shard, terms->image);
       record->samples = terms->samples;
-      record->unauditable = terms->unauditable;
+      record->unauditable =
+          record->shard.frame_count > 1 ? "a unit holds several frames" : terms->unauditable;
     } else {
       record = std::unexpected(terms.error());
     }

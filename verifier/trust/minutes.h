@@ -62,6 +62,13 @@ struct Minutes {
     std::string reason;
   };
 
+  /// A frame of a unit of several, as its accepted result shows it.
+  struct Frame {
+    std::string lease;
+    std::int32_t frame = 0;
+    StoredImage image;
+  };
+
   std::vector<Result> results;
   std::vector<Comparison> comparisons;
   std::string lpips_network;  ///< of their distances
@@ -69,6 +76,7 @@ struct Minutes {
   std::map<std::string, std::string> judged;  ///< lease → results.judged, where it is not pending
   std::map<std::string, std::string> flaws;   ///< lease → why its artifact does not decode
   std::vector<std::string> outputs;           ///< leases of accepted results
+  std::vector<Frame> frames;                  ///< likewise, of units of several frames
   std::vector<std::string> made_whole;        ///< those of them whose unit was given out in halves
   std::vector<std::string> merged;            ///< likewise, of halves: both of each frame
   std::vector<std::string> replacements;      ///< likewise, in place of what was accepted before

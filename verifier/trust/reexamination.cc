@@ -114,9 +114,9 @@ void Hearing::conclude_doubt(const Outcome& outcome) {
   hold_to(now_right, outcome);
   end_reissue(confirmed ? "confirmed" : "overturned", reason);
   if (confirmed) return;
-  minutes().replacements.push_back(now_right.lease);
+  note_output(now_right, minutes().replacements);
   papers_.ending->artifact = now_right.artifact;
-  tell(wire::EventKind::frame_accepted, now_right.owner, reason);
+  tell_of_frames(wire::EventKind::frame_accepted, now_right.owner, reason);
 }
 
 /// Judges all results by what is known to be right now: who earned for a wrong one gives it back,

@@ -42,7 +42,7 @@ constexpr const char* kAppoint = R"(
 // and what trusted hardware rendered is not doubted.
 constexpr const char* kSuspects = R"(
   select r.unit, r.owner, j.replicas, r.lease, coalesce(a.target, ''), coalesce(a.trusted, false)
-    from results mine join outputs o on o.unit = mine.unit join jobs j on j.id = o.job
+    from results mine join units u on u.id = mine.unit join jobs j on j.id = u.job
     join results r on r.unit = mine.unit and r.judged = 'agreed'
     join trust t on t.owner = mine.owner
     left join audits a on a.id = r.audit and a.state = 'passed'
@@ -50,7 +50,8 @@ constexpr const char* kSuspects = R"(
      and (r.audit is null or a.id is not null)
      and not exists (select from reissues i where i.unit = mine.unit and i.kind = 'doubt'
                         and i.made_at >= t.excluded_at)
-     and exists (select from units u where u.id = mine.unit and u.shard = '' and not u.split)
+     and (u.shard = '' or u.frames > 1) and not u.split
+     and exists (select from outputs o where o.unit = mine.unit)
      and not exists (select from results w join audits x on x.id = w.audit
                       where w.unit = mine.unit and x.tiles = 0 and w.judged = 'agreed')
    order by r.unit, r.audit nulls first, r.received_at, r.lease)";
