@@ -3,6 +3,7 @@
 import hashlib
 import pathlib
 import re
+import struct
 
 # name: (what is promised, query that finds those who break it)
 INVARIANTS = {
@@ -18,8 +19,9 @@ INVARIANTS = {
               and not exists (select from verdicts o where o.unit = u.id and o.decision = 'overturned')"""),
     "one_output_a_frame": (
         "an accepted frame has one output, and an output comes from a verdict",
-        """select u.id::text, 'no output' from units u where u.state = 'accepted' and u.shard = ''
-             and not exists (select from outputs o where o.job = u.job and o.frame = u.frame)
+        """select u.id::text, 'no output of frame ' || f from units u, generate_series(u.frame, u.last_frame, u.frame_step) f
+            where u.state = 'accepted' and (u.shard = '' or u.frames > 1)
+             and not exists (select from outputs o where o.job = u.job and o.frame = f)
            union all select job || '/' || frame, count(*)::text from outputs group by job, frame having count(*) > 1
            union all select o.job || '/' || o.frame, 'no verdict accepted it' from outputs o
             where not exists (select from divided_frames d where d.job = o.job and d.frame = o.frame)
@@ -28,6 +30,7 @@ INVARIANTS = {
         "the artist gets the picture that the verdict accepted and that somebody rendered",
         """select o.job || '/' || o.frame, o.artifact from outputs o
             where not exists (select from divided_frames d where d.job = o.job and d.frame = o.frame)
+              and not exists (select from units u where u.id = o.unit and u.frames > 1) -- bundles: check()
               and (not exists (select from verdicts v where v.unit = o.unit and v.decision = 'accepted' and v.artifact = o.artifact)
                    or not exists (select from results r where r.unit = o.unit and r.artifact = o.artifact and r.judged = 'agreed'))"""),
     "owners_differ": (
@@ -67,6 +70,25 @@ INVARIANTS = {
 }
 
 
+# Of units of several frames: the accepted bundle, and their outputs in the order of the frames. What was overturned since is left out.
+BUNDLES = """
+  select v.artifact || ' ' || string_agg(o.artifact, ' ' order by o.frame) from units u
+    join verdicts v on v.unit = u.id and v.decision = 'accepted' join outputs o on o.unit = u.id
+   where u.frames > 1 and not exists (select from verdicts w where w.unit = u.id and w.decision = 'overturned')
+   group by u.id, v.artifact"""
+
+
+def images_in(bundle):
+    """The hashes of the images in a bundle (shared/image/bundle.h)."""
+    magic, count = struct.unpack_from("<4sI", bundle)
+    assert magic == b"WSFB", magic
+    at, hashes = 8 + 8 * count, []
+    for size in struct.unpack_from(f"<{count}Q", bundle, 8):
+        hashes.append(hashlib.sha256(bundle[at:at + size]).hexdigest())
+        at += size
+    return hashes
+
+
 def rows_that_break(psql):
     """{invariant: rows that break it}, by one query."""
     parts = [f"select concat_ws('|', '{name}', q.a, q.b) from ({query}) q(a, b)" for name, (_, query) in INVARIANTS.items()]
@@ -98,6 +120,10 @@ def check(psql, blobs=None, jobs=(), fetched=(), acknowledged=()):
         if lost := sorted(set(acknowledged) - stored):
             found["no_acknowledged_result_is_lost"] = lost
     if blobs:
+        for line in psql(BUNDLES).splitlines():
+            bundle, *pictures = line.split()
+            if images_in((pathlib.Path(blobs) / bundle[:2] / bundle).read_bytes()) != pictures:
+                found.setdefault("output_is_what_was_accepted", []).append(bundle)
         for artifact in set(outputs.values()) | set(psql("select scene from jobs").split()):
             path = pathlib.Path(blobs) / artifact[:2] / artifact
             if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != artifact:
