@@ -25,7 +25,9 @@ from faults import Faults
 from network import Network, call
 
 DISKS = {"blobs": 96, "nats": 256, "postgres": 768, "postgres-2": 768}  # MiB of the file systems that can be filled
-FRAMES_OF_A_JOB = 12
+# How jobs are submitted in turns: whole frames, and short ones of which several are one unit.
+FRAMES_OF_A_JOB = (12, 24)
+OPTIONS_OF_A_JOB = ((), ("--frames-a-unit", "6", "--frame-seconds", "1"))
 JOBS_AT_ONCE = 2
 
 
@@ -48,7 +50,8 @@ class Chaos:
     def submit_and_fetch(self):
         finished = {job for job in self.jobs if self.farm.state(job) in ("completed", "failed")}
         if len(self.jobs) - len(finished) < JOBS_AT_ONCE:
-            told = self.cli("submit", self.scene, "--frames", f"1-{FRAMES_OF_A_JOB}")
+            kind = len(self.jobs) % len(FRAMES_OF_A_JOB)
+            told = self.cli("submit", self.scene, "--frames", f"1-{FRAMES_OF_A_JOB[kind]}", *OPTIONS_OF_A_JOB[kind])
             if told:
                 self.jobs.append(told.split()[0])
                 self.say("job", id=self.jobs[-1])
@@ -64,7 +67,7 @@ class Chaos:
 
     def fetch(self, job):
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-        self.cli("fetch", job, "--frames", f"1-{FRAMES_OF_A_JOB}", "-o", folder)
+        self.cli("fetch", job, "--frames", f"1-{FRAMES_OF_A_JOB[self.jobs.index(job) % len(FRAMES_OF_A_JOB)]}", "-o", folder)
         for file in folder.glob("*.png"):
             frame = int(file.stem.rpartition("_")[2])
             self.fetched.add((job, str(frame), hashlib.sha256(file.read_bytes()).hexdigest()))
