@@ -209,7 +209,7 @@ log: {{level: warn}}
             lines = [line.split() for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
         return [(int(time_us) / 1e6, int(frame)) for time_us, frame in lines]
 
-    def submit(self, url, first, last, title="null units", schedule=None, policy=None, sharding=None):
+    def submit(self, url, first, last, title="null units", schedule=None, policy=None, sharding=None, estimate=None):
         if not self.scene:
             blend = smallest_blend()
             digest = hashlib.sha256(blend).hexdigest()
@@ -219,7 +219,8 @@ log: {{level: warn}}
             self.scene = {"sha256": digest, "size_bytes": len(blend), "name": "null.blend"}
         manifest = {"version": 1, "title": title, "scene": self.scene, "frames": {"first": first, "last": last},
                     "output": {"width": 16, "height": 16, "format": "png"}, "policy": policy or {"replicas": 2},
-                    "schedule": schedule or {}, **({"sharding": sharding} if sharding else {})}
+                    "schedule": schedule or {}, **({"sharding": sharding} if sharding else {}),
+                    **({"estimate": estimate} if estimate else {})}
         answer = self.fetch(url + "/v1/jobs", json.dumps(manifest).encode(), "POST",
                             {"Content-Type": "application/json"})
         if not answer or answer[0] != 201:
