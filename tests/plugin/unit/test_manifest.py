@@ -10,7 +10,7 @@ DESCRIPTION = {
 }
 SCENE = {"sha256": "0" * 64, "size_bytes": 10, "name": "knot.blend"}
 FRAMES = {"first": 1, "last": 12, "step": 1}
-DECISIONS = {"replicas": 2, "max_replicas": 5, "mode": "automatic", "unit_seconds": 300, "priority": 50}
+DECISIONS = {"replicas": 2, "max_replicas": 5, "mode": "automatic", "unit_seconds": 300, "max_frames": 1, "priority": 50}
 
 
 def make(description=None, frames=FRAMES, **options):

@@ -42,6 +42,10 @@ class RulesTest(unittest.TestCase):
         self.assertEqual(decision.value, "frames")
         self.assertIn("denoising", decision.reason)
 
+    def test_only_short_frames_are_handed_out_together(self):
+        of = lambda seconds: routing.route(self.rules, scene(seconds_per_frame=seconds))["max_frames"].value
+        self.assertEqual([of(0.0), of(2.0), of(9.9), of(10.0), of(600.0)], [1, 30, 30, 1, 1])
+
     def test_cost_is_known_when_the_frame_is(self):
         decisions = routing.route(self.rules, scene())
         self.assertIsNone(routing.cost(scene(frames=3), decisions))

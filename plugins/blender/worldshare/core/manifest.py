@@ -73,6 +73,7 @@ def make(description, scene, frames, decisions, title="", deadline_ms=0, seconds
         "sharding": {
             "mode": decisions["mode"],
             "unit_seconds": decisions["unit_seconds"],
+            "max_frames": decisions["max_frames"],
             "samples": max(0, description["samples"]),
             "adaptive": description["adaptive"],
             "whole_frames": [clean_text(reason, 200) for reason in description["whole_frames"][:32]],

@@ -7,8 +7,8 @@ from . import fixes, job_panels, redrawing, settings, session
 from .text import wrapped
 
 DECISION_LABELS = {
-    "mode": "Division", "unit_seconds": "Unit of work", "replicas": "Replicas", "max_replicas": "Owners at most",
-    "priority": "Priority", "memory": "Memory",
+    "mode": "Division", "unit_seconds": "Unit of work", "max_frames": "Frames a unit", "replicas": "Replicas",
+    "max_replicas": "Owners at most", "priority": "Priority", "memory": "Memory",
 }
 
 

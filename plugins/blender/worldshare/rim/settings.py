@@ -30,6 +30,8 @@ class WorldShareScene(bpy.types.PropertyGroup):
     mode: bpy.props.EnumProperty(name="Division", items=MODES)
     own_unit_seconds: override("how long one unit of work takes")
     unit_seconds: bpy.props.IntProperty(name="Unit", default=300, min=10, max=86400, subtype="TIME_ABSOLUTE")
+    own_max_frames: override("how many short frames are handed out together")
+    max_frames: bpy.props.IntProperty(name="Frames a unit", default=1, min=1, max=1000)
     own_replicas: override("how many volunteers render each frame")
     replicas: bpy.props.IntProperty(name="Replicas", default=2, min=1, max=9)
     own_max_replicas: override("how many owners are asked before a frame fails")
@@ -92,7 +94,7 @@ OFFLINE = "Online access is off: Preferences > System > Network > Allow Online A
 
 def overrides(own):
     """The artist's decisions by name."""
-    names = ("mode", "unit_seconds", "replicas", "max_replicas", "priority", "memory")
+    names = ("mode", "unit_seconds", "max_frames", "replicas", "max_replicas", "priority", "memory")
     return {name: getattr(own, name) for name in names if getattr(own, "own_" + name)}
 
 
