@@ -39,7 +39,10 @@ constexpr const char* kReplicas =
   select p.lease, p.owner, p.agent, coalesce(nullif(r.judged, 'pending'), p.state), coalesce(r.render_seconds, 0),
          coalesce(r.artifact, ''), coalesce(r.error, ''), coalesce(r.log_tail, ''),
          (extract(epoch from p.leased_at) * 1000)::bigint, (extract(epoch from r.received_at) * 1000)::bigint,
-         coalesce(r.size_bytes, 0), r.outcome = 'rendered' and r.judged in ('agreed', 'rejected') and u.frames = 1
+         coalesce(r.size_bytes, 0), r.outcome = 'rendered' and r.judged in ('agreed', 'rejected') and u.frames = 1,
+         u.frames > 1 and r.artifact = (
+           select v.artifact from verdicts v where v.unit = u.id and v.decision in ('accepted', 'overturned')
+            order by v.decided_at desc limit 1)
     from units u join replicas p on p.unit = u.id left join results r on r.lease = p.lease left join audits a on a.id = p.audit
    where )" WS_UNITS_OF_FRAME
     R"( and (p.audit is null or a.tiles = 0) order by p.leased_at, p.lease)";
@@ -99,7 +102,10 @@ Result<> add_replicas(pg::Connection& pg,
     const bool judged = row.boolean();
     if (final && judged && !replica->artifact.empty())
       replica->url = url_for(replica->artifact, size);
-    replica->chosen = !status.artifact.empty() && replica->artifact == status.artifact;
+    // Of several frames it is the bundle that was chosen.
+    const bool of_bundle = row.boolean();
+    replica->chosen =
+        of_bundle || (!status.artifact.empty() && replica->artifact == status.artifact);
     status.replicas.push_back(std::move(replica));
   }
   return {};
