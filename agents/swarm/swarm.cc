@@ -9,6 +9,7 @@
 
 #include "agents/swarm/synthetic_agent.h"
 #include "shared/clock.h"
+#include "shared/messages/shard.h"
 
 namespace worldshare::swarm {
 namespace {

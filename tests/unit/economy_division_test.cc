@@ -174,9 +174,9 @@ TEST_F(SeveralFramesTest, AWantedFrameOfAnOpenUnitBringsItForward) {
   economy_.add_job(short_frames(100, 2), now_);
   for (const auto* text : {"frame=2 count=10", "frame=12 count=10"}) {
     StoredUnit stored;
-    stored.id = 1'000'000 + *messages::parse_shard(text).transform(&messages::Shard::frame);
-    stored.job = "j";
     stored.shard = *messages::parse_shard(text);
+    stored.id = 1'000'000 + stored.shard.frame;
+    stored.job = "j";
     economy_.add_unit(stored);
   }
   economy_.prefer("j", 15);
