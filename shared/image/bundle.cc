@@ -11,8 +11,9 @@ constexpr std::string_view kMagic = "WSFB";
 constexpr std::size_t kCountBytes = 4;
 constexpr std::size_t kSizeBytes = 8;
 
-void append(Bytes& out, std::uint64_t value, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; ++i) out.push_back(static_cast<std::uint8_t>(value >> 8 * i));
+Bytes::iterator write(Bytes::iterator at, std::uint64_t value, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; ++i) *at++ = static_cast<std::uint8_t>(value >> 8 * i);
+  return at;
 }
 
 std::uint64_t read(ByteView bytes) {
@@ -31,12 +32,11 @@ Bytes bundle(std::span<const Bytes> images) {
   WS_CHECK(!images.empty() && images.size() <= kMaxBundled, "a bundle holds images");
   std::size_t total = kMagic.size() + kCountBytes + kSizeBytes * images.size();
   for (const Bytes& image : images) total += image.size();
-  Bytes out;
-  out.reserve(total);
-  out.insert(out.end(), kMagic.begin(), kMagic.end());
-  append(out, images.size(), kCountBytes);
-  for (const Bytes& image : images) append(out, image.size(), kSizeBytes);
-  for (const Bytes& image : images) out.insert(out.end(), image.begin(), image.end());
+  Bytes out(total);
+  auto at = std::ranges::copy(kMagic, out.begin()).out;
+  at = write(at, images.size(), kCountBytes);
+  for (const Bytes& image : images) at = write(at, image.size(), kSizeBytes);
+  for (const Bytes& image : images) at = std::ranges::copy(image, at).out;
   return out;
 }
 
