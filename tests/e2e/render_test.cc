@@ -44,7 +44,7 @@ TEST(Render, FramesInTilesEqualALocalRender) {
 }
 
 TEST(Render, ShortFramesShareUnitsAndEqualALocalRender) {
-  const auto scene = test_scene("BLENDER_WORKBENCH");
+  const auto scene = test_scene("CYCLES");
   RenderRun run(
       scene, {"--frames", "1-16", "--agents", "2", "--frames-a-unit", "8", "--frame-seconds", "1"});
   run.start();

@@ -119,8 +119,37 @@ TEST_F(LedgerTest, AJobThatWasCancelledMeanwhileGetsNothing) {
   EXPECT_EQ(count("select (select count(*) from units) + (select count(*) from replicas)"), 0);
 }
 
-/// Two frames of two tiles each, with one lease a tile.
-class DividedFramesTest : public LedgerTest {
+/// Units with one lease each.
+class GrantedUnitsTest : public LedgerTest {
+ protected:
+  void grant(const dispatcher::Unit& unit) {
+    granted_.units.push_back(unit);
+    dispatcher::Lease lease;
+    lease.id = "lease-" + std::to_string(granted_.leases.size());
+    lease.unit = unit.id;
+    lease.job = job_;
+    lease.agent = agents_[0];
+    lease.owner = "anna";
+    lease.expires_at = from_unix_ms(4'000'000'000'000);
+    granted_.leases.push_back(lease);
+  }
+
+  dispatcher::VerdictEffects give(std::size_t unit, wire::Decision decision) {
+    wire::VerdictT verdict;
+    verdict.lease = granted_.leases[unit].id;
+    verdict.unit = static_cast<std::uint64_t>(granted_.units[unit].id);
+    verdict.opinions = 1;
+    verdict.decision = decision;
+    auto effects = ledger_->record_verdicts({&verdict, 1});
+    EXPECT_TRUE(effects) << effects.error().message;
+    return std::move(*effects);
+  }
+
+  Grants granted_;
+};
+
+/// Two frames of two tiles each.
+class DividedFramesTest : public GrantedUnitsTest {
  protected:
   void SetUp() override {
     LedgerTest::SetUp();
@@ -134,28 +163,9 @@ class DividedFramesTest : public LedgerTest {
       unit.shard.frame = static_cast<std::int32_t>(i / 2 + 1);
       const std::uint32_t x0 = i % 2 == 0 ? 0 : 32;
       unit.shard.tile = messages::Tile{{x0, 0, x0 + 32, 36}, 0};
-      granted_.units.push_back(unit);
-      dispatcher::Lease lease;
-      lease.id = "lease-" + std::to_string(i);
-      lease.unit = unit.id;
-      lease.job = job_;
-      lease.agent = agents_[0];
-      lease.owner = "anna";
-      lease.expires_at = from_unix_ms(4'000'000'000'000);
-      granted_.leases.push_back(lease);
+      grant(unit);
     }
     ASSERT_TRUE(ledger_->write(granted_));
-  }
-
-  dispatcher::VerdictEffects give(std::size_t unit, wire::Decision decision) {
-    wire::VerdictT verdict;
-    verdict.lease = granted_.leases[unit].id;
-    verdict.unit = static_cast<std::uint64_t>(granted_.units[unit].id);
-    verdict.opinions = 1;
-    verdict.decision = decision;
-    auto effects = ledger_->record_verdicts({&verdict, 1});
-    EXPECT_TRUE(effects) << effects.error().message;
-    return std::move(*effects);
   }
 
   /// The verifier's row.
@@ -171,8 +181,6 @@ class DividedFramesTest : public LedgerTest {
     EXPECT_TRUE(found) << found.error().message;
     return std::move(found->frames);
   }
-
-  Grants granted_;
 };
 
 TEST_F(DividedFramesTest, AFrameCountsOnceItIsAssembled) {
@@ -224,8 +232,8 @@ TEST_F(LedgerTest, AFrameIsNeverMadeTwice) {
   EXPECT_EQ(count("select frames_made from jobs"), kUnits);
 }
 
-/// Two units of ten frames each, with one lease a unit.
-class SeveralFramesTest : public LedgerTest {
+/// Two units of ten frames each.
+class SeveralFramesTest : public GrantedUnitsTest {
  protected:
   void SetUp() override {
     LedgerTest::SetUp();
@@ -239,31 +247,10 @@ class SeveralFramesTest : public LedgerTest {
       unit.shard = {10 * i + 1, 10, 1};
       for (const auto frame : messages::frames_of(unit.shard))
         granted_.progress[0].made.push_back(frame);
-      granted_.units.push_back(unit);
-      dispatcher::Lease lease;
-      lease.id = "lease-" + std::to_string(i);
-      lease.unit = unit.id;
-      lease.job = job_;
-      lease.agent = agents_[0];
-      lease.owner = "anna";
-      lease.expires_at = from_unix_ms(4'000'000'000'000);
-      granted_.leases.push_back(lease);
+      grant(unit);
     }
     ASSERT_TRUE(ledger_->write(granted_));
   }
-
-  dispatcher::VerdictEffects give(std::size_t unit, wire::Decision decision) {
-    wire::VerdictT verdict;
-    verdict.lease = granted_.leases[unit].id;
-    verdict.unit = static_cast<std::uint64_t>(granted_.units[unit].id);
-    verdict.opinions = 1;
-    verdict.decision = decision;
-    auto effects = ledger_->record_verdicts({&verdict, 1});
-    EXPECT_TRUE(effects) << effects.error().message;
-    return std::move(*effects);
-  }
-
-  Grants granted_;
 };
 
 TEST_F(SeveralFramesTest, EachFrameCounts) {

@@ -25,7 +25,8 @@ void expect_corrupt(ByteView bytes, std::uint32_t count, const std::string& why)
 
 TEST(BundleTest, GivesBackItsImagesInTheirOrder) {
   const std::vector images{image(3, 1), image(1, 2), image(70'000, 3)};
-  const auto back = unbundle(bundle(images), 3);
+  const Bytes bytes = bundle(images);
+  const auto back = unbundle(bytes, 3);
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(copies(*back), images);
 }

@@ -76,6 +76,22 @@ auto Artifacts::with_file(const std::string& sha256,
   return use(*bytes);
 }
 
+/// To be decoded one after the other.
+template <class Use>
+auto Artifacts::with_files(const std::string& a,
+                           const std::string& b,
+                           const ImageLimits& limits,
+                           Use use) -> decltype(use(ByteView{}, ByteView{})) {
+  const auto loan = decoding_.take(decoding_bytes(limits, file_size(a) + file_size(b)));
+  if (!loan) return std::unexpected(loan.error());
+  FileStorage storage;
+  const auto left = load(a, limits.format, storage[0]);
+  if (!left) return std::unexpected(left.error());
+  const auto right = load(b, limits.format, storage[1]);
+  if (!right) return std::unexpected(right.error());
+  return use(*left, *right);
+}
+
 Result<> Artifacts::examine(const std::string& sha256, const ImageLimits& limits) {
   const std::string key = key_of(sha256, limits);
   if (known_.of(key) != Knowledge::kNone) return {};
@@ -124,20 +140,15 @@ Result<ArtifactPair> Artifacts::get_pair(const std::string& a,
   const std::string key_b = key_of(b, limits);
   ArtifactPair out;
   if (find(key_a, *out.a) && find(key_b, *out.b)) return out;
-  const auto loan = decoding_.take(decoding_bytes(limits, file_size(a) + file_size(b)));
-  if (!loan) return std::unexpected(loan.error());
-  FileStorage storage;
-  const auto left = load(a, limits.format, storage[0]);
-  if (!left) return std::unexpected(left.error());
-  const auto right = load(b, limits.format, storage[1]);
-  if (!right) return std::unexpected(right.error());
-  const auto same = same_payload(*left, *right);
-  if (!same) return std::unexpected(same.error());
-  out.same_payload = *same;
-  if (out.same_payload) return out;
-  if (out.a->empty()) out.a = decoded(*left, key_a, limits);
-  if (!find(key_b, *out.b)) out.b = decoded(*right, key_b, limits);
-  return out;
+  return with_files(a, b, limits, [&](ByteView left, ByteView right) -> Result<ArtifactPair> {
+    const auto same = same_payload(left, right);
+    if (!same) return std::unexpected(same.error());
+    out.same_payload = *same;
+    if (out.same_payload) return out;
+    if (out.a->empty()) out.a = decoded(left, key_a, limits);
+    if (!find(key_b, *out.b)) out.b = decoded(right, key_b, limits);
+    return out;
+  });
 }
 
 Result<> Artifacts::get_pairs(const std::string& a,
@@ -145,29 +156,24 @@ Result<> Artifacts::get_pairs(const std::string& a,
                               const ImageLimits& limits,
                               const std::function<Result<>(ArtifactPair)>& use) {
   const ImageLimits one = each_of(limits);
-  const auto loan = decoding_.take(2 * decoding_bytes(one, 0) + file_size(a) + file_size(b));
-  if (!loan) return std::unexpected(loan.error());
-  FileStorage storage;
-  const auto left = load(a, limits.format, storage[0]);
-  if (!left) return std::unexpected(left.error());
-  const auto right = load(b, limits.format, storage[1]);
-  if (!right) return std::unexpected(right.error());
-  const auto lefts = pictures_in(*left, limits);
-  if (!lefts) return std::unexpected(lefts.error());
-  const auto rights = pictures_in(*right, limits);
-  if (!rights) return std::unexpected(rights.error());
-  for (std::size_t i = 0; i < lefts->size(); ++i) {
-    ArtifactPair pair;
-    const auto same = same_payload((*lefts)[i], (*rights)[i]);
-    if (!same) return std::unexpected(same.error());
-    pair.same_payload = *same;
-    if (!pair.same_payload) {
-      pair.a = decode((*lefts)[i], one, memory_);
-      pair.b = decode((*rights)[i], one, memory_);
+  return with_files(a, b, limits, [&](ByteView left, ByteView right) -> Result<> {
+    const auto lefts = pictures_in(left, limits);
+    if (!lefts) return std::unexpected(lefts.error());
+    const auto rights = pictures_in(right, limits);
+    if (!rights) return std::unexpected(rights.error());
+    for (std::size_t i = 0; i < lefts->size(); ++i) {
+      ArtifactPair pair;
+      const auto same = same_payload((*lefts)[i], (*rights)[i]);
+      if (!same) return std::unexpected(same.error());
+      pair.same_payload = *same;
+      if (!pair.same_payload) {
+        pair.a = decode((*lefts)[i], one, memory_);
+        pair.b = decode((*rights)[i], one, memory_);
+      }
+      if (auto ok = use(std::move(pair)); !ok) return ok;
     }
-    if (auto ok = use(std::move(pair)); !ok) return ok;
-  }
-  return {};
+    return {};
+  });
 }
 
 Result<std::vector<StoredImage>> Artifacts::unpack(const std::string& sha256,

@@ -84,6 +84,9 @@ class Artifacts {
                  const ImageLimits& limits,
                  std::uint64_t memory_bytes,
                  Use use) -> decltype(use(ByteView{}));
+  template <class Use>
+  auto with_files(const std::string& a, const std::string& b, const ImageLimits& limits, Use use)
+      -> decltype(use(ByteView{}, ByteView{}));
   Result<ByteView> load(const std::string& sha256, image::Format format, Bytes& storage) const;
   std::uint64_t file_size(const std::string& sha256) const;
   Result<Picture> decoded(ByteView bytes, const std::string& key, const ImageLimits& limits);

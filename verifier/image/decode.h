@@ -15,10 +15,9 @@ struct ImageLimits {
   std::uint32_t width = 0;  ///< pixels
   std::uint32_t height = 0;
   std::uint64_t pixel_bytes = 1ULL << 30;  ///< of a decoded picture
-  /// More than one: a bundle of so many pictures, each of which is held to the rest of these
-  /// limits.
+  bool float_rgba = false;                 ///< as a part of a frame is: nothing but float R G B A
+  /// More than one: a bundle of so many pictures, each of which is held to the rest of these.
   std::uint32_t frames = 1;
-  bool float_rgba = false;  ///< as a part of a frame is: nothing but float R G B A
 };
 
 /// Bytes that decode() takes at most for any file within these limits: the picture and everything
