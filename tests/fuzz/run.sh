@@ -10,7 +10,7 @@ targets=("$@")
 [[ ${#targets[@]} -gt 0 ]] || targets=(decode image manifest messages policy safetensors url)
 
 export CCACHE_DIR="$PWD/.ccache"
-cmake --preset fuzz -DCMAKE_CXX_FLAGS="-O1 -g1 -fsanitize=fuzzer-no-link" >/dev/null
+cmake --preset fuzz -DCMAKE_CXX_FLAGS=-fsanitize=fuzzer-no-link >/dev/null
 cmake --build build/fuzz --target fuzz_targets
 
 # run_target TARGET: its output in one piece, when it is done.
