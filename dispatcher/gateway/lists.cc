@@ -51,8 +51,8 @@ constexpr const char* kFrames = R"(
           from replicas p left join results r on r.lease = p.lease left join audits a on a.id = p.audit
          where p.unit = u.id and (p.audit is null or a.tiles = 0)) c on true
      where u.job = $1 and u.state <> 'replaced'
-       and ($3::int is null or u.last_frame > $3::int and u.frame > $3::int - 1000 * (
-             select coalesce((manifest->'frames'->>'step')::integer, 1) from jobs where id = $1))
+       and ($3::int is null or u.last_frame > $3::int and u.frame > $3::int - )" WS_REACH_OF_A_UNIT
+                                R"()
      group by u.frame, u.last_frame, u.frame_step) g
    cross join lateral generate_series(g.frame, g.last_frame, g.frame_step) f(frame)
     left join outputs o on o.job = $1 and o.frame = f.frame

@@ -14,12 +14,15 @@ namespace worldshare::dispatcher {
 #define WS_UNITS_OF_JOB \
   "(u.job = $1 and u.state <> 'replaced' or u.job = $1 and u.state = 'replaced')"
 
-/// Of the table units as u, those that frame $2 of job $1 is of. A unit has 1,000 frames at most,
-/// so that the index of first frames finds it.
+/// How far behind the first frame of a unit of job $1 its last one may be: it has 1,000 at most, so
+/// that the index of first frames finds the unit of a frame.
+#define WS_REACH_OF_A_UNIT \
+  "1000 * (select coalesce((manifest->'frames'->>'step')::integer, 1) from jobs where id = $1)"
+
+/// Of the table units as u, those that frame $2 of job $1 is of.
 #define WS_UNITS_OF_FRAME                                                                      \
   "u.job = $1 and u.frame <= $2 and u.last_frame >= $2 and u.state <> 'replaced' and u.frame " \
-  "> $2 - 1000 * (select coalesce((manifest->'frames'->>'step')::integer, 1) from jobs where " \
-  "id = $1)"
+  "> $2 - " WS_REACH_OF_A_UNIT
 
 // An empty tenant stands for all of them.
 

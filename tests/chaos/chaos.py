@@ -25,9 +25,8 @@ from faults import Faults
 from network import Network, call
 
 DISKS = {"blobs": 96, "nats": 256, "postgres": 768, "postgres-2": 768}  # MiB of the file systems that can be filled
-# How jobs are submitted in turns: whole frames, and short ones of which several are one unit.
-FRAMES_OF_A_JOB = (12, 24)
-OPTIONS_OF_A_JOB = ((), ("--frames-a-unit", "6", "--frame-seconds", "1"))
+# Frames and options of the jobs, in turns: whole frames, and short ones of which several are one unit.
+KINDS_OF_JOBS = (("1-12", ()), ("1-24", ("--frames-a-unit", "6", "--frame-seconds", "1")))
 JOBS_AT_ONCE = 2
 
 
@@ -50,8 +49,8 @@ class Chaos:
     def submit_and_fetch(self):
         finished = {job for job in self.jobs if self.farm.state(job) in ("completed", "failed")}
         if len(self.jobs) - len(finished) < JOBS_AT_ONCE:
-            kind = len(self.jobs) % len(FRAMES_OF_A_JOB)
-            told = self.cli("submit", self.scene, "--frames", f"1-{FRAMES_OF_A_JOB[kind]}", *OPTIONS_OF_A_JOB[kind])
+            frames, options = self.kind_of_job(len(self.jobs))
+            told = self.cli("submit", self.scene, "--frames", frames, *options)
             if told:
                 self.jobs.append(told.split()[0])
                 self.say("job", id=self.jobs[-1])
@@ -65,9 +64,14 @@ class Chaos:
             return None
         return ran.stdout if ran.returncode == 0 else None
 
+    @staticmethod
+    def kind_of_job(place):
+        return KINDS_OF_JOBS[place % len(KINDS_OF_JOBS)]
+
     def fetch(self, job):
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-        self.cli("fetch", job, "--frames", f"1-{FRAMES_OF_A_JOB[self.jobs.index(job) % len(FRAMES_OF_A_JOB)]}", "-o", folder)
+        frames, _ = self.kind_of_job(self.jobs.index(job))
+        self.cli("fetch", job, "--frames", frames, "-o", folder)
         for file in folder.glob("*.png"):
             frame = int(file.stem.rpartition("_")[2])
             self.fetched.add((job, str(frame), hashlib.sha256(file.read_bytes()).hexdigest()))

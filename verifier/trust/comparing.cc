@@ -77,9 +77,9 @@ bool Hearing::vouched(const Decision& decision) const {
 /// pictures are there for the artist.
 void Hearing::prove(const Decision& decision) {
   if (decision.ruling != Ruling::kAccepted) return;
-  const FiledResult& accepted = papers_.results[decision.accepted];
+  FiledResult& accepted = papers_.results[decision.accepted];
   if (!vouched(decision)) {
-    prove(papers_.results[decision.accepted]);
+    prove(accepted);
     if (flaws_ != 0) {
       for (const std::size_t index : decision.agreed) {  // alike, so these may be no better
         if (index != decision.accepted) prove(papers_.results[index]);
