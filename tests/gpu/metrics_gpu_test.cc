@@ -115,9 +115,9 @@ Worst measure_kinds(std::span<const testing::Kind> kinds, int rounds, double tol
 }
 
 TEST_F(GpuMetrics, EqualTheReferenceAndThemselvesOnRandomReplicas) {
-  constexpr std::array kKinds{testing::Kind::kFar,    testing::Kind::kNoise,
-                              testing::Kind::kNear,   testing::Kind::kGradient,
-                              testing::Kind::kBright, testing::Kind::kEqual};
+  constexpr std::array kKinds{
+      testing::Kind::kFar,    testing::Kind::kNoise, testing::Kind::kNear, testing::Kind::kGradient,
+      testing::Kind::kBright, testing::Kind::kHuge,  testing::Kind::kEqual};
   const Worst worst = measure_kinds(kKinds, 25, 1e-6);
   EXPECT_GE(worst.pairs, 200U);
   RecordProperty("ssim_max_abs_error", std::to_string(worst.ssim));

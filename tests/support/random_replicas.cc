@@ -37,6 +37,10 @@ double value(const Scene& scene, Kind kind, std::size_t replica, double x, doubl
       return scene.level + (odd ? scene.amount : 0);
     }
     case Kind::kBright: return std::exp2(10 * base) * (1 + 1e-5 * (noise - 0.5));
+    case Kind::kHuge: {
+      const bool lamp = (static_cast<int>(x) / 7 + static_cast<int>(y) / 5) % 9 == 0;
+      return (base + 0.2 * scene.amount * (noise - 0.5)) * (lamp ? std::exp2(16 * noise) : 1);
+    }
     case Kind::kEqual: return base;
   }
   return 0;

@@ -18,9 +18,10 @@ enum class Kind : std::uint8_t {
   kGradient,  ///< ramps of different slopes
   kPattern,   ///< a checkerboard of single pixels and its inverse
   kBright,    ///< floats far above 1, near-equal; integers are all white
+  kHuge,      ///< as kNoise, with floats of up to the largest half in some places
   kEqual,
 };
-inline constexpr std::size_t kKinds = 8;
+inline constexpr std::size_t kKinds = 9;
 
 /// `count` replicas of `shape`, the same for the same state of `random`.
 std::vector<verifier::Picture> random_replicas(const verifier::Shape& shape,

@@ -139,7 +139,7 @@ struct Similarity {
 
 template <class T>
 __device__ inline Constants constants_of() {
-  const float scale = kIsByte<T> ? 255.0F : kFloatScale;
+  const float scale = kIsByte<T> ? 255.0F : kScale<T>;
   return {0.01F * scale * 0.01F * scale, 0.03F * scale * 0.03F * scale, scale / 2};
 }
 

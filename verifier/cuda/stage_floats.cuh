@@ -9,8 +9,8 @@ namespace worldshare::verifier::cuda {
 struct Coded {
   float a;  ///< peak 1, or 65535 for integers
   float b;
-  float s;  ///< a + b, scaled to kFloatScale and centred
-  float d;  ///< a - b, scaled to kFloatScale
+  float s;  ///< a + b, times kScale and centred
+  float d;  ///< a - b, times kScale
 };
 
 template <class Coding, class T>
@@ -18,12 +18,12 @@ __device__ Coded coded(T raw_a, T raw_b) {
   if constexpr (kIsInteger<T>) {
     const float a = as_float(raw_a);
     const float b = as_float(raw_b);
-    constexpr float kScale = kFloatScale / 65535.0F;
-    return {a, b, fmaf(a + b, kScale, -kFloatScale), (a - b) * kScale};
+    constexpr float kUnit = kScale<T> / 65535.0F;
+    return {a, b, fmaf(a + b, kUnit, -kScale<T>), (a - b) * kUnit};
   } else {
     const Codes codes = Coding::of(as_float(raw_a), as_float(raw_b));
-    return {codes.a, codes.b, fmaf(codes.a + codes.b, kFloatScale, -kFloatScale),
-            codes.difference * kFloatScale};
+    return {codes.a, codes.b, fmaf(codes.a + codes.b, kScale<T>, -kScale<T>),
+            codes.difference * kScale<T>};
   }
 }
 
@@ -77,15 +77,15 @@ struct FloatFigures {
       colour = exact_sum(exact[0]);
       if (kAlpha) total.alpha += exact_sum(exact[1]);
     } else {
-      constexpr double kUnit = 1.0 / (double{kFloatScale} * kFloatScale);
+      constexpr double kUnit = 1.0 / (double{kScale<T>} * kScale<T>);
       colour = tree_sum(inexact[0]) * kUnit;
       if (kAlpha) total.alpha += tree_sum(inexact[1]) * kUnit;
       total.mismatches += __reduce_add_sync(~0U, mismatches);
     }
     total.colour += colour;
     const float low = tree_sum(band.counts_low_pass ? low_pass : 0.0F);
-    total.low_pass += static_cast<double>(low) *
-                      (kIsInteger<T> ? 1.0 : 1.0 / (double{kFloatScale} * kFloatScale));
+    total.low_pass +=
+        static_cast<double>(low) * (kIsInteger<T> ? 1.0 : 1.0 / (double{kScale<T>} * kScale<T>));
     if (band.sse != nullptr) *band.sse = static_cast<float>(colour);
   }
 };

@@ -16,7 +16,11 @@ inline constexpr int kPitch =
     kChunk + 8;  ///< halves of a staged row; 80 bytes spread the rows over all banks
 inline constexpr int kOwners = kTileRows / kBand;  ///< warps whose staged rows count in this task
 inline constexpr int kStagers = kRows / kBand;     ///< warps that stage
-inline constexpr float kFloatScale = 16.0F;  ///< keeps coded floats and their squares within halves
+/// What coded values of type T are multiplied by: the larger, the more of a small square a half
+/// keeps, but s^2 must stay below its largest value, 65504. Codes of floats go up to 16, so |s| to
+/// 31 times this; those of integers to 1.
+template <class T>
+inline constexpr float kScale = kIsInteger<T> ? 16.0F : 8.0F;
 
 template <class T>
 inline constexpr int kPlanes = kIsByte<T> ? 2 : 4;
