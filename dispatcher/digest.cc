@@ -99,8 +99,7 @@ Result<VerdictEffects> Dispatcher::record(const std::vector<wire::VerdictT>& ver
     }
     all.verdicts.push_back(std::move(one->verdicts.front()));
     for (auto& [unit, orders] : one->audits) all.audits[unit] = std::move(orders);
-    std::ranges::move(one->endings.cancelled, std::back_inserter(all.endings.cancelled));
-    std::ranges::move(one->endings.jobs, std::back_inserter(all.endings.jobs));
+    all.endings.add(std::move(one->endings));
   }
   return all;
 }
@@ -159,6 +158,8 @@ Result<> Dispatcher::fail_units(const std::vector<UnitFailure>& failures) {
       close_reissue(failure.unit, false);
       continue;
     }
+    // What ended otherwise meanwhile has its own notice on the way.
+    if (std::ranges::find(endings->failed, failure.unit) == endings->failed.end()) continue;
     ++units_failed_;
     say_failed(*unit, failure.reason);
     if (unit->shard.frame_count == 1) {

@@ -40,9 +40,12 @@ struct JobEnd {
 
 /// What the end of units brought about.
 struct Endings {
+  std::vector<UnitId> failed;      ///< of those that were to fail; the others had ended before
   std::vector<UnitId> cancelled;   ///< parts of frames of which another part failed
   std::vector<StoredUnit> remade;  ///< the frames of units of several that failed, each alone
   std::vector<JobEnd> jobs;
+
+  void add(Endings other);
 };
 
 struct VerdictEffects {
@@ -85,7 +88,8 @@ class Ledger {
   Result<> expire(const std::vector<std::string>& leases);
 
   Result<VerdictEffects> record_verdicts(std::span<const wire::VerdictT> verdicts);
-  /// The dispatcher's own word on units that cannot be finished.
+  /// The dispatcher's own word on units that cannot be finished. One on which the trust engine has
+  /// decided meanwhile is left to its verdict.
   Result<Endings> fail_units(const std::vector<UnitFailure>& failures);
   /// Counts the divided frames that the verifier's assembly is done with since the last call.
   Result<Assembled> count_assembled();

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "dispatcher/economy/ledger.h"
 #include "shared/messages/messages.h"
+#include "shared/pg/unit_lock.h"
 
 namespace worldshare::dispatcher {
 namespace {
@@ -10,6 +12,10 @@ namespace {
 // Whoever changes a job locks its row before those of its units.
 constexpr const char* kLockJobs = R"(
   select 1 from jobs where id in (select job from units where id = any($1)) order by id for no key update)";
+
+constexpr const char* kUndecided = R"(
+  select id from unnest($1::bigint[]) id
+   where not exists (select from verdicts v where v.unit = id and v.decision in ('accepted', 'failed')))";
 
 constexpr const char* kReports = R"(
   select x.n, p.agent, p.owner, coalesce(r.outcome <> 'failed', true), coalesce(r.render_seconds, 0),
@@ -156,6 +162,13 @@ bool is_final(const wire::VerdictT& verdict) {
 
 }  // namespace
 
+void Endings::add(Endings other) {
+  std::ranges::move(other.failed, std::back_inserter(failed));
+  std::ranges::move(other.cancelled, std::back_inserter(cancelled));
+  std::ranges::move(other.remade, std::back_inserter(remade));
+  std::ranges::move(other.jobs, std::back_inserter(jobs));
+}
+
 Result<> Ledger::lock_jobs(pg::Transaction& transaction, const std::vector<std::int64_t>& units) {
   return transaction.run(kLockJobs, {pg::array(units)});
 }
@@ -179,8 +192,10 @@ Result<Endings> Ledger::close(pg::Transaction& transaction, const std::vector<Cl
   for (int i = 0; i < closed->size(); ++i) {
     const bool accepted = closed->boolean(i, 3);
     const std::int64_t frames = closed->integer(i, 4);
+    const UnitId unit = closed->integer(i, 5);
+    if (!accepted) endings.failed.push_back(unit);
     if (frames > 1 && !accepted) {
-      apart.push_back(closed->integer(i, 5));
+      apart.push_back(unit);
     } else if (closed->integer(i, 2) == 1) {
       counts.add(closed->str(i, 0), accepted, frames);
     } else if (!accepted) {
@@ -287,18 +302,28 @@ Result<VerdictEffects> Ledger::record_verdicts(std::span<const wire::VerdictT> v
 }
 
 Result<Endings> Ledger::fail_units(const std::vector<UnitFailure>& failures) {
+  std::map<UnitId, std::string> reasons;
   std::vector<std::int64_t> units;
-  std::vector<Closing> closings;
   for (const auto& failure : failures) {
     units.push_back(failure.unit);
-    closings.push_back({failure.unit, false, failure.reason});
+    reasons[failure.unit] = failure.reason;
   }
   auto transaction = leadership_.begin();
   if (!transaction) return std::unexpected(transaction.error());
-  if (auto ok = lock_jobs(*transaction, units); !ok) return std::unexpected(ok.error());
+  auto ok = pg::lock_units(*transaction, units);
+  if (ok) ok = lock_jobs(*transaction, units);
+  if (!ok) return std::unexpected(ok.error());
+  const auto undecided = transaction->exec(kUndecided, {pg::array(units)});
+  if (!undecided) return std::unexpected(undecided.error());
+  std::vector<Closing> closings;
+  for (int i = 0; i < undecided->size(); ++i) {
+    const UnitId unit = undecided->integer(i, 0);
+    closings.push_back({unit, false, reasons.at(unit)});
+  }
   auto endings = close(*transaction, closings);
   if (!endings) return endings;
-  if (auto ok = transaction->commit(); !ok) return std::unexpected(ok.error());
+  ok = transaction->commit();
+  if (!ok) return std::unexpected(ok.error());
   return endings;
 }
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <numeric>
+#include <thread>
 
 #include "dispatcher/economy/job_rows.h"
 #include "dispatcher/gateway/control.h"
 #include "dispatcher/gateway/status.h"
 #include "shared/messages/shard.h"
+#include "shared/pg/unit_lock.h"
 #include "tests/integration/dispatcher_fixture.h"
 
 namespace worldshare::testing {
@@ -14,6 +16,7 @@ namespace {
 
 using dispatcher::Grants;
 using dispatcher::Ledger;
+using dispatcher::UnitId;
 
 /// A ledger that leads, and a job of many frames with two leases of each, to different owners.
 class LedgerTest : public DispatcherTest {
@@ -280,6 +283,37 @@ TEST_F(SeveralFramesTest, OnesThatFailTogetherAreAskedForAlone) {
   EXPECT_EQ(count("select count(*) from units where state = 'open' and frames = 1"), 10);
   EXPECT_EQ(count("select count(*) from units where state = 'replaced' and frames = 10"), 1);
   EXPECT_TRUE(give(1, wire::Decision::failed).endings.remade.empty()) << "delivered twice";
+}
+
+TEST_F(SeveralFramesTest, OnesThatTheTrustEngineAcceptsMeanwhileAreNotGivenUp) {
+  const UnitId lost = granted_.units[0].id;
+  const UnitId accepted = granted_.units[1].id;
+  auto sitting = pg::Transaction::begin(*pg_);
+  ASSERT_TRUE(sitting);
+  ASSERT_TRUE(pg::lock_units(*sitting, {accepted}));
+  std::optional<Result<dispatcher::Endings>> endings;
+  std::jthread dispatcher(
+      [&] { endings = ledger_->fail_units({{lost, "lost by all"}, {accepted, "lost by all"}}); });
+  EXPECT_TRUE(eventually([&] {
+    const auto waiting = sitting->exec(
+        "select count(*) from pg_locks where locktype = 'advisory' and not granted and database = "
+        "(select oid from pg_database where datname = current_database())");
+    return waiting && waiting->integer(0, 0) == 1;
+  }));
+  ASSERT_TRUE(sitting->run(
+      "insert into verdicts (unit, lease, decision, counts, replicas_needed, reason, decided_at, "
+      "policy) select unit, lease, 'accepted', true, 0, '', now(), '' from replicas where unit = "
+      "$1 "
+      "limit 1",
+      {accepted}));
+  ASSERT_TRUE(sitting->commit());
+  dispatcher.join();
+  ASSERT_TRUE(*endings) << endings->error().message;
+  EXPECT_EQ((*endings)->failed, std::vector{lost});
+  EXPECT_EQ((*endings)->remade.size(), 10U);
+  EXPECT_EQ(count("select count(*) from units where state = 'open' and frames = 10"), 1);
+  give(1, wire::Decision::accepted);
+  EXPECT_EQ(count("select frames_accepted from jobs"), 10);
 }
 
 TEST_F(SeveralFramesTest, AFrameIsFoundInItsUnitAndListedByItself) {

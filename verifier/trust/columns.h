@@ -48,11 +48,4 @@ inline Result<> run(pg::Transaction& transaction,
   return {};
 }
 
-/// Of many verifiers one at a time judges a unit. Units lock by their positive ids, in the order in
-/// which they are given, ascending for all; services use negative keys.
-inline Result<> lock_units(pg::Transaction& transaction, const std::vector<std::int64_t>& units) {
-  return run(transaction, "select pg_advisory_xact_lock(id) from unnest($1::bigint[]) id",
-             {pg::array(units)});
-}
-
 }  // namespace worldshare::verifier

@@ -5,6 +5,7 @@
 
 #include "shared/blobs/reference_lock.h"
 #include "shared/crypto.h"
+#include "shared/pg/unit_lock.h"
 #include "verifier/metrics/metrics.h"
 #include "verifier/trust/audit_rows.h"
 #include "verifier/trust/columns.h"
@@ -197,7 +198,8 @@ Result<Docket> Docket::open(pg::Connection& connection,
   auto transaction = pg::Transaction::begin(connection);
   if (!transaction) return std::unexpected(transaction.error());
   Docket out(std::move(*transaction), std::move(units), rules);
-  if (auto ok = lock_units(out.transaction_, out.units_); !ok) return std::unexpected(ok.error());
+  if (auto ok = pg::lock_units(out.transaction_, out.units_); !ok)
+    return std::unexpected(ok.error());
   return out;
 }
 

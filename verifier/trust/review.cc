@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "shared/pg/unit_lock.h"
 #include "verifier/policy/retrial.h"
 #include "verifier/trust/columns.h"
 #include "verifier/trust/trust_rows.h"
@@ -164,8 +165,7 @@ Result<bool> Review::look_back() {
   if (!all) found->resize(kAtOnce);
   std::vector<std::int64_t> units;
   for (const auto& one : *found) units.push_back(one.unit);
-  std::ranges::sort(units);
-  auto ok = lock_units(*transaction, units);
+  auto ok = pg::lock_units(*transaction, units);
   if (ok) ok = add_doubts(*transaction, *found);
   if (ok && all) ok = verifier::run(*transaction, kReviewed, {owner});
   if (ok) ok = transaction->commit();
