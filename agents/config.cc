@@ -42,6 +42,7 @@ YamlFields Config::fields() {
       .add("farm.owner", farm_owner)
       .add("agent.seed_file", seed_file)
       .add("agent.state_folder", state_folder)
+      .add("agent.findings_folder", findings_folder)
       .add_words("agent.devices", devices)
       .add("agent.slots", slots)
       .add("agent.threads", threads)

@@ -28,9 +28,11 @@ struct Config {
   bool http_allow_plain = false;        ///< http:// to another machine, unencrypted
   std::string farm_server;              ///< where this agent was enrolled; for people
   std::string farm_owner;               ///< as whose; for people
-  std::filesystem::path seed_file = "agent.seed";  ///< who this agent is; made by --init-key
-  std::filesystem::path state_folder =
-      "agent-state";  ///< scene cache, scratch, what Blender can do
+  std::filesystem::path seed_file = "agent.seed";      ///< who this agent is; made by --init-key
+  std::filesystem::path state_folder = "agent-state";  ///< scene cache, scratch
+  /// What was found out about this machine: what its Blender can do, which devices render rightly.
+  /// Agents of one machine may share it; empty: the state folder.
+  std::filesystem::path findings_folder;
 
   std::filesystem::path blender = "blender";  ///< program, looked up in PATH
   /// That render: auto, or a list of cpu, cuda:0, optix:0, hip:0, oneapi:0, metal:0, ...
@@ -68,6 +70,9 @@ struct Config {
   SlotSupply supply() const;
   /// Of one slot where there are none but the CPU's.
   std::uint64_t memory_per_slot() const;
+  const std::filesystem::path& findings() const {
+    return findings_folder.empty() ? state_folder : findings_folder;
+  }
   /// Where `worldshare-agent status` finds the running agent.
   std::filesystem::path socket_file() const { return state_folder / "agent.socket"; }
   /// How this agent connects to the broker.

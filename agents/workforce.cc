@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "shared/file_lock.h"
+
 namespace worldshare::agent {
 namespace {
 
@@ -59,9 +61,18 @@ wire::CapabilitiesT capabilities_of(const Probe& probe,
 }
 
 Result<Workforce> Workforce::open(const Config& config, const BlenderOptions& options) {
-  auto probed = probe(options, config.state_folder / "capabilities");
+  const auto& findings = config.findings();
+  std::error_code unmade;
+  std::filesystem::create_directories(findings, unmade);
+  // Who cannot have the lock finds out by itself, and remembers nothing.
+  const auto alone = FileLock::take(findings / "findings.lock", [&] {
+    spdlog::info("another agent looks at this machine, waiting for it folder={}",
+                 findings.string());
+  });
+  if (!alone) spdlog::warn("findings are not shared reason=\"{}\"", alone.error().message);
+  auto probed = probe(options, findings / "capabilities");
   if (!probed) return std::unexpected(probed.error());
-  const auto devices = check_devices(config.devices, *probed, options, config.state_folder);
+  const auto devices = check_devices(config.devices, *probed, options, findings);
   if (!devices) return std::unexpected(devices.error());
   std::ranges::for_each(*devices, log_check);
   Workforce out;

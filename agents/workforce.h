@@ -16,8 +16,9 @@ struct Workforce {
   wire::CapabilitiesT capabilities;
   std::string trouble;  ///< why there are no slots; empty: there are
 
-  /// Asks Blender, and gives each device its self-test with `options`, both remembered in the state
-  /// folder. What is left out is told in the log. kInvalid: agent.devices names what is not there.
+  /// Asks Blender, and gives each device its self-test with `options`, both remembered in the
+  /// findings' folder; of agents that share it one asks and the others wait. What is left out is
+  /// told in the log. kInvalid: agent.devices names what is not there.
   static Result<Workforce> open(const Config& config, const BlenderOptions& options);
 };
 

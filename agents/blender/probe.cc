@@ -20,13 +20,15 @@ namespace json = boost::json;
 constexpr std::chrono::seconds kProbeTime{120};
 constexpr std::size_t kCacheBytes = 64 * 1024;
 // Raised when the driver's probe answers something else than before.
-constexpr int kCacheVersion = 2;
+constexpr int kCacheVersion = 3;
 
-std::string state_of(const std::filesystem::path& program) {
+/// What the answer hangs on. What works unconfined may not work in a sandbox.
+std::string state_of(const std::filesystem::path& program, bool confined) {
   struct stat status{};
   ::stat(program.c_str(), &status);
-  return fmt::format("{} {} {} {}.{} {}", kCacheVersion, program.string(), status.st_size,
-                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec, graphics_state());
+  return fmt::format("{} {} {} {}.{} {} {}", kCacheVersion, program.string(), status.st_size,
+                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                     confined ? "confined" : "unconfined", graphics_state());
 }
 
 std::string read_cache(const std::filesystem::path& file, const std::string& key) {
@@ -124,7 +126,7 @@ std::string render_class(const Probe& probe, const std::string& label) {
 Result<Probe> probe(const BlenderOptions& asked, const std::filesystem::path& cache_file) {
   auto program = asked.sandbox.find(asked.blender);
   if (!program) return std::unexpected(program.error());
-  const std::string state = state_of(asked.sandbox.outside(*program));
+  const std::string state = state_of(asked.sandbox.outside(*program), asked.sandbox.confines());
   std::string line = read_cache(cache_file, state);
   if (line.empty()) {
     BlenderOptions options = asked;

@@ -234,7 +234,9 @@ Result<> Stack::write_agent_config(unsigned agent) {
       std::max(1U, std::thread::hardware_concurrency() / std::max(1U, options_.agents));
   std::string text = "nats:\n  " + line("url", nats_url_) + "agent:\n  " +
                      line("seed_file", (state / "keys" / (name + ".seed")).string()) + "  " +
-                     line("state_folder", (state / name).string()) +
+                     line("state_folder", (state / name).string()) + "  " +
+                     // They are one machine, and the next stack will be on it too.
+                     line("findings_folder", (default_state_root() / "findings").string()) +
                      "  nice: 0\n  drain_seconds: 0\n  threads: " + std::to_string(threads) +
                      "\n  heartbeat_seconds: 1\nlimits:\n  free_bytes: 0\nsandbox:\n" +
                      sandbox_lines(options_) + "log:\n  level: " + options_.log_level + "\n";

@@ -14,8 +14,8 @@ PAIR = {"synchronous_standby_names": "*", "wal_keep_size": "128MB", "wal_sender_
         "wal_retrieve_retry_interval": "500ms"}
 
 
-def postgres_programs():
-    return max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+# Debian's /usr/bin/psql asks Perl first which cluster is meant: twice the time of the program.
+PROGRAMS = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 
 
 class Database:
@@ -39,14 +39,14 @@ class Database:
     def psql(self, query, database=DATABASE, check=True, host=None):
         """What one server, the primary, answers, asked on its own host; None when it does not, and it need not."""
         host = host or self.primary
-        ran = subprocess.run([*self.farm.on_host(host), "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database, [host]),
+        ran = subprocess.run([*self.farm.on_host(host), PROGRAMS / "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database, [host]),
                               "-c", query], capture_output=True, text=True, timeout=120, cwd="/")
         if check and ran.returncode != 0:
             raise RuntimeError(f"{query}: {ran.stderr}")
         return ran.stdout.strip() if ran.returncode == 0 else None
 
     def dump(self, path):
-        self.farm.run(self.primary, postgres_programs() / "pg_dump", "--format=custom", f"--file={path}", "-d", self.conninfo(hosts=[self.primary]))
+        self.farm.run(self.primary, PROGRAMS / "pg_dump", "--format=custom", f"--file={path}", "-d", self.conninfo(hosts=[self.primary]))
 
     # -- start
     def start(self):
@@ -68,7 +68,7 @@ class Database:
         """A program of PostgreSQL's, as its user, who owns the folder of this host."""
         if os.geteuid() == 0:
             shutil.chown(self._data(host).parent, "postgres")
-        return subprocess.run([*self.farm.on_host(host), *self._as_postgres(), postgres_programs() / program, *map(str, arguments)],
+        return subprocess.run([*self.farm.on_host(host), *self._as_postgres(), PROGRAMS / program, *map(str, arguments)],
                               capture_output=True, text=True, cwd="/")
 
     def _init(self, host):
@@ -87,7 +87,7 @@ class Database:
             self.farm.services[host].start()
             return
         options = {**OPTIONS, **(PAIR if self.standby else {}), "listen_addresses": self.farm.address(host)}
-        command = [*self.farm.on_host(host), *self._as_postgres(), postgres_programs() / "postgres", "-D", self._data(host), "-p", self.farm.port(host),
+        command = [*self.farm.on_host(host), *self._as_postgres(), PROGRAMS / "postgres", "-D", self._data(host), "-p", self.farm.port(host),
                    *(part for name, value in options.items() for part in ("-c", f"{name}={value}")), *self.farm.settings.get("postgres", [])]
         self.farm.add_service(host, command, stop_signal=signal.SIGINT)
 

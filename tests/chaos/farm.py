@@ -213,8 +213,12 @@ class Farm:
             "nats": {"url": self.broker_url(), "allow_plain": True},
             "http": {"allow_plain": True, **({"ca_file": f"{self.tls}/ca.pem"} if self.tls else {})},
             "agent": {"seed_file": str(self.key(name)[0]), "state_folder": str(self.folder / name), "nice": 0, "threads": 1,
-                      "heartbeat_seconds": 1},
+                      "heartbeat_seconds": 1, **self.findings()},
             "sandbox": {"mode": "auto"}})
+
+    def findings(self):
+        """Blender is asked once for all agents of all tests; programs of the version before may not know how."""
+        return {} if "WS_OLD_BINARIES" in os.environ else {"findings_folder": str(self.binaries.parent / "state/findings")}
 
     def provision(self):
         """Tables, streams, and the agents' enrolment; on the broker's host, whose process is told to reload."""

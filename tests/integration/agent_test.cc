@@ -26,6 +26,12 @@ using testing::scene_folder;
 using testing::TempFolder;
 using View = testing::AgentFarm::View;
 
+/// Blender is asked once for all of these agents.
+const std::filesystem::path& findings_of_all() {
+  static const TempFolder folder;
+  return folder.path();
+}
+
 /// An agent on a thread of its own, stopped at the end.
 class RunningAgent {
  public:
@@ -37,6 +43,7 @@ class RunningAgent {
     if (config.state_folder == Config().state_folder)
       config.state_folder = folder_.path() / "state";
     socket_ = config.socket_file();
+    if (config.findings_folder.empty()) config.findings_folder = findings_of_all();
     config.threads = 1;
     config.heartbeat = std::chrono::milliseconds(500);
     auto opened = Agent::open(config);

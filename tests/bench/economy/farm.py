@@ -84,6 +84,7 @@ class Farm:
 
     def start_postgres(self):
         programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+        self.psql = programs + "/psql"  # /usr/bin/psql asks Perl first which cluster is meant
         data = self.path("pg")
         os.mkdir(data)
         user = "postgres" if os.geteuid() == 0 else None
@@ -101,11 +102,11 @@ class Farm:
             argv += ["-c", "%s=%s" % (key, value)]
         self.postgres = self.spawn("postgres", argv, signal.SIGINT, user=user)
         self.conninfo = "host=%s user=worldshare dbname=postgres" % data
-        wait_until("PostgreSQL", lambda: subprocess.run(["psql", self.conninfo, "-c", "select 1"], check=False,
+        wait_until("PostgreSQL", lambda: subprocess.run([self.psql, self.conninfo, "-c", "select 1"], check=False,
                                                         capture_output=True).returncode == 0)
 
     def sql(self, text):
-        done = subprocess.run(["psql", self.conninfo, "-XqtA", "-F", " ", "-c", text], capture_output=True, text=True,
+        done = subprocess.run([self.psql, self.conninfo, "-XqtA", "-F", " ", "-c", text], capture_output=True, text=True,
                               check=True)
         return done.stdout.strip()
 
@@ -157,7 +158,7 @@ class Farm:
         os.mkdir(self.path("blobs"))
         config = self.dispatcher_config("provision", free_port())
         self.call(["worldshare-dispatcher", "--config", config, "--provision"], stdout=subprocess.DEVNULL)
-        subprocess.run(["psql", self.conninfo, "-Xq", "-f", self.path("enrol.sql")], check=True)
+        subprocess.run([self.psql, self.conninfo, "-Xq", "-f", self.path("enrol.sql")], check=True)
 
     def dispatcher_config(self, name, port):
         return self.write(name + ".yaml", """
