@@ -287,7 +287,7 @@ Result<> Dispatcher::take_states(std::unordered_map<std::string, wire::AgentStat
   if (auto ok = note_presence(); !ok) return ok;
   if (returned.empty()) return {};
   spdlog::info("leases were handed back count={} first={}", returned.size(), returned.front());
-  return ledger_.expire(returned);
+  return ledger_.take_back(returned);
 }
 
 }  // namespace worldshare::dispatcher

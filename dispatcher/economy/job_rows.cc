@@ -28,12 +28,9 @@ constexpr const char* kChangedJobs = R"(
   select id, (extract(epoch from changed_at) * 1000000)::bigint from jobs
    where changed_at > to_timestamp($1 / 1000000.0) - interval '10 seconds')";
 
-#define WS_OPEN_UNITS                                                \
-  "select u.id, u.job, u.frame, u.replicas_wanted, "                 \
-  "(select count(*) from replicas p "                                \
-  "where p.unit = u.id and p.state = 'expired' and not p.trusted), " \
-  "u.shard, u.parts, u.split from units u "                          \
-  "where u.state = 'open' "
+#define WS_OPEN_UNITS                                                                      \
+  "select u.id, u.job, u.frame, u.replicas_wanted, u.expiries, u.shard, u.parts, u.split " \
+  "from units u where u.state = 'open' "
 
 #define WS_OPEN_REPLICAS                                                                     \
   "select p.unit, p.lease, p.agent, p.owner, p.slot, p.state, "                              \

@@ -48,7 +48,19 @@ constexpr const char* kExtendLeases = R"(
   update replicas p set expires_at = to_timestamp(x.t / 1000.0)
     from unnest($1::text[], $2::bigint[]) x(lease, t) where p.lease = x.lease and p.state = 'leased')";
 
-constexpr const char* kExpire =
+constexpr const char* kExpire = R"(
+  with ended as (update replicas set state = 'expired', ended_at = now()
+                  where lease = any($1) and state = 'leased' returning unit, trusted)
+  update units u set expiries = u.expiries + e.count
+    from (select unit, count(*) from ended where not trusted group by unit) e where u.id = e.unit)";
+
+// Whoever changes a job locks its row before those of its units.
+constexpr const char* kLockTheirJobs = R"(
+  select 1 from jobs where id in (select u.job from replicas p join units u on u.id = p.unit where p.lease = any($1))
+   order by id for no key update)";
+
+// Speaks against nobody.
+constexpr const char* kEnd =
     "update replicas set state = 'expired', ended_at = now() where lease = any($1) and state = "
     "'leased'";
 
@@ -194,9 +206,16 @@ Result<> Ledger::extend(const std::vector<Lease>& leases) {
 Result<> Ledger::expire(const std::vector<std::string>& leases) {
   auto transaction = leadership_.begin();
   if (!transaction) return std::unexpected(transaction.error());
-  auto rows = transaction->exec(kExpire, {pg::array(leases)});
-  if (!rows) return std::unexpected(rows.error());
-  return transaction->commit();
+  auto done = transaction->run(kLockTheirJobs, {pg::array(leases)});
+  if (done) done = transaction->run(kExpire, {pg::array(leases)});
+  return done ? transaction->commit() : done;
+}
+
+Result<> Ledger::take_back(const std::vector<std::string>& leases) {
+  auto transaction = leadership_.begin();
+  if (!transaction) return std::unexpected(transaction.error());
+  auto done = transaction->run(kEnd, {pg::array(leases)});
+  return done ? transaction->commit() : done;
 }
 
 }  // namespace worldshare::dispatcher

@@ -85,7 +85,10 @@ class Ledger {
   /// was written.
   Result<std::set<std::string>> write(const Grants& grants);
   Result<> extend(const std::vector<Lease>& leases);
+  /// They ran out, which their units remember.
   Result<> expire(const std::vector<std::string>& leases);
+  /// They were handed back.
+  Result<> take_back(const std::vector<std::string>& leases);
 
   Result<VerdictEffects> record_verdicts(std::span<const wire::VerdictT> verdicts);
   /// The dispatcher's own word on units that cannot be finished. One on which the trust engine has

@@ -65,7 +65,7 @@ constexpr const char* kCount = R"(
     from unnest($1::text[], $2::integer[], $3::integer[]) x(id, accepted, failed) where j.id = x.id)";
 
 constexpr const char* kFinish = R"(
-  update jobs set state = case when frames_failed = 0 then 'completed' else 'failed' end, finished_at = now()
+  update jobs set state = case when frames_failed = 0 then 'completed' else 'failed' end, finished_at = now(), paused = false
    where id = any($1) and state in ('queued', 'active') and frames_accepted + frames_failed = frames_total
    returning id, state)";
 

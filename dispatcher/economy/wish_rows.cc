@@ -18,7 +18,7 @@ constexpr const char* kReissued = R"(
       select id, job, frame, shard from units
        where id = i.unit and state = 'accepted' and (shard = '' or frames > 1) and not split limit 1) u
     join jobs j on j.id = u.job
-   where j.state in ('queued', 'active', 'completed', 'failed') and not j.paused
+   where j.state in ('completed', 'failed') or j.state in ('queued', 'active') and not j.paused
    order by i.id limit 1000)";
 
 constexpr const char* kTheirReplicas = R"(

@@ -229,6 +229,28 @@ TEST_F(DividedFramesTest, AFrameThatCannotBeAssembledFailsAndMayBeAskedForAgain)
   EXPECT_TRUE(assembled().empty()) << "the assembly of before says nothing of the new parts";
 }
 
+TEST_F(LedgerTest, WhatIsHandedBackSpeaksAgainstNoUnitAlsoAfterARestart) {
+  const Grants granted = grants();
+  ASSERT_TRUE(ledger_->write(granted));
+  ASSERT_TRUE(ledger_->expire({granted.leases[0].id, granted.leases[1].id, granted.leases[2].id}));
+  ASSERT_TRUE(ledger_->take_back({granted.leases[3].id, granted.leases[4].id}));
+  ASSERT_TRUE(ledger_->expire({granted.leases[0].id})) << "delivered twice";
+  EXPECT_EQ(count("select count(*) from replicas where state = 'expired'"), 5);
+  const auto open = dispatcher::all_open_units(*pg_);
+  ASSERT_TRUE(open) << open.error().message;
+  EXPECT_EQ(open->at(0).expiries, 2U);
+  EXPECT_EQ(open->at(1).expiries, 1U);
+  EXPECT_EQ(open->at(2).expiries, 0U);
+}
+
+TEST_F(LedgerTest, AJobThatEndsWhileItIsPausedIsNotPausedForEver) {
+  const Grants granted = grants();
+  ASSERT_TRUE(ledger_->write(granted));
+  ASSERT_TRUE(pg_->exec("update jobs set paused = true"));
+  ASSERT_TRUE(ledger_->record_verdicts(verdicts(granted)));
+  EXPECT_EQ(count("select count(*) from jobs where state = 'completed' and not paused"), 1);
+}
+
 TEST_F(LedgerTest, AFrameIsNeverMadeTwice) {
   ASSERT_TRUE(ledger_->write(grants()));
   EXPECT_FALSE(ledger_->write(grants()));
