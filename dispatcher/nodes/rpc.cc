@@ -16,7 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 
 // A late agent may still commit: whether its result counts is the trust engine's business.
-// What it was given URLs for stays counted, so that committing anew gets it no more room.
+// What it was given URLs for stays counted, so that committing anew gets it no more room, and
+// losing or returning the lease neither: what comes to no result counts for as long as blobs that
+// nobody refers to are kept.
 constexpr const char* kCommit = R"(
   with wish as (
     select x.ord, x.lease, x.agent, x.sha256, x.bytes, x.look,
@@ -30,7 +32,10 @@ constexpr const char* kCommit = R"(
     select w.*, sum(w.more) over (partition by w.agent order by w.ord) as more_so_far,
            sum(w.more) over (partition by w.agent) as more_in_all,
            case when w.look then
-             coalesce((select sum(o.asked_bytes) from replicas o where o.agent = w.agent and o.state = 'leased'), 0) end as open
+             coalesce((select sum(case when o.state = 'leased' or not exists (select from results r where r.lease = o.lease)
+                                       then o.asked_bytes else o.asked_bytes - o.committed_bytes end)
+                         from replicas o where o.agent = w.agent and o.asked_bytes > 0
+                          and (o.state = 'leased' or o.ended_at > now() - $7 * interval '1 millisecond')), 0) end as open
       from wish w
   ), decided as (
     select l.*, l.more = 0 or l.open is null or l.open + l.more_so_far <= $5 as fits from looked l
@@ -45,6 +50,9 @@ constexpr const char* kTooMuch =
     "agents.open_upload_bytes: this agent was given as much room for its unfinished leases as it "
     "may have; report them first";
 constexpr std::size_t kAskedAtOnce = 16;
+
+/// Of one agent. A slot makes two calls a unit, and has at least some tenths of a second for it.
+constexpr RateLimiter::Limit kCallLimit{100, 500};
 
 /// Calls that are answered together.
 constexpr std::size_t kMostCalls = 256;
@@ -90,6 +98,7 @@ RpcService::RpcService(const Config& config,
       store_(std::move(store)),
       signer_(signer),
       clock_(clock),
+      calls_(clock),
       room_(config.open_upload_bytes) {}
 
 void RpcService::run(std::stop_token stop) {
@@ -101,8 +110,10 @@ void RpcService::run(std::stop_token stop) {
       while (next && *next) {
         const std::string subject((*next)->subject());
         const auto dot = subject.rfind('.');
-        if (!(*next)->reply().empty())
-          calls.push_back({std::move(**next), subject.substr(4, dot - 4), subject.substr(dot + 1)});
+        const std::string agent = subject.substr(4, dot - 4);
+        // Who calls all the time waits for its own answers, not others for theirs.
+        if (!(*next)->reply().empty() && calls_.take(agent, kCallLimit).allowed)
+          calls.push_back({std::move(**next), agent, subject.substr(dot + 1)});
         if (calls.size() >= kMostCalls) break;
         next = subscription->next(0ms);
       }
@@ -199,9 +210,9 @@ void RpcService::answer_uploads(std::span<const Upload> uploads) {
   if (!transaction) return refuse_all(transaction.error());
   auto rows = transaction->exec(blobs::kLockToRefer, {pg::array(hashes)});
   if (rows) {
-    rows =
-        transaction->exec(kCommit, {pg::array(leases), pg::array(agents), pg::array(hashes),
-                                    pg::array(sizes), config_.open_upload_bytes, pg::array(looks)});
+    rows = transaction->exec(
+        kCommit, {pg::array(leases), pg::array(agents), pg::array(hashes), pg::array(sizes),
+                  config_.open_upload_bytes, pg::array(looks), config_.blob_grace.count()});
   }
   if (!rows) return refuse_all(rows.error());
   std::map<std::string, bool> fits;

@@ -4,6 +4,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "dispatcher/access/rate_limiter.h"
 #include "dispatcher/config.h"
 #include "dispatcher/nodes/upload_room.h"
 #include "shared/blobs/signed_url.h"
@@ -59,6 +60,7 @@ class RpcService {
   blobs::Store store_;
   const blobs::UrlSigner& signer_;
   const Clock& clock_;
+  RateLimiter calls_;
   UploadRoom room_;
 };
 

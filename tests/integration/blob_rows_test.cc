@@ -297,6 +297,18 @@ TEST_F(UploadRoomRows, WhatIsGivenWithoutALookAtTheRowsCountsToo) {
   EXPECT_EQ(ask(0, std::string(1, 'x')), "denied");
 }
 
+TEST_F(UploadRoomRows, WhatCameToNothingCountsAsLongAsItMayBeStored) {
+  EXPECT_EQ(ask(0, std::string(60, 'a')), "ok");
+  ASSERT_TRUE(pg_->exec("update replicas set state = 'expired', ended_at = now() where lease = $1",
+                        {leases_[0]}));
+  EXPECT_EQ(ask(1, std::string(50, 'b')), "denied") << "its lease was handed back";
+  EXPECT_EQ(ask(0, std::string(50, 'c')), "denied")
+      << "nor has a lease that is over room of its own";
+  ASSERT_TRUE(pg_->exec("update replicas set ended_at = now() - interval '8 days' where lease = $1",
+                        {leases_[0]}));
+  EXPECT_EQ(ask(1, std::string(50, 'b')), "ok");
+}
+
 TEST(UploadRoom, AsksOnceForEachAgentAndAgainWhenAQuarterIsGiven) {
   dispatcher::UploadRoom room(400);
   EXPECT_FALSE(room.has_room("anna", 1)) << "nothing is known of her";
