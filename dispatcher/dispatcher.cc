@@ -32,6 +32,7 @@ std::string leader_name() {
 EconomyOptions options_of(const Config& config) {
   EconomyOptions options = config.economy;
   options.roster.silence = options.heartbeat * 3 + 2s;
+  options.lease_longest = config.time_limit + options.report_grace;
   return options;
 }
 
@@ -129,7 +130,10 @@ void Dispatcher::adopt(std::vector<JobRow> rows, std::vector<StoredUnit> units) 
   const auto latest = std::max(
       grace, now + std::max({economy.lease_initial, economy.lease_extend, economy.report_grace}));
   for (auto& unit : units) {
-    for (auto& lease : unit.leases) lease.expires_at = std::clamp(lease.expires_at, grace, latest);
+    for (auto& lease : unit.leases) {
+      lease.expires_at = std::clamp(lease.expires_at, grace, latest);
+      lease.granted_at = std::min(lease.granted_at, now);
+    }
     economy_.add_unit(std::move(unit));
   }
 }

@@ -114,6 +114,7 @@ std::optional<ClassId> CapabilityBook::enter(const Offer& made) {
   fresh.users = 1;
   for (auto& [need_id, need] : needs_) {
     if (!obstacle(need.ask, fresh.offer).empty()) continue;
+    if (need.able.empty()) changed_.push_back(need_id);
     need.able.push_back(id);
     fresh.serves.push_back(need_id);
   }
@@ -123,7 +124,11 @@ std::optional<ClassId> CapabilityBook::enter(const Offer& made) {
 void CapabilityBook::leave(ClassId capability) {
   const auto found = classes_.find(capability);
   if (found == classes_.end() || --found->second.users > 0) return;
-  for (const NeedId need : found->second.serves) std::erase(needs_.at(need).able, capability);
+  for (const NeedId need : found->second.serves) {
+    auto& able = needs_.at(need).able;
+    std::erase(able, capability);
+    if (able.empty()) changed_.push_back(need);
+  }
   class_of_.erase(found->second.signature);
   classes_.erase(found);
 }

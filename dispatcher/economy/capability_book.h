@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "dispatcher/economy/names.h"
@@ -59,6 +60,8 @@ class CapabilityBook {
   std::string describe_class(ClassId capability) const;
   std::vector<ClassId> classes() const;
   std::vector<NeedId> needs() const;
+  /// Needs that are served since the last call and were not before, or the other way round.
+  std::vector<NeedId> take_changed() { return std::exchange(changed_, {}); }
 
  private:
   struct Class {
@@ -77,6 +80,7 @@ class CapabilityBook {
   std::map<NeedId, Need> needs_;
   std::unordered_map<std::string, ClassId> class_of_;
   std::unordered_map<std::string, NeedId> need_of_;
+  std::vector<NeedId> changed_;
   ClassId next_class_ = 0;
   NeedId next_need_ = 0;
 };

@@ -79,6 +79,7 @@ void Economy::add_job(Job job, Clock::TimePoint now) {
   const Ask ask = ask_of(open);
   open.asked_seconds = ask.unit_seconds;
   open.need = roster_.book().add(ask);
+  asking_[open.need].insert(id);
   for (const auto& other : open.job.after) waited_for_[other].insert(open.job.id);
   requeue(open);
 }
@@ -120,7 +121,7 @@ std::vector<StopOrder> Economy::drop_job(const std::string& id, const std::strin
   for (const UnitId unit : units)
     std::ranges::move(close_unit(unit, false, reason).stop, std::back_inserter(stop));
   queue_.remove(open.id);
-  roster_.book().drop(open.need);
+  forget_need(open);
   roster_.drop_scene(open.job.manifest.scene->sha256);
   for (const auto& other : open.job.after) waited_for_[other].erase(id);
   jobs_.erase(found->second);
@@ -148,6 +149,8 @@ bool Economy::can_open(const OpenJob& job) const {
 
 std::optional<Demand> Economy::demand_of(const OpenJob& job) const {
   if (job.job.paused || !job.job.after.empty()) return std::nullopt;
+  // However many jobs ask for what nobody has, no decision looks at them.
+  if (roster_.book().able(job.need).empty()) return std::nullopt;
   Demand demand{job.need, {}};
   if (can_open(job)) return demand;
   if (job.wanting.empty()) return std::nullopt;
@@ -173,9 +176,27 @@ void Economy::ask_again(OpenJob& open) {
   if (ask.unit_seconds < open.asked_seconds * 1.25 && ask.unit_seconds > open.asked_seconds * 0.8)
     return;
   open.asked_seconds = ask.unit_seconds;
-  const NeedId before = std::exchange(open.need, roster_.book().add(ask));
-  roster_.book().drop(before);
+  const NeedId fresh = roster_.book().add(ask);
+  forget_need(open);
+  open.need = fresh;
+  asking_[fresh].insert(open.id);
   requeue(open);
+}
+
+void Economy::forget_need(const OpenJob& open) {
+  roster_.book().drop(open.need);
+  const auto found = asking_.find(open.need);
+  found->second.erase(open.id);
+  if (found->second.empty()) asking_.erase(found);
+}
+
+/// Jobs that nobody could serve, and that somebody can now.
+void Economy::look_at_needs() {
+  for (const NeedId need : roster_.book().take_changed()) {
+    const auto found = asking_.find(need);
+    if (found == asking_.end()) continue;
+    for (const JobId job : found->second) requeue(jobs_.at(job));
+  }
 }
 
 void Economy::requeue(OpenJob& job) {

@@ -27,6 +27,8 @@ struct EconomyOptions {
   std::chrono::milliseconds lease_initial{300'000};  ///< until the first sign of progress
   std::chrono::milliseconds lease_extend{120'000};   ///< after each sign of progress
   std::chrono::milliseconds report_grace{600'000};   ///< reported, but no word of the verifier yet
+  std::chrono::milliseconds lease_longest{
+      86'400'000};  ///< until its report, whatever progress it shows; an audit as its cost
   std::chrono::milliseconds heartbeat{30'000};
   std::chrono::milliseconds sibling_hold{
       5'000};  ///< upper end of the random delay of a second replica
@@ -239,7 +241,7 @@ class Economy {
     WantList wanting;
     std::set<UnitId> units;
     std::size_t leases = 0;
-    double mean_seconds = 0;  ///< from grant to report
+    double mean_seconds = 0;  ///< of a whole frame, from grant to report
     std::uint32_t samples = 0;
     std::optional<Demand> demand;  ///< as the queue knows it
   };
@@ -257,6 +259,8 @@ class Economy {
   void requeue(OpenJob& job);
   static Ask ask_of(const OpenJob& job);
   void ask_again(OpenJob& job);
+  void forget_need(const OpenJob& job);
+  void look_at_needs();
   void relist(OpenUnit& unit);
   std::vector<const AuditOrder*> unserved(const OpenUnit& unit, bool trusted) const;
   const AuditOrder* next_audit(const OpenUnit& unit) const;
@@ -269,6 +273,7 @@ class Economy {
   std::string likely_next(NodeId id);
   void set_expiry(Lease& lease, Clock::TimePoint expires_at);
   void note_progress(Lease& lease, const wire::LeaseProgressT& progress);
+  double share_of(const OpenUnit& unit, const Lease& lease) const;
   void note_duration(const Lease& lease);
   void note_cost(const OpenUnit& unit, const Report& report);
   void note_opinion(OpenUnit& unit, const Report& report, Reported& outcome);
@@ -334,6 +339,7 @@ class Economy {
   std::vector<OwnerId> doubted_;                ///< sorted; these audit nobody
   std::unordered_map<std::string, JobId> job_of_;
   std::unordered_map<JobId, OpenJob> jobs_;
+  std::unordered_map<NeedId, std::set<JobId>> asking_;  ///< jobs with that need
   JobId next_job_ = 1;
   std::unordered_map<UnitId, OpenUnit> units_;
   std::unordered_map<std::string, Lease> leases_;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxStops = 64;  ///< that one heartbeat may cause
 constexpr std::uint32_t kFewSamples = 3;
+constexpr double kSmallestAudit = 0.05;  ///< of a unit's longest time: a scene is loaded for it too
 constexpr std::uint32_t kVoidsOfAnOwner = 4;  ///< that a unit bears on the average
 
 using Leases = std::unordered_map<std::string, Lease>;
@@ -21,6 +22,13 @@ void release_owner(Unit& unit, OwnerId id, const std::string& owner, const Lease
   });
   if (in_work || std::ranges::binary_search(unit.opinion_owners, id)) return;
   std::erase(unit.owners, id);
+}
+
+/// When even one that shows progress all the time is over, unless it is reported.
+Clock::TimePoint longest(const Lease& lease, const EconomyOptions& options) {
+  const double part = lease.audit ? std::clamp(lease.audit->cost, kSmallestAudit, 1.0) : 1;
+  return lease.granted_at +
+         std::chrono::duration_cast<std::chrono::milliseconds>(options.lease_longest * part);
 }
 
 }  // namespace
@@ -54,7 +62,10 @@ void Economy::forget_lease(const std::string& id) {
   leases_.erase(found);
   expiries_.erase({lease.expires_at, id});
   stored_expiries_.erase({lease.stored_expiry, id});
-  if (const auto node = roster_.find(lease.agent)) roster_.release(*node, lease.slot, id);
+  if (const auto node = roster_.find(lease.agent)) {
+    if (lease.phase == wire::LeasePhase::reported) roster_.note_judged(*node);
+    roster_.release(*node, lease.slot, id);
+  }
   OpenUnit* unit = find_unit(lease.unit);
   if (unit == nullptr) return;
   unit->leases.erase(id);
@@ -75,17 +86,19 @@ void Economy::set_expiry(Lease& lease, Clock::TimePoint expires_at) {
 void Economy::note_progress(Lease& lease, const wire::LeaseProgressT& progress) {
   const float value =
       std::isfinite(progress.progress) ? std::clamp(progress.progress, 0.0F, 1.0F) : 0.0F;
-  if (progress.phase > wire::LeasePhase::reported) return;
+  if (progress.phase > wire::LeasePhase::reported || lease.phase == wire::LeasePhase::reported)
+    return;
   const bool advanced =
       progress.phase > lease.phase || (progress.phase == lease.phase && value > lease.progress);
   if (!advanced) return;
   const bool reported = progress.phase == wire::LeasePhase::reported;
   // Scene loading tells nothing for a while: the initial time is not cut by an early sign of life.
-  set_expiry(lease, now_ + (reported ? options_.report_grace : options_.lease_extend));
+  set_expiry(lease, reported ? now_ + options_.report_grace
+                             : std::min(now_ + options_.lease_extend, longest(lease, options_)));
   lease.phase = progress.phase;
   lease.progress = value;
   if (!reported) return;
-  if (const auto node = roster_.find(lease.agent)) roster_.vacate(*node, lease.slot, lease.id);
+  if (const auto node = roster_.find(lease.agent)) roster_.note_report(*node, lease.slot, lease.id);
 }
 
 HeartbeatOutcome Economy::heartbeat(const std::string& owner,
@@ -160,7 +173,16 @@ void Economy::note_duration(const Lease& lease) {
   OpenJob& job = jobs_.at(unit->job_id);
   const double seconds = std::chrono::duration<double>(now_ - lease.granted_at).count();
   job.samples = std::min(job.samples + 1, 20U);
-  job.mean_seconds += (std::max(0.0, seconds) - job.mean_seconds) / job.samples;
+  const double of_frame = std::max(0.0, seconds) / share_of(*unit, lease);
+  job.mean_seconds += (of_frame - job.mean_seconds) / job.samples;
+}
+
+/// Of a frame's work.
+double Economy::share_of(const OpenUnit& unit, const Lease& lease) const {
+  const wire::ManifestT& manifest = jobs_.at(unit.job_id).job.manifest;
+  const wire::OutputT& output = *manifest.output;
+  return sharding::share_of_frame(shard_of(unit.shard, lease.half, manifest),
+                                  {output.width, output.height});
 }
 
 void Economy::note_trouble(OpenUnit& unit, const std::string& agent, const std::string& owner) {
@@ -342,7 +364,8 @@ void Economy::look_at_straggler(const std::string& id) {
       lease.phase == wire::LeasePhase::reported)
     return;
   const OpenJob& job = jobs_.at(unit->job_id);
-  const auto usual = std::chrono::duration<double>(job.mean_seconds * options_.straggler_factor);
+  const auto usual = std::chrono::duration<double>(job.mean_seconds * share_of(*unit, lease) *
+                                                   options_.straggler_factor);
   const auto late_at =
       lease.granted_at + std::max(options_.straggler_least,
                                   std::chrono::duration_cast<std::chrono::milliseconds>(usual));

@@ -38,6 +38,7 @@ std::vector<JobProgress>::iterator progress_of(Grants& grants, const std::string
 
 void Economy::advance() {
   roster_.mark_silent(now_);
+  look_at_needs();
   look_at_stragglers();
   look_at_audits();
   while (!held_.empty() && held_.begin()->first <= now_) {

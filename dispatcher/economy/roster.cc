@@ -7,6 +7,7 @@ namespace worldshare::dispatcher {
 namespace {
 
 constexpr std::uint32_t kRecordLimit = 64;
+constexpr std::uint32_t kUnjudged = 4;  ///< results under way for each lease of a quota
 
 std::uint64_t bit(std::uint32_t slot) { return std::uint64_t{1} << slot; }
 
@@ -207,6 +208,8 @@ std::uint64_t Roster::wanted_seats(const Node& node) const {
   std::uint64_t free = node.free_slots & ~node.occupied & able;
   const auto in_work = static_cast<std::uint32_t>(std::popcount(node.occupied));
   const std::uint32_t limit = quota(node);
+  // Only the trust engine knows whether there are results.
+  if (node.unjudged >= kUnjudged * limit) return 0;
   std::uint64_t seats = 0;
   for (std::uint32_t i = in_work; i < limit && free != 0; ++i) {
     seats |= free & (~free + 1);
@@ -244,10 +247,16 @@ void Roster::occupy(NodeId id, std::uint32_t slot, const std::string& lease) {
   offer(id);
 }
 
-void Roster::vacate(NodeId id, std::uint32_t slot, const std::string& lease) {
+void Roster::note_report(NodeId id, std::uint32_t slot, const std::string& lease) {
   Node& node = nodes_[id];
+  ++node.unjudged;
   if (std::ranges::find(node.held, std::pair(slot, lease)) == node.held.end()) return;
   if (slot < kMaxSlots) node.occupied &= ~bit(slot);
+  offer(id);
+}
+
+void Roster::note_judged(NodeId id) {
+  --nodes_[id].unjudged;
   offer(id);
 }
 
@@ -265,6 +274,7 @@ void Roster::reset() {
     nodes_[id].held.clear();
     nodes_[id].scenes.clear();
     nodes_[id].occupied = 0;
+    nodes_[id].unjudged = 0;
     offer(id);
   }
 }

@@ -39,6 +39,7 @@ struct Node {
   std::uint64_t free_slots = 0;  ///< one bit each, as the agent says
   std::uint64_t occupied = 0;    ///< slots with a lease that is not reported yet
   std::uint64_t offered = 0;     ///< slots in the seat index
+  std::uint32_t unjudged = 0;    ///< leases that it calls reported and that nobody has judged yet
   std::vector<std::pair<std::uint32_t, std::string>>
       held;                     ///< slot, lease; the latest of each slot
   std::vector<SceneId> scenes;  ///< sorted; those in its cache that jobs need
@@ -92,8 +93,11 @@ class Roster {
   std::vector<std::string> take_silent() { return std::exchange(silent_, {}); }
 
   void occupy(NodeId id, std::uint32_t slot, const std::string& lease);
-  /// The lease's work is done, the slot may take another although the lease still counts.
-  void vacate(NodeId id, std::uint32_t slot, const std::string& lease);
+  /// The agent says that the lease's result is under way: the slot may take another although the
+  /// lease still counts. Its word alone gets it few: see wanted_seats().
+  void note_report(NodeId id, std::uint32_t slot, const std::string& lease);
+  /// That lease is over.
+  void note_judged(NodeId id);
   void release(NodeId id, std::uint32_t slot, const std::string& lease);
   /// Forgets all leases and scenes, for a rebuild.
   void reset();

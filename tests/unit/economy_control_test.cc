@@ -217,6 +217,25 @@ TEST_F(EconomyTest, AStragglersUnitIsGivenToAnotherToo) {
   EXPECT_EQ(economy_.close_unit(slow.unit, true, "done").stop.size(), 1U);
 }
 
+TEST_F(EconomyTest, AJobThatNobodyCanServeIsServedAsSoonAsSomebodyCan) {
+  Job job = make_job("j", 10, 1);
+  job.manifest.requirements->labels = {"studio"};
+  economy_.add_job(job, now_);
+  idle(1);
+  EXPECT_TRUE(dispatch().empty());
+  for (int round = 0; round < 3; ++round) {
+    economy_.set_labels("agent1", "owner1", {"studio"});
+    idle(1);
+    const auto leases = dispatch();
+    ASSERT_EQ(leases.size(), 1U) << round;
+    report(leases[0]);
+    economy_.close_unit(leases[0].unit, true, "");
+    economy_.set_labels("agent1", "owner1", {});
+    idle(1);
+    EXPECT_TRUE(dispatch().empty());
+  }
+}
+
 TEST_F(EconomyTest, AUnitThatTroublesManyOwnersFails) {
   add_job("j", 1, 1);
   for (int n = 1; n <= 5; ++n) {

@@ -6,6 +6,8 @@
 namespace worldshare::dispatcher {
 namespace {
 
+using namespace std::chrono_literals;
+
 /// Frames of 64 x 64 pixels that take `frame_seconds`, in units of 100 s.
 Job long_frames(Job job, float frame_seconds) {
   auto& manifest = job.manifest;
@@ -150,6 +152,33 @@ TEST_F(SeveralFramesTest, UnitsGetSmallerSoThatNobodyWaitsForALongOne) {
   EXPECT_GT(std::ranges::max(counts), 1U);
   EXPECT_TRUE(std::is_sorted(counts.begin() + 3, counts.end(), std::greater())) << "but previews";
   EXPECT_EQ(counts.back(), 1U);
+}
+
+TEST_F(SeveralFramesTest, AUnitOfManyIsNoStragglerBecauseThePreviewWasQuick) {
+  options_.straggler_least = 10s;
+  options_.lease_initial = options_.lease_extend = 10h;
+  restart();
+  economy_.add_job(short_frames(200), now_);
+  for (int n = 1; n <= 4; ++n) able(n);
+  const auto leases = dispatch();
+  ASSERT_EQ(leases.size(), 4U);
+  now_ += 12s;
+  for (int n = 0; n < 3; ++n) {
+    report(leases[static_cast<std::size_t>(n)]);
+    economy_.close_unit(leases[static_cast<std::size_t>(n)].unit, true, "");
+  }
+  const auto another = [&] {
+    able(9);
+    const auto next = dispatch();
+    return next.empty() ? UnitId{0} : next.front().unit;
+  };
+  now_ += 100s;
+  EXPECT_NE(another(), leases[3].unit) << "ten frames of 12 s each";
+  now_ += 400s;
+  able(10);
+  const auto next = dispatch();
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next.front().unit, leases[3].unit);
 }
 
 TEST_F(SeveralFramesTest, AgentsThatDoNotSayThatTheyCanGetNone) {

@@ -135,6 +135,63 @@ TEST_F(EconomyTest, OnlyProgressExtendsALease) {
   EXPECT_EQ(expired.stop.size(), 1U);
 }
 
+TEST_F(EconomyTest, WhoSaysThatItReportedIsBelievedOnceAndForAShortTime) {
+  options_.report_grace = 10s;
+  restart();
+  add_job("j", 1);
+  idle(1);
+  const std::string lease = dispatch().at(0).id;
+  const auto say = [&](float progress) {
+    economy_.heartbeat("owner1",
+                       state("agent1", {}, {{lease, wire::LeasePhase::reported}}, progress), now_);
+  };
+  say(0.1F);
+  now_ += 9s;
+  say(0.2F);
+  now_ += 1s;
+  EXPECT_EQ(economy_.expire(now_).leases, std::vector<std::string>{lease});
+}
+
+TEST_F(EconomyTest, ProgressDoesNotKeepALeaseForEver) {
+  options_.lease_initial = options_.lease_extend = 60s;
+  options_.lease_longest = 10min;
+  restart();
+  add_job("j", 1);
+  idle(1);
+  const std::string lease = dispatch().at(0).id;
+  float progress = 0;
+  std::vector<std::string> expired;
+  for (int second = 0; second < 660 && expired.empty(); second += 30) {
+    progress += 1e-6F;
+    economy_.heartbeat("owner1",
+                       state("agent1", {}, {{lease, wire::LeasePhase::rendering}}, progress), now_);
+    now_ += 30s;
+    expired = economy_.expire(now_).leases;
+  }
+  EXPECT_EQ(expired, std::vector<std::string>{lease});
+  EXPECT_EQ(now_ - from_unix_ms(1'000'000'000), 10min);
+}
+
+TEST_F(EconomyTest, WhoseResultsNobodyHasJudgedGetsNoMore) {
+  options_.roster.first_quota = 2;
+  restart();
+  add_job("j", 100, 1);
+  std::vector<Lease> leases;
+  for (int round = 0; round < 50; ++round) {
+    std::vector<std::pair<std::string, wire::LeasePhase>> said;
+    for (const auto& lease : leases) said.emplace_back(lease.id, wire::LeasePhase::reported);
+    economy_.heartbeat("owner1", state("agent1", {0, 1}, said), now_);
+    for (auto& lease : dispatch()) leases.push_back(std::move(lease));
+  }
+  ASSERT_EQ(leases.size(), 8U) << "four times its quota";
+  for (const auto& lease : leases) {
+    report(lease);
+    economy_.close_unit(lease.unit, true, "");
+  }
+  economy_.heartbeat("owner1", state("agent1", {0, 1}), now_);
+  EXPECT_EQ(dispatch().size(), 2U);
+}
+
 TEST_F(EconomyTest, ARowFollowsOnlyBeforeItsTimeIsOver) {
   add_job("j", 1);
   idle(1);
