@@ -161,6 +161,18 @@ TEST_F(HearingTrustedTest, WhatStaysDisputedIsRenderedAndThatPictureIsAccepted) 
   EXPECT_THAT(minutes.verdicts[0].verdict.reason, HasSubstr("accepted before, alike"));
 }
 
+/// What PostgreSQL refuses would lose the result that is heard.
+TEST_F(HearingTrustedTest, AWholePictureIsOrderedInTheFormOfTheTableThoughNoSamplesAreKnown) {
+  rules_ = rules("replicated");
+  papers_.replicas_wanted = 4;
+  for (const char* lease : {"x", "y"}) render(lease, picture(2)).lease.samples = 0;
+  for (const char* lease : {"a", "b"}) render(lease, picture(1)).lease.samples = 0;
+  const Minutes minutes = sit();
+  ASSERT_EQ(minutes.audit_orders.size(), 1U);
+  EXPECT_TRUE(minutes.audit_orders[0].order.whole());
+  EXPECT_EQ(minutes.audit_orders[0].order.samples, 1U);
+}
+
 TEST_F(HearingTrustedTest, WhereTheManifestsOwnersAreNotEnoughItRendersInsteadOfFailing) {
   rules_ = rules("replicated");
   papers_.replicas_wanted = 3;

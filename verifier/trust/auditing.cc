@@ -225,7 +225,8 @@ std::uint64_t Hearing::first_seed() {
   return *first_seed_;
 }
 
-/// Orders what is missing of these looks.
+/// Orders what is missing of these looks. A whole picture has the samples that its scene says,
+/// which a manifest need not tell.
 void Hearing::order(const Looks& looks, double cost) {
   const std::string& target = papers_.results[looks.target].lease;
   for (auto open = open_of(looks); open < looks.count; ++open) {
@@ -235,7 +236,7 @@ void Hearing::order(const Looks& looks, double cost) {
                    target,
                    seed,
                    looks.whole ? 0 : court_.rules.audit_tiles,
-                   now_->lease.samples,
+                   looks.whole ? std::max(1U, now_->lease.samples) : now_->lease.samples,
                    looks.whole ? 1 : cost,
                    looks.trusted};
     minutes().audit_orders.push_back({now_->lease.unit, audit.order});
