@@ -168,7 +168,10 @@ Result<> Verifier::sweep() {
   }
   const auto reviewed = review_.run();
   // Another verifier's transaction was in the way: the next sweep finds what is left.
-  if (!reviewed && reviewed.error().code != Errc::kConflict) return reviewed;
+  if (!reviewed && reviewed.error().code != Errc::kConflict)
+    return std::unexpected(reviewed.error());
+  // Results are judged in between.
+  if (reviewed && *reviewed) next_sweep_ = now;
   return {};
 }
 

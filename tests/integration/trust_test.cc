@@ -65,6 +65,19 @@ class TrustTest : public VerifierBenchTest {
   }
 };
 
+/// 600 accepted units of the last job: more than one look back doubts at once.
+constexpr const char* kManyOfTwo[] = {
+    R"(insert into units (job, frame, replicas_wanted, state)
+         select id, 1000 + i, 2, 'accepted' from jobs, generate_series(1, 600) i)",
+    R"(insert into replicas (lease, unit, agent, owner, slot, state, expires_at)
+         select 'lease ' || u.id || ' ' || a.owner, u.id, a.id, a.owner, 0, 'reported', now()
+           from units u, agents a where u.frame > 1000 and a.owner in ('villain', 'accomplice'))",
+    R"(insert into results (lease, unit, owner, agent, outcome, artifact, size_bytes, judged)
+         select lease, unit, owner, agent, 'rendered', 'a picture', 5, 'agreed' from replicas
+          where lease like 'lease %')",
+    R"(insert into outputs (unit, job, frame, artifact, size_bytes)
+         select id, job, frame, 'a picture', 5 from units where frame > 1000)"};
+
 const std::vector<std::string> kFour{"ann", "bob", "cyd", "dan"};
 
 TEST_F(TrustTest, StrangersConfirmEachOtherUntilTheyAreKnown) {
@@ -167,6 +180,23 @@ TEST_F(TrustTest, ADoubtThatOthersDispelChangesNothing) {
   EXPECT_EQ(query("select state from reissues where kind = 'doubt'"), "confirmed");
   EXPECT_EQ(query("select count(*) from ledger where kind = 'reversed'"), "0");
   EXPECT_EQ(query("select count(*) from credit where owner = 'honest'"), "2");
+}
+
+TEST_F(TrustTest, ALookBackAtManyUnitsThatWereDoubtedBeforeEnds) {
+  bench_->unit(2, 5);
+  for (const char* owner : {"villain", "accomplice"}) bench_->volunteer(owner);
+  for (const char* rows : kManyOfTwo) bench_->execute(rows);
+  bench_->start_verifier(1);
+  for (const std::string owner : {"villain", "accomplice"}) {
+    bench_->execute("insert into overrules (owner, action, operator, reason) values ('" + owner +
+                    "', 'ban', 'olga', 'it colludes')");
+    becomes("select reviewed_at is not null from trust where owner = '" + owner + "'", "t");
+    EXPECT_EQ(query("select count(*) from reissues i join trust t on t.owner = '" + owner +
+                    "' where i.state = 'open' and i.kind = 'doubt' and i.made_at >= t.excluded_at"),
+              "600");
+  }
+  EXPECT_EQ(query("select count(*) from reissues"), "600");
+  EXPECT_EQ(render(bench_->unit(2, 5), "honest", picture(1)).decision, Decision::pending);
 }
 
 TEST_F(TrustTest, AnOperatorReadmitsAndBansOnTheRecord) {

@@ -16,12 +16,14 @@ constexpr const char* kChangeReissues = R"(
     from unnest($1::bigint[], $2::text[], $3::smallint[], $4::text[]) x(id, state, wanted, reason)
    where i.id = x.id and i.state = 'open')";
 
+// One that is in doubt already is so from now on: whoever looks back finds it looked at since the
+// newest exclusion.
 constexpr const char* kAddDoubts = R"(
   insert into reissues (unit, kind, wanted, reason)
   select x.unit, 'doubt', 1 + (select count(*) from results r where r.unit = x.unit and r.audit is null and r.outcome <> 'void'), x.reason
     from unnest($1::bigint[], $2::text[]) with ordinality x(unit, reason, place) order by x.place
   on conflict (unit) where state = 'open' do update
-     set kind = 'doubt', wanted = excluded.wanted, reason = excluded.reason)";
+     set kind = 'doubt', wanted = excluded.wanted, reason = excluded.reason, made_at = clock_timestamp())";
 
 Result<> add_canaries(pg::Transaction& transaction, const std::vector<Minutes::Canary>& made) {
   if (made.empty()) return {};

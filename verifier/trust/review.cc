@@ -106,13 +106,9 @@ std::optional<double> doubt(const Suspect& suspect, const Rules& rules, Beliefs&
 
 }  // namespace
 
-Result<> Review::run() {
-  if (auto ok = carry_out_overrules(); !ok) return ok;
-  for (;;) {
-    const auto more = look_back();
-    if (!more) return std::unexpected(more.error());
-    if (!*more) return {};
-  }
+Result<bool> Review::run() {
+  if (auto ok = carry_out_overrules(); !ok) return std::unexpected(ok.error());
+  return look_back();
 }
 
 Result<> Review::carry_out_overrules() {

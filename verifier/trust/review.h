@@ -19,7 +19,8 @@ class Review {
 
   /// Carries out the operators' orders, and doubts the accepted units that rested on an excluded
   /// owner: those that would not be accepted without it are reissued, the greatest risk first.
-  Result<> run();
+  /// One owner's, and not too many at once; true when there may be more to do.
+  Result<bool> run();
 
  private:
   Result<> carry_out_overrules();
