@@ -30,7 +30,13 @@ Result<Subject> parse_subject(std::string_view subject) {
   return out;
 }
 
+/// What was rendered has no error of the agent's: that its artifact does not decode is the
+/// verifier's own finding, and stands in the same columns.
 void clean(wire::ResultT& result) {
+  if (result.outcome == wire::Outcome::rendered) {
+    result.error_code.clear();
+    result.error.clear();
+  }
   result.renderer = messages::clean_text(result.renderer, kCodeBytes);
   result.error_code = messages::clean_text(result.error_code, kCodeBytes);
   result.error = messages::clean_text(result.error, kSentenceBytes);
