@@ -252,6 +252,26 @@ TEST_F(HearingTest, ACanaryIsWishedForByChanceAndByFoundingOnly) {
   EXPECT_TRUE(hold().canaries.empty());
 }
 
+TEST_F(HearingTest, NobodyIsHeldToAPictureThatOneOwnerAloneReturned) {
+  lucky_ = true;
+  rendered("a", picture(1)).lease.policy = {1, 5};
+  const Minutes minutes = hold();
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::accepted});
+  EXPECT_TRUE(minutes.canaries.empty());
+}
+
+TEST_F(HearingTest, ACanaryThatIsHeldAgainstNothingBlamesNobody) {
+  Papers papers = accepted(picture(1), {"a", "b"});
+  for (FiledResult& result : papers.results) result.rendered = false;
+  papers.reissue = Reissue{5, ReissueKind::kCanary};
+  rendered("c", picture(1));
+  const Minutes minutes = hold(papers);
+  EXPECT_EQ(decisions(minutes), std::vector{Decision::pending});
+  EXPECT_EQ(minutes.reissues.at(5).state, "unresolved");
+  EXPECT_EQ(minutes.judged.at("c"), "pending");
+  EXPECT_TRUE(minutes.trust.empty() && minutes.records.empty() && minutes.credited.empty());
+}
+
 TEST_F(HearingTest, ACanaryEarnsOrExposesAndChangesNoOutput) {
   Papers papers = accepted(picture(1), {"a", "b"});
   papers.reissue = Reissue{5, ReissueKind::kCanary};

@@ -307,11 +307,14 @@ void Hearing::accept(const Outcome& outcome) {
   }
   std::ranges::move(outcome.weighing.settle(now_->lease.unit), std::back_inserter(minutes().trust));
   papers_.ending = Ending{true, accepted.artifact};
-  wish_for_canary(outcome.canary_rate);
+  wish_for_canary(outcome);
 }
 
-/// A share of all leases: so many for each of the unit's own.
-void Hearing::wish_for_canary(double rate) {
+/// A share of all leases: so many for each of the unit's own. What one owner alone returned may be
+/// wrong itself, so that nobody is held to it.
+void Hearing::wish_for_canary(const Outcome& outcome) {
+  if (outcome.decision.agreed.size() < 2) return;
+  const double rate = outcome.canary_rate;
   const double each = rate / (1 - rate) * static_cast<double>(opinions_given());
   const bool part = messages::is_part_of_frame(now_->lease.shard);
   if (rate <= 0 || part || !court_.chance(each)) return;

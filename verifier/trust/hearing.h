@@ -102,7 +102,7 @@ class Hearing {
   void accept(const Outcome& outcome);
   void judge(FiledResult& result, const std::string& judged);
   void judge_all(const std::vector<std::size_t>& agreed);
-  void wish_for_canary(double rate);
+  void wish_for_canary(const Outcome& outcome);
 
   // comparing.cc
   bool by_halves() const;
@@ -126,6 +126,7 @@ class Hearing {
 
   // reexamination.cc: one that has ended
   const FiledResult* accepted_result() const;
+  std::string incomparable_because() const;
   void compare_late();
   void late(const std::string& judged, const std::string& reason);
   void doubt(const std::string& reason);

@@ -34,15 +34,22 @@ void Hearing::doubt(const std::string& reason) {
   late("pending", "looked at again: " + reason);
 }
 
+/// Why the result cannot be held against what was accepted; empty where it can.
+std::string Hearing::incomparable_because() const {
+  const FiledResult* accepted = accepted_result();
+  if (accepted == nullptr) return "the accepted result is not on record";
+  return can_compare(*accepted, papers_.results.back())
+             ? ""
+             : "the frame was accepted before, and cannot be held against this one";
+}
+
 void Hearing::compare_late() {
   const auto doubted = minutes().doubts.find(now_->lease.unit);
   if (doubted != minutes().doubts.end()) return doubt(doubted->second);
   if (!papers_.results.back().rendered) return late("failed", "the frame was judged before");
   if (!papers_.ending->accepted) return late("rejected", "the frame had failed before");
+  if (const auto why = incomparable_because(); !why.empty()) return late("rejected", why);
   const FiledResult* accepted = accepted_result();
-  if (accepted == nullptr) return late("rejected", "the accepted result is not on record");
-  if (!can_compare(*accepted, papers_.results.back()))
-    return late("rejected", "the frame was accepted before, and cannot be held against this one");
   const Comparison* comparison = compare_pair(*accepted, papers_.results.back());
   if (comparison == nullptr) return;
   if (!accepted->rendered) return doubt("of the accepted picture, " + accepted->error);
@@ -51,8 +58,16 @@ void Hearing::compare_late() {
                     : late("rejected", "the frame was accepted before, unlike this one");
 }
 
-/// The right answer is known: it is the owner who is judged, and paid as for any other work.
+/// The right answer is known: it is the owner who is judged, and paid as for any other work. Where
+/// there is nothing to hold its picture against it is neither.
 void Hearing::answer_canary() {
+  const bool doubted = minutes().doubts.contains(now_->lease.unit);
+  if (papers_.results.back().rendered && !doubted) {
+    if (const auto why = incomparable_because(); !why.empty()) {
+      late("pending", why);
+      return end_reissue("unresolved", "canary: " + why);
+    }
+  }
   compare_late();
   if (stopped_) return;
   const FiledResult& answer = papers_.results.back();
