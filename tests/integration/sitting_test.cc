@@ -83,6 +83,30 @@ TEST_F(SittingTest, OneThatCannotBeJudgedHoldsUpNobody) {
   EXPECT_EQ(bench_->query("select count(*) from results"), "2");
 }
 
+/// PostgreSQL refuses a second result of the owner, which the papers do not tell of.
+TEST_F(SittingTest, OneThatAlwaysConflictsHoldsUpNobody) {
+  const auto odd = this->leases(2);
+  bench_->start_verifier(1);
+  bench_->render(odd[0], picture(1));
+  bench_->verdict(odd[0]);
+  bench_->stop_verifiers();
+  bench_->execute(
+      "insert into audits (unit, target, seed, tiles, samples, cost) select unit, "
+      "lease, 1, 256, 32, 1 from results");
+  bench_->execute(
+      "insert into results (lease, unit, owner, agent, outcome, judged, audit) select "
+      "p.lease, p.unit, p.owner, p.agent, 'rendered', 'rejected', a.id from replicas "
+      "p, audits a where p.lease = '" +
+      odd[1].id + "'");
+  bench_->execute("update replicas set state = 'expired' where lease = '" + odd[1].id + "'");
+  bench_->render(bench_->lease(odd[1].unit, *odd[1].holder), picture(1));
+  const auto good = this->leases(2);
+  for (const auto& lease : good) bench_->render(lease, picture(1));
+  bench_->start_verifier(1);
+  EXPECT_EQ(bench_->verdict(good[1]).decision, Decision::accepted);
+  EXPECT_EQ(bench_->query("select count(*) from results"), "4");
+}
+
 TEST_F(SittingTest, ABacklogIsJudgedOnceByManyVerifiers) {
   std::vector<Lease> all;
   for (int i = 0; i < 100; ++i) {

@@ -287,6 +287,25 @@ TEST_F(HearingAuditTest, OwnersHaveOneSayAndASecondAnswerChangesNothing) {
   EXPECT_TRUE(minutes.credited.empty());
 }
 
+TEST_F(HearingAuditTest, WhoAnsweredAfterAnotherGaveNoOpinionAndMayStillRender) {
+  const std::string right = picture(1);
+  render("a", right);
+  sit();
+  audit("b", 0, right);
+  sit();
+  audit("c", 0, right);
+  Minutes minutes = sit();
+  EXPECT_EQ(minutes.results.at(0).outcome, Finding::Outcome::kVoid);
+  EXPECT_FALSE(minutes.verdicts.at(0).verdict.counts);
+  EXPECT_TRUE(minutes.records.empty()) << "it is not blamed";
+  audit("c", 0, right);
+  EXPECT_TRUE(sit().results.empty()) << "it is known";
+  render("c2", right).lease.owner = "owner of c";
+  minutes = sit();
+  ASSERT_EQ(minutes.results.size(), 1U);
+  EXPECT_EQ(minutes.results[0].outcome, Finding::Outcome::kRendered);
+}
+
 TEST_F(HearingAuditTest, ALateAuditIsPaidWhenItIsRight) {
   const std::string right = picture(1);
   render("a", right);

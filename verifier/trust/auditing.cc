@@ -55,10 +55,7 @@ FiledAudit* Hearing::file_answer() {
 }
 
 void Hearing::hear_audit(FiledAudit* audit) {
-  if (audit == nullptr) {
-    minutes().judged[now_->lease.lease] = "rejected";
-    return say_of_audit("another answered this audit before");
-  }
+  if (audit == nullptr) return dismiss_late_audit();
   measure();
   answer(*audit);
   if (stopped_) return;
@@ -66,6 +63,17 @@ void Hearing::hear_audit(FiledAudit* audit) {
   if (!papers_.ending) return deliberate();
   settle_audits();
   say_of_audit("the frame was judged before; the audit: " + audit->finding);
+}
+
+/// Its owner gave no opinion on the unit, and may render it.
+void Hearing::dismiss_late_audit() {
+  minutes().results.back().outcome = Finding::Outcome::kVoid;
+  papers_.voids.push_back(now_->lease.lease);
+  minutes().judged[now_->lease.lease] = "void";
+  Ruled ruled;
+  ruled.counts = false;
+  ruled.reason = "another answered this audit before";
+  give_verdict(std::move(ruled));
 }
 
 void Hearing::say_of_audit(std::string reason) {

@@ -34,7 +34,7 @@ constexpr const char* kResults = R"(
      and (r.audit is null or exists (select from audits a where a.id = r.audit and a.tiles = 0))
    order by r.unit, r.received_at, r.lease)";
 
-// Also answers to audits that others had answered before.
+// Also answers to audits.
 constexpr const char* kVoids =
     "select unit, lease from results where lease = any($1) and (outcome = 'void' or audit is not "
     "null)";

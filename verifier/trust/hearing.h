@@ -141,6 +141,7 @@ class Hearing {
   // auditing.cc: what other owners render again of a result
   FiledAudit* file_answer();
   void hear_audit(FiledAudit* audit);
+  void dismiss_late_audit();
   void say_of_audit(std::string reason);
   void answer(FiledAudit& audit);
   bool was_unable() const;

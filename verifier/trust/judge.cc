@@ -109,8 +109,9 @@ void Judge::hold(Cases cases, const GoOn& go_on, Sitting& sitting) {
       return;
     }
     const Error& error = minutes.error();
-    if (error.code == Errc::kConflict && ++conflicts < kAttempts) continue;
-    if (!is_retryable(error.code) && cases.size() > 1) {
+    const bool conflict = error.code == Errc::kConflict;
+    if (conflict && ++conflicts < kAttempts) continue;
+    if ((conflict || !is_retryable(error.code)) && cases.size() > 1) {
       // One of them is at fault, and halving finds it.
       const auto middle = cases.begin() + static_cast<std::ptrdiff_t>(cases.size() / 2);
       hold(Cases(cases.begin(), middle), go_on, sitting);
