@@ -4,6 +4,7 @@
 #include <map>
 
 #include "tests/integration/verifier_bench.h"
+#include "verifier/trust/trust_rows.h"
 
 // What the trust engine believes, asks for, takes back and lets operators overrule.
 
@@ -215,6 +216,22 @@ TEST_F(TrustTest, AnOperatorReadmitsAndBansOnTheRecord) {
   becomes("select state || ' ' || reason from trust where owner = 'villain'",
           "banned operator olga: again");
   EXPECT_EQ(query("select count(*) from overrules_done"), "2");
+}
+
+/// The look back at an owner finds nothing of what is accepted after it.
+TEST_F(TrustTest, WhatWasDecidedOnAnOwnerWhoWasExcludedMeanwhileIsDecidedAnew) {
+  for (const char* owner : {"ann", "villain"}) bench_->volunteer(owner);
+  bench_->execute("insert into trust (owner, state) values ('villain', 'banned')");
+  auto connection = pg::Connection::open(bench_->config().postgres_conninfo);
+  const auto written = [&](const std::set<std::string>& relied_on) {
+    auto transaction = pg::Transaction::begin(*connection);
+    return verifier::change_trust(*transaction, {}, {{"ann", {1, 0, 0}}, {"villain", {0, 1, 0}}},
+                                  {}, relied_on);
+  };
+  const auto refused = written({"ann", "villain"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kConflict);
+  EXPECT_TRUE(written({"ann"}));
 }
 
 TEST_F(TrustTest, AnOperatorAppointsAndRelievesOnTheRecord) {

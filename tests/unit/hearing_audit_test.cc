@@ -47,6 +47,8 @@ TEST_F(HearingAuditTest, OneRenderAndItsAuditsAreEnough) {
   EXPECT_THAT(minutes.verdicts[0].policy, StartsWith("standard, by audits: an audit costs"));
   EXPECT_EQ(minutes.outputs, std::vector<std::string>{"a"});
   EXPECT_THAT(minutes.credited, UnorderedElementsAre("a", "b", "c", "d"));
+  EXPECT_THAT(minutes.relied_on,
+              UnorderedElementsAre("owner of a", "owner of b", "owner of c", "owner of d"));
   ASSERT_EQ(minutes.trust.size(), 1U) << "an audit says something of who was audited";
   EXPECT_EQ(minutes.trust[0].owner, "owner of a");
   EXPECT_GT(minutes.trust[0].ok, 0.9);

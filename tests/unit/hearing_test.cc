@@ -84,6 +84,7 @@ TEST_F(HearingTest, EarlierResultsAreComparedAndJudgedWithTheNewOnes) {
   ASSERT_EQ(minutes.comparisons.size(), 2U) << "a and b are on record";
   EXPECT_EQ(minutes.judged.at("a"), "rejected");
   EXPECT_EQ(minutes.judged.at("b"), "agreed");
+  EXPECT_EQ(minutes.relied_on, (std::set<std::string>{"owner of b", "owner of c"}));
   EXPECT_EQ(minutes.records.at("owner of a").rejected, 1U);
   EXPECT_EQ(minutes.credited, (std::vector<std::string>{"b", "c"}));
 }

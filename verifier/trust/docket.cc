@@ -258,7 +258,8 @@ Result<> Docket::write(const Minutes& minutes, const blobs::Store& store) {
   if (auto ok = change_reissues(transaction_, minutes); !ok) return ok;
   // Last, because the rows of jobs and owners stay locked until the end.
   if (auto ok = write_measures(transaction_, minutes); !ok) return ok;
-  auto excluded = change_trust(transaction_, rules_.parameters, minutes.records, minutes.trust);
+  auto excluded = change_trust(transaction_, rules_.parameters, minutes.records, minutes.trust,
+                               minutes.relied_on);
   if (!excluded) return std::unexpected(excluded.error());
   exclusions_ = std::move(*excluded);
   return {};

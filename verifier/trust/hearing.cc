@@ -289,6 +289,7 @@ void Hearing::accept(const Outcome& outcome) {
   }
   judge_all(decision.agreed);
   settle_audits();
+  rely_on(decision);
   if (outcome.halves) {
     for (const std::size_t half : {outcome.halves->first, outcome.halves->second})
       minutes().merged.push_back(papers_.results[half].lease);
@@ -308,6 +309,18 @@ void Hearing::accept(const Outcome& outcome) {
   std::ranges::move(outcome.weighing.settle(now_->lease.unit), std::back_inserter(minutes().trust));
   papers_.ending = Ending{true, accepted.artifact};
   wish_for_canary(outcome);
+}
+
+/// Whoever of them is excluded by the time of writing would not have been counted.
+void Hearing::rely_on(const Decision& decision) {
+  for (const std::size_t index : decision.agreed) {
+    const FiledResult& result = papers_.results[index];
+    minutes().relied_on.insert(result.owner);
+    for (const FiledAudit& audit : papers_.audits) {
+      const bool passed = audit.order.target == result.lease && audit.state == AuditState::kPassed;
+      if (passed && !court_.beliefs.excluded(audit.owner)) minutes().relied_on.insert(audit.owner);
+    }
+  }
 }
 
 /// A share of all leases: so many for each of the unit's own. What one owner alone returned may be

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,8 @@ struct Minutes {
   std::vector<std::string> credited;          ///< leases of agreed results
   std::vector<std::string> reversed;          ///< leases whose credit is taken back
   std::vector<TrustEvent> trust;              ///< in their order
+  /// Owners on whose word units were accepted, none of them excluded as far as the sitting knew.
+  std::set<std::string> relied_on;
   std::vector<Canary> canaries;
   std::vector<Audit> audit_orders;
   std::map<std::int64_t, AuditAnswer> audit_answers;  ///< by audit

@@ -127,6 +127,7 @@ void Hearing::conclude_doubt(const Outcome& outcome) {
   const std::string reason = ruled.reason;
   give_verdict(std::move(ruled));
   hold_to(now_right, outcome);
+  rely_on(outcome.decision);
   end_reissue(confirmed ? "confirmed" : "overturned", reason);
   if (confirmed) return;
   note_output(now_right, minutes().replacements);

@@ -137,7 +137,7 @@ Result<> Review::carry_out(pg::Transaction& transaction, const pg::Rows& rows, i
   } else {
     const auto kind = action == "ban" ? policy::EventKind::kBanned : policy::EventKind::kReadmitted;
     const auto changed =
-        change_trust(transaction, rules_.parameters, {}, {{owner, kind, 0, 0, 0, "", why}});
+        change_trust(transaction, rules_.parameters, {}, {{owner, kind, 0, 0, 0, "", why}}, {});
     if (!changed) done = std::unexpected(changed.error());
   }
   if (!done) return done;

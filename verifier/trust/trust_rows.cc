@@ -1,7 +1,6 @@
 #include "verifier/trust/trust_rows.h"
 
 #include <algorithm>
-#include <set>
 
 #include "verifier/policy/exclusion.h"
 #include "verifier/trust/columns.h"
@@ -182,8 +181,9 @@ Result<> read_beliefs(pg::Transaction& transaction,
 Result<std::vector<ExcludedOwner>> change_trust(pg::Transaction& transaction,
                                                 const policy::Parameters& parameters,
                                                 const std::map<std::string, RecordChange>& records,
-                                                const std::vector<TrustEvent>& events) {
-  std::set<std::string> all;
+                                                const std::vector<TrustEvent>& events,
+                                                const std::set<std::string>& relied_on) {
+  std::set<std::string> all = relied_on;
   for (const auto& [owner, record] : records) all.insert(owner);
   for (const auto& event : events) all.insert(event.owner);
   if (all.empty()) return std::vector<ExcludedOwner>{};
@@ -193,6 +193,10 @@ Result<std::vector<ExcludedOwner>> change_trust(pg::Transaction& transaction,
   Beliefs beliefs(parameters);
   if (ok) ok = read_beliefs(transaction, owners, beliefs);
   if (!ok) return std::unexpected(ok.error());
+  for (const auto& owner : relied_on) {
+    if (beliefs.excluded(owner))
+      return fail(Errc::kConflict, "owner " + owner + " was excluded meanwhile");
+  }
   Reckoning reckoning(beliefs);
   for (const auto& event : events) reckoning.apply(event);
   ok = write_standings(transaction, owners, records, beliefs, reckoning);

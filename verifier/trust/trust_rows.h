@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,12 @@ Result<> read_beliefs(pg::Transaction& transaction,
 /// Adds to the owners' records and applies events, in their order, to what their rows say by now,
 /// whatever was believed when they came about; owners who are exposed by that are excluded. Locks
 /// the rows of these owners in one order for all, so that none waits for another in a circle.
+/// kConflict: one of those who were relied on is excluded by now, and what was decided would not be
+/// looked at again for that: it has to be decided anew.
 Result<std::vector<ExcludedOwner>> change_trust(pg::Transaction& transaction,
                                                 const policy::Parameters& parameters,
                                                 const std::map<std::string, RecordChange>& records,
-                                                const std::vector<TrustEvent>& events);
+                                                const std::vector<TrustEvent>& events,
+                                                const std::set<std::string>& relied_on);
 
 }  // namespace worldshare::verifier
