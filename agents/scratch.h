@@ -1,7 +1,10 @@
 #pragma once
 
+#include <spdlog/spdlog.h>
+
 #include <filesystem>
 
+#include "agents/sandbox/foreign_tree.h"
 #include "shared/ids.h"
 
 namespace worldshare::agent {
@@ -13,8 +16,7 @@ struct Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
+    if (auto gone = remove_tree(path); !gone) spdlog::warn("{}", gone.error().message);
   }
 };
 

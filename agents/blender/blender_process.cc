@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "agents/blender/driver_text.h"
+#include "agents/sandbox/foreign_tree.h"
 #include "agents/sandbox/syscall_filter.h"
 #include "shared/files.h"
 
@@ -39,6 +40,26 @@ Result<> write_scripts(const Sandbox& sandbox, const fs::path& folder) {
   return sandbox.show(folder);
 }
 
+constexpr const char* kWork = "work";
+constexpr const char* kUnit = "unit";
+
+/// What one scene could have left there is nothing to the next: start-up scripts, a GPU's programs.
+Result<fs::path> make_work_folder(const Sandbox& sandbox, const fs::path& scratch) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(scratch, error)) {
+    // Those that could not be removed once.
+    if (entry.path().filename().string().starts_with(std::string(kWork) + "-"))
+      std::ignore = remove_tree(entry.path());
+  }
+  auto work = make_empty_folder(scratch, kWork);
+  if (!work) return work;
+  for (const auto& folder : {*work, *work / "home", *work / "tmp"}) {
+    if (auto ok = make_folder(folder); !ok) return std::unexpected(ok.error());
+    if (auto ok = sandbox.give(folder); !ok) return std::unexpected(ok.error());
+  }
+  return work;
+}
+
 /// Links are resolved, so that whoever owns the work folder cannot lead anybody out of it.
 Result<Room> make_room(const BlenderOptions& options, const fs::path& scene) {
   auto program = options.sandbox.find(options.blender);
@@ -53,15 +74,10 @@ Result<Room> make_room(const BlenderOptions& options, const fs::path& scene) {
   }
   std::error_code error;
   const fs::path scratch = fs::canonical(options.scratch, error);
-  Room room{scratch / "work", scratch / "scripts", scene, *program, options.access};
-  // What one scene could have left there is nothing to the next: start-up scripts, a GPU's
-  // programs.
-  fs::remove_all(room.work, error);
-  for (const auto& folder : {room.scripts, room.work, room.work / "home", room.work / "tmp"}) {
-    if (auto ok = make_folder(folder); !ok) return std::unexpected(ok.error());
-    if (folder == room.scripts) continue;
-    if (auto ok = options.sandbox.give(folder); !ok) return std::unexpected(ok.error());
-  }
+  auto work = make_work_folder(options.sandbox, scratch);
+  if (!work) return std::unexpected(work.error());
+  Room room{*work, scratch / "scripts", scene, *program, options.access};
+  if (auto ok = make_folder(room.scripts); !ok) return std::unexpected(ok.error());
   if (auto ok = write_scripts(options.sandbox, room.scripts); !ok)
     return std::unexpected(ok.error());
   // A scene that is not there is for Blender to complain of.
@@ -150,9 +166,9 @@ Result<BlenderProcess> BlenderProcess::start(const BlenderOptions& options,
 }
 
 Result<> BlenderProcess::empty_unit_folder() {
-  std::error_code error;
-  fs::remove_all(unit_folder(), error);
-  if (auto ok = make_folder(unit_folder()); !ok) return ok;
+  auto folder = make_empty_folder(room_.work, kUnit);
+  if (!folder) return std::unexpected(folder.error());
+  unit_ = folder->filename();
   return sandbox_.give(unit_folder());
 }
 

@@ -18,7 +18,7 @@ struct BlenderOptions {
   std::filesystem::path blender = "blender";  ///< program, looked up in PATH
   std::filesystem::path scratch;  ///< private folder: scripts, HOME, temporary files of one Blender
   unsigned threads = 0;           ///< 0: as many as Blender sees fit
-  std::uint64_t scratch_limit_bytes = 4ULL << 30;  ///< more below `scratch` ends the Blender
+  std::uint64_t scratch_limit_bytes = 4ULL << 30;  ///< more in its work folder ends the Blender
   int nice = 0;
   Sandbox sandbox = Sandbox::none();
   Device device;        ///< that renders, and no other
@@ -52,8 +52,10 @@ class BlenderProcess {
   /// A copy of `file` there, under this name; nothing for an empty path.
   Result<> give_file(const std::filesystem::path& file, const std::string& name);
   /// Where that is, for this program and for the Blender.
-  std::filesystem::path unit_folder() const { return room_.work / "unit"; }
-  std::filesystem::path unit_folder_inside() const { return sandbox_.work_inside(room_) / "unit"; }
+  std::filesystem::path unit_folder() const { return room_.work / unit_; }
+  std::filesystem::path unit_folder_inside() const { return sandbox_.work_inside(room_) / unit_; }
+  /// All that the Blender can write to.
+  const std::filesystem::path& work_folder() const { return room_.work; }
 
  private:
   BlenderProcess(Process process, std::filesystem::path scene, Sandbox sandbox, Room room)
@@ -65,6 +67,7 @@ class BlenderProcess {
   std::filesystem::path scene_;
   Sandbox sandbox_;
   Room room_;
+  std::string unit_;  ///< the unit folder's name
   OutputLog output_;
   OutputLog report_;
   bool output_open_ = true;

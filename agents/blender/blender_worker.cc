@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "agents/sandbox/foreign_tree.h"
+
 namespace worldshare::agent {
 namespace {
 
@@ -77,20 +79,6 @@ RenderOutcome outcome_of(const boost::json::object& report, const std::filesyste
       static_cast<std::uint64_t>(number_of(report, "peak_memory_mb") * 1024 * 1024);
   out.memory_bytes = static_cast<std::uint64_t>(number_of(report, "memory_mb") * 1024 * 1024);
   return out;
-}
-
-std::uint64_t folder_bytes(const std::filesystem::path& folder) {
-  std::uint64_t sum = 0;
-  std::error_code error;
-  std::filesystem::recursive_directory_iterator entry(folder, error);
-  for (; !error && entry != std::filesystem::recursive_directory_iterator();
-       entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->symlink_status(ignored).type() != std::filesystem::file_type::regular) continue;
-    const auto size = entry->file_size(ignored);
-    if (!ignored) sum += size;
-  }
-  return sum;
 }
 
 }  // namespace
@@ -194,7 +182,7 @@ std::optional<RenderOutcome> BlenderWorker::check_limits(const RenderRequest& re
   }
   if (now < next_scratch_check_) return std::nullopt;
   next_scratch_check_ = now + kScratchCheckTime;
-  if (folder_bytes(options_.scratch) > options_.scratch_limit_bytes) {
+  if (tree_bytes(process_.work_folder()) > options_.scratch_limit_bytes) {
     return failure("scratch_limit", "Blender wrote more temporary data than this node allows.");
   }
   return std::nullopt;
