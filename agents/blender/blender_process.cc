@@ -119,19 +119,23 @@ std::vector<std::string> arguments(const BlenderOptions& options,
 
 void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-/// Takes what is there; false at the end of the stream.
+/// Takes what is there, so much of it at most that whoever writes without end holds up nothing
+/// else; false at the end of the stream.
 bool drain(int fd, OutputLog& into) {
+  constexpr std::size_t kMostAtOnce = 1 << 20;
   std::array<char, 64 * 1024> buffer;
-  while (true) {
+  for (std::size_t taken = 0; taken < kMostAtOnce;) {
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got > 0) {
       into.append({buffer.data(), static_cast<std::size_t>(got)});
+      taken += static_cast<std::size_t>(got);
     } else if (got == 0) {
       return false;
     } else if (errno != EINTR) {
       return errno == EAGAIN;
     }
   }
+  return true;
 }
 
 }  // namespace
@@ -160,6 +164,7 @@ Result<BlenderProcess> BlenderProcess::start(const BlenderOptions& options,
   }
   auto spawned = Process::spawn(process);
   if (!spawned) return std::unexpected(spawned.error());
+  set_nonblocking(spawned->stdin_fd());
   set_nonblocking(spawned->output_fd());
   set_nonblocking(spawned->report_fd());
   return BlenderProcess(std::move(*spawned), scene, sandbox, std::move(*room));
@@ -191,10 +196,9 @@ void BlenderProcess::pump(std::chrono::milliseconds time) {
 Result<> BlenderProcess::send(const std::string& line) {
   const std::string text = line + "\n";
   const ssize_t sent = ::write(process_.stdin_fd(), text.data(), text.size());
-  if (sent != static_cast<ssize_t>(text.size())) {
-    return fail(Errc::kUnavailable, "Blender does not read any more");
-  }
-  return {};
+  if (sent == static_cast<ssize_t>(text.size())) return {};
+  if (sent >= 0 || errno == EAGAIN) return fail(Errc::kTimeout, "Blender does not read any more");
+  return fail(Errc::kUnavailable, "Blender is gone");
 }
 
 Result<std::string> run_driver_once(const BlenderOptions& options,
@@ -208,6 +212,8 @@ Result<std::string> run_driver_once(const BlenderOptions& options,
   while (std::chrono::steady_clock::now() < deadline) {
     const auto status = process->wait_status();
     process->pump(std::chrono::milliseconds(status ? 0 : 100));
+    if (process->report_overflowed())
+      return fail(scene.empty() ? Errc::kUnavailable : Errc::kCorrupt, kTooLongReport);
     if (auto line = process->next_report()) return *line;
     while (auto line = process->next_output()) {
       if (!fault) fault = find_fault(*line);

@@ -25,6 +25,8 @@ struct BlenderOptions {
   DeviceAccess access;  ///< to it; see devices/device_access.h
 };
 
+constexpr const char* kTooLongReport = "Blender's report is longer than any of ours";
+
 /// A Blender that runs our driver, with its output and its report read line by line.
 /// Thread-confined: the kernel kills the Blender when the thread that started it ends.
 class BlenderProcess {
@@ -34,13 +36,17 @@ class BlenderProcess {
                                       const std::string& mode,
                                       const std::filesystem::path& scene);
 
-  /// Waits up to `time` for output, and takes what there is without blocking.
+  /// Waits up to `time` for output, and takes what there is without blocking, 1 MiB of each at
+  /// most.
   void pump(std::chrono::milliseconds time);
-  /// One line for the driver's stdin. kUnavailable when the Blender is gone.
+  /// One line for the driver's stdin. kUnavailable when the Blender is gone, kTimeout when it does
+  /// not read what it was sent before.
   Result<> send(const std::string& line);
   /// Complete lines of the report and of the output that pump() has taken.
   std::optional<std::string> next_report() { return report_.next_line(); }
   std::optional<std::string> next_output() { return output_.next_line(); }
+  /// Then it is no report of our driver, or a broken one; see kTooLongReport.
+  bool report_overflowed() const { return report_.overflowed(); }
   /// Nothing while it runs. What it wrote last may still wait for pump().
   std::optional<int> wait_status() { return process_.poll(); }
   void kill() { process_.stop(9, std::chrono::milliseconds(0)); }

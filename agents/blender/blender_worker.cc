@@ -66,6 +66,12 @@ RenderOutcome failure(std::string code, std::string error) {
   return out;
 }
 
+RenderOutcome crashed(const std::string& error) {
+  RenderOutcome out = failure("crash", error);
+  out.end = RenderEnd::kCrashed;
+  return out;
+}
+
 /// What was reported is the word of a process that opened a stranger's file: of the path only the
 /// name counts.
 RenderOutcome outcome_of(const boost::json::object& report, const std::filesystem::path& folder) {
@@ -124,8 +130,9 @@ RenderOutcome BlenderWorker::render(const RenderRequest& request,
   if (auto given = process_.give_file(request.assembled, kAssembledName); !given) {
     return finish(failure("scratch", given.error().message));
   }
-  // A Blender that is gone shows in wait_for().
-  std::ignore = process_.send(unit_line(request, process_.unit_folder_inside()));
+  const auto sent = process_.send(unit_line(request, process_.unit_folder_inside()));
+  // One that is gone shows in wait_for().
+  if (!sent && sent.error().code != Errc::kUnavailable) return finish(broken(sent.error().message));
   auto outcome = wait_for("done", request, observer, stop);
   return finish(outcome ? std::move(*outcome) : failure("render_failed", "no report"));
 }
@@ -151,6 +158,7 @@ std::optional<RenderOutcome> BlenderWorker::wait_for(const std::string& event,
         return outcome_of(*report, process_.unit_folder());
       }
     }
+    if (process_.report_overflowed()) return broken(kTooLongReport);
     if (status) return ended(*status);
     if (auto limit = check_limits(request, stop)) {
       process_.kill();
@@ -194,9 +202,12 @@ RenderOutcome BlenderWorker::ended(int wait_status) {
   if (by_itself) {
     return failure("scene_unreadable", "Blender could not open the scene.");
   }
-  RenderOutcome out = failure("crash", "Blender ended: " + describe_wait_status(wait_status));
-  out.end = RenderEnd::kCrashed;
-  return out;
+  return crashed("Blender ended: " + describe_wait_status(wait_status));
+}
+
+RenderOutcome BlenderWorker::broken(const std::string& error) {
+  process_.kill();
+  return crashed(error);
 }
 
 RenderOutcome BlenderWorker::finish(RenderOutcome outcome) {

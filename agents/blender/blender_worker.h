@@ -20,7 +20,7 @@ namespace worldshare::agent {
 /// The picture again, with few samples, and with all of them in some tiles; see audit.py.
 struct AuditRequest {
   std::vector<messages::PixelBox> tiles;  ///< of the unit's own picture
-  std::uint32_t samples = 1;  ///< of each pixel outside of them
+  std::uint32_t samples = 1;              ///< of each pixel outside of them
 };
 
 struct RenderRequest {
@@ -104,6 +104,8 @@ class BlenderWorker {
   std::optional<RenderOutcome> check_limits(const RenderRequest& request,
                                             const std::stop_token& stop);
   RenderOutcome ended(int wait_status);
+  /// Ends a Blender that does not speak as our driver does.
+  RenderOutcome broken(const std::string& error);
   RenderOutcome finish(RenderOutcome outcome);
 
   BlenderOptions options_;

@@ -147,17 +147,30 @@ void OutputLog::append(std::string_view text) {
   tail_ += text;
   if (tail_.size() > 2 * kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
   for (const char c : text) {
-    if (c == '\n' || c == '\r' || pending_.size() >= kLineBytes) {
-      if (!pending_.empty()) lines_.push_back(std::exchange(pending_, {}));
-    }
-    if (c != '\n' && c != '\r') pending_ += c;
+    const bool ends = c == '\n' || c == '\r';
+    const bool cut = !ends && pending_.size() >= kLineBytes;
+    overflowed_ |= cut;
+    if (ends || cut) end_line();
+    if (!ends) pending_ += c;
   }
+}
+
+void OutputLog::end_line() {
+  std::string line = std::exchange(pending_, {});
+  if (line.empty()) return;
+  if (waiting_bytes_ + waiting_bytes(line) > kWaitingBytes) {
+    overflowed_ = true;
+    return;
+  }
+  waiting_bytes_ += waiting_bytes(line);
+  lines_.push_back(std::move(line));
 }
 
 std::optional<std::string> OutputLog::next_line() {
   if (lines_.empty()) return std::nullopt;
   std::string line = std::move(lines_.front());
   lines_.pop_front();
+  waiting_bytes_ -= waiting_bytes(line);
   return line;
 }
 

@@ -33,17 +33,27 @@ class OutputLog {
  public:
   static constexpr std::size_t kTailBytes = 8 * 1024;
   static constexpr std::size_t kLineBytes = 64 * 1024;
+  /// Of lines that wait, counted with what each takes up itself.
+  static constexpr std::size_t kWaitingBytes = 32 << 20;
 
-  /// Takes what was read; complete lines are then waiting in next_line().
+  /// Takes what was read; complete lines are then waiting in next_line(). A longer line than
+  /// kLineBytes is cut, and what is over kWaitingBytes is dropped.
   void append(std::string_view text);
+  /// Whether a line was cut or dropped, ever.
+  bool overflowed() const { return overflowed_; }
   std::optional<std::string> next_line();
   /// At most kTailBytes, beginning at a line where there is one.
   std::string tail() const;
   void clear_tail();
 
  private:
+  void end_line();
+  static std::size_t waiting_bytes(const std::string& line) { return sizeof line + line.size(); }
+
   std::string pending_;
   std::deque<std::string> lines_;
+  std::size_t waiting_bytes_ = 0;  ///< of lines_
+  bool overflowed_ = false;
   std::string tail_;
 };
 

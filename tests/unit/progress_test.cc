@@ -113,6 +113,24 @@ TEST(OutputLog, ALineWithoutEndDoesNotGrowForEver) {
   log.append(std::string(100'000, 'x'));
   EXPECT_EQ(log.next_line()->size(), OutputLog::kLineBytes);
   EXPECT_LE(log.tail().size(), OutputLog::kTailBytes);
+  EXPECT_TRUE(log.overflowed());
+}
+
+TEST(OutputLog, LinesThatNobodyTakesDoNotGrowForEver) {
+  OutputLog log;
+  const std::string line = std::string(1000, 'x') + "\n";
+  log.append("first\n");
+  for (std::size_t sent = 0; sent < OutputLog::kWaitingBytes - 100'000; sent += 1100)
+    log.append(line);
+  EXPECT_FALSE(log.overflowed());
+  for (int i = 0; i < 1000; ++i) log.append(line);
+  EXPECT_TRUE(log.overflowed());
+  EXPECT_EQ(log.next_line(), "first") << "what was there first stays";
+  std::size_t bytes = 0;
+  while (const auto waiting = log.next_line()) bytes += waiting->size();
+  EXPECT_LE(bytes, OutputLog::kWaitingBytes);
+  log.append("later\n");
+  EXPECT_EQ(log.next_line(), "later") << "and there is room again";
 }
 
 }  // namespace
