@@ -87,6 +87,9 @@ class BlenderWorker {
                        std::stop_token stop);
 
   bool alive();
+  /// Whether its Blender has said what is wrong with the last unit. Much of that it says once, so
+  /// for the next unit only a fresh one can be believed.
+  bool told_fault() const { return unit_fault_.has_value(); }
   /// How the Blender ended; "" while it runs.
   std::string end();
   pid_t pid() const { return process_.pid(); }

@@ -107,6 +107,8 @@ constexpr std::array kFaults{
     Phrase{"Build without OpenImageDenoiser", "no_denoiser"},
     Phrase{"build has no OpenImageDenoise support", "no_denoiser"},
     Phrase{"restricted access disallows name", "driver_script"},
+    Phrase{"restricted access disallows opcode", "driver_script"},
+    Phrase{"Error in PyDriver", "driver_script"},
     Phrase{"Calloc returns null", "out_of_memory"},
     Phrase{"Malloc returns null", "out_of_memory"},
     Phrase{"is not a valid Cycles device", "device"},

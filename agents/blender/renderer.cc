@@ -40,6 +40,7 @@ RenderOutcome Renderer::render_once(const std::filesystem::path& scene,
   RenderOutcome outcome = worker_->render(request, observer, stop);
   note(outcome);
   if (!worker_->alive()) drop_dead_worker();
+  if (worker_ && (worker_->told_fault() || outcome.code == "device")) drop_faulty_worker(outcome);
   return outcome;
 }
 
@@ -66,6 +67,11 @@ void Renderer::drop_spent_worker(const RenderRequest& request) {
   if (reason.empty()) return;
   spdlog::info("blender is replaced pid={} by={} units={} memory_mb={}", worker_->pid(), reason,
                units_, memory_ >> 20);
+  worker_.reset();
+}
+
+void Renderer::drop_faulty_worker(const RenderOutcome& outcome) {
+  spdlog::info("blender is replaced pid={} by=fault code={}", worker_->pid(), outcome.code);
   worker_.reset();
 }
 

@@ -16,8 +16,8 @@ struct WarmLimits {
 };
 
 /// Keeps one Blender warm for as long as the scene stays the same (Cycles only), and tries a frame
-/// once more in a fresh Blender after a crash. Thread-confined: the Blender ends with the thread
-/// that rendered first.
+/// once more in a fresh Blender after a crash. One that told of a fault renders nothing more.
+/// Thread-confined: the Blender ends with the thread that rendered first.
 class Renderer {
  public:
   explicit Renderer(BlenderOptions options, WarmLimits limits = {})
@@ -38,6 +38,7 @@ class Renderer {
                             const RenderObserver& observer,
                             const std::stop_token& stop);
   void drop_dead_worker();
+  void drop_faulty_worker(const RenderOutcome& outcome);
   void drop_spent_worker(const RenderRequest& request);
   /// Why the warm Blender is replaced; empty: it is not.
   std::string spent() const;

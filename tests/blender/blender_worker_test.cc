@@ -130,6 +130,14 @@ TEST_F(BlenderWorkerTest, ScenesThatCannotRenderHereSayWhy) {
   EXPECT_EQ(render("unused_texture.blend", request(1)).end, RenderEnd::kDone);
 }
 
+TEST_F(BlenderWorkerTest, AFaultIsToldOfEachFrame) {
+  for (const int frame : {1, 2}) {
+    const RenderOutcome outcome = render("hidden_driver.blend", request(frame));
+    EXPECT_EQ(outcome.end, RenderEnd::kFailed) << frame;
+    EXPECT_EQ(outcome.code, "driver_script") << frame << ": " << outcome.error;
+  }
+}
+
 TEST_F(BlenderWorkerTest, DamagedFilesAreUnreadableScenes) {
   const std::string whole = read_all(scene_folder() / "cycles.blend");
   write_all(scene_folder() / "truncated.blend", whole.substr(0, whole.size() / 2));

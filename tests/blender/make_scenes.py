@@ -131,6 +131,9 @@ fresh()
 driver = bpy.data.objects["Cube"].driver_add("location", 0).driver
 driver.expression = "__import__('os').getpid() * 0.0"
 save("driver.blend")
+# Evaluated by renders only, where Blender complains once.
+bpy.data.objects["Cube"].hide_viewport = True
+save("hidden_driver.blend")
 
 # Some 400 million faces when it is rendered.
 scene = fresh()

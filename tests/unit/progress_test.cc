@@ -82,6 +82,11 @@ TEST(Progress, FatalPhrasesHaveACode) {
   EXPECT_EQ(find_fault("Error: Build without OpenImageDenoiser")->code, "no_denoiser");
   EXPECT_EQ(find_fault("Failed to denoise, build has no OpenImageDenoise support")->code,
             "no_denoiser");
+  EXPECT_EQ(find_fault("BPY_driver_eval() - restricted access disallows opcode '116', enable "
+                       "auto-execution to support")
+                ->code,
+            "driver_script");
+  EXPECT_EQ(find_fault("Error in PyDriver: expression failed: getpid()")->code, "driver_script");
   EXPECT_EQ(find_fault("CUDA error: Out of memory in cuMemAlloc")->code, "gpu_memory");
   EXPECT_EQ(find_fault("Error: Failed to read blend file 'x': Missing DNA block")->code,
             "scene_unreadable");
