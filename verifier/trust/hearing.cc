@@ -315,12 +315,17 @@ void Hearing::accept(const Outcome& outcome) {
 void Hearing::rely_on(const Decision& decision) {
   for (const std::size_t index : decision.agreed) {
     const FiledResult& result = papers_.results[index];
-    minutes().relied_on.insert(result.owner);
+    rely_on(result.owner);
     for (const FiledAudit& audit : papers_.audits) {
-      const bool passed = audit.order.target == result.lease && audit.state == AuditState::kPassed;
-      if (passed && !court_.beliefs.excluded(audit.owner)) minutes().relied_on.insert(audit.owner);
+      if (audit.order.target == result.lease && audit.state == AuditState::kPassed)
+        rely_on(audit.owner);
     }
   }
+}
+
+/// Who is excluded already may have agreed, and counts for nothing.
+void Hearing::rely_on(const std::string& owner) {
+  if (!court_.beliefs.excluded(owner)) minutes().relied_on.insert(owner);
 }
 
 /// A share of all leases: so many for each of the unit's own. What one owner alone returned may be

@@ -101,6 +101,7 @@ class Hearing {
   wire::Decision spoken(const Decision& decision) const;
   void accept(const Outcome& outcome);
   void rely_on(const Decision& decision);
+  void rely_on(const std::string& owner);
   void judge(FiledResult& result, const std::string& judged);
   void judge_all(const std::vector<std::size_t>& agreed);
   void wish_for_canary(const Outcome& outcome);
