@@ -29,7 +29,7 @@ std::string scene_number(int n) {
 class BlobRows : public DispatcherTest {
  protected:
   void SetUp() override {
-    config_.blob_grace = 0ms;
+    config_.blob_grace = grace_;
     config_.artifact_limit_bytes = 100;
     config_.open_upload_bytes = 100;
     DispatcherTest::SetUp();
@@ -72,6 +72,7 @@ class BlobRows : public DispatcherTest {
   const SystemClock clock_;
   dispatcher::Board board_;
   std::unique_ptr<pg::Connection> pg_;
+  std::chrono::milliseconds grace_{0};  ///< blobs.grace_seconds
 };
 
 TEST_F(BlobRows, WhatNoRowRefersToIsCollectedAndNothingElse) {
@@ -249,6 +250,7 @@ TEST_F(BlobRows, AcceptedFramesCountForTheQuota) {
 /// An agent with two leases.
 class UploadRoomRows : public BlobRows {
  protected:
+  UploadRoomRows() { grace_ = 24h * 7; }
   void SetUp() override {
     BlobRows::SetUp();
     agent_.emplace(agent("anna"));

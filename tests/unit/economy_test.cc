@@ -136,6 +136,7 @@ TEST_F(EconomyTest, OnlyProgressExtendsALease) {
 }
 
 TEST_F(EconomyTest, WhoSaysThatItReportedIsBelievedOnceAndForAShortTime) {
+  options_.lease_initial = 5s;
   options_.report_grace = 10s;
   restart();
   add_job("j", 1);

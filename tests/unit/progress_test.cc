@@ -128,7 +128,7 @@ TEST(OutputLog, LinesThatNobodyTakesDoNotGrowForEver) {
   for (std::size_t sent = 0; sent < OutputLog::kWaitingBytes - 100'000; sent += 1100)
     log.append(line);
   EXPECT_FALSE(log.overflowed());
-  for (int i = 0; i < 1000; ++i) log.append(line);
+  for (int i = 0; i < 3000; ++i) log.append(line);
   EXPECT_TRUE(log.overflowed());
   EXPECT_EQ(log.next_line(), "first") << "what was there first stays";
   std::size_t bytes = 0;
