@@ -1,5 +1,6 @@
 #include "agents/agent.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -25,6 +26,7 @@
 #include "agents/work_history.h"
 #include "agents/workforce.h"
 #include "shared/clock.h"
+#include "shared/file_lock.h"
 #include "shared/messages/messages.h"
 
 namespace worldshare::agent {
@@ -50,11 +52,29 @@ bool can_finish(const LeaseBook::Work& work, milliseconds left) {
   return spent * (1 - work.progress) / work.progress < left;
 }
 
+/// Two agents in one folder would take each other's assignments and remove each other's files.
+Result<FileLock> take_state_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(Errc::kUnavailable, "cannot create " + folder.string());
+  auto lock = FileLock::try_take(folder / "agent.lock");
+  if (lock || lock.error().code != Errc::kConflict) return lock;
+  return fail(Errc::kConflict,
+              fmt::format("another worldshare-agent runs with this state folder ({}); stop it, or "
+                          "give this one an agent.state_folder and a key of its own",
+                          std::filesystem::absolute(folder).string()));
+}
+
 }  // namespace
 
 struct Agent::Impl final : Mailbox::Reader {
-  Impl(const Config& settings, NKey own_key, Sandbox own_sandbox, Workforce own_workforce)
+  Impl(const Config& settings,
+       FileLock own_folder,
+       NKey own_key,
+       Sandbox own_sandbox,
+       Workforce own_workforce)
       : config(settings),
+        folder(std::move(own_folder)),
         key(std::move(own_key)),
         sandbox(std::move(own_sandbox)),
         workforce(std::move(own_workforce)),
@@ -80,6 +100,7 @@ struct Agent::Impl final : Mailbox::Reader {
   wire::AgentStateT state(bool draining);
 
   const Config config;
+  const FileLock folder;  // of the state folder
   const NKey key;
   const Sandbox sandbox;
   const Workforce workforce;
@@ -112,6 +133,8 @@ Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
   if (!valid) return std::unexpected(valid.error());
   auto key = NKey::load(config.seed_file);
   if (!key) return std::unexpected(key.error());
+  auto folder = take_state_folder(config.state_folder);
+  if (!folder) return std::unexpected(folder.error());
   BlenderOptions options;
   options.blender = config.blender;
   options.scratch = config.state_folder / "scratch" / "probe";
@@ -123,8 +146,8 @@ Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
   auto scenes = SceneCache::open(config.state_folder / "scenes", config.cache_bytes);
   if (!scenes) return std::unexpected(scenes.error());
   auto agent = std::unique_ptr<Agent>(new Agent());
-  agent->impl_ =
-      std::make_unique<Impl>(config, std::move(*key), std::move(*sandbox), std::move(*workforce));
+  agent->impl_ = std::make_unique<Impl>(config, std::move(*folder), std::move(*key),
+                                        std::move(*sandbox), std::move(*workforce));
   agent->impl_->heartbeat = config.heartbeat;
   agent->impl_->scenes = std::move(*scenes);
   agent->impl_->gate.close(kDevices, agent->impl_->workforce.trouble);

@@ -14,7 +14,8 @@ namespace worldshare::agent {
 /// without it.
 class Agent {
  public:
-  /// Reads the key, asks Blender what it can do, opens the cache. Talks to nobody yet.
+  /// Reads the key, asks Blender what it can do, opens the cache. Talks to nobody yet. kConflict
+  /// while another agent of this machine has the state folder.
   static Result<std::unique_ptr<Agent>> open(const Config& config);
   ~Agent();
   Agent(const Agent&) = delete;

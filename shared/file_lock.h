@@ -15,11 +15,14 @@ class FileLock {
   /// when it comes to that. kUnavailable: the file cannot be opened or locked.
   static Result<FileLock> take(const std::filesystem::path& file,
                                const std::function<void()>& before_waiting = {});
+  /// Does not wait: kConflict while another has it.
+  static Result<FileLock> try_take(const std::filesystem::path& file);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&&) = delete;
 
  private:
+  static Result<FileLock> open(const std::filesystem::path& file);
   explicit FileLock(int descriptor) : descriptor_(descriptor) {}
   int descriptor_;
 };

@@ -381,6 +381,22 @@ TEST_F(AgentTest, ADeviceThatIsNotThereStopsTheStart) {
   EXPECT_TRUE(opened.error().message.contains("this Blender finds cpu ("));
 }
 
+TEST_F(AgentTest, ASecondOneWithTheSameStateFolderDoesNotStart) {
+  Config config;
+  config.state_folder = ballast_.path() / "state";
+  start(config);
+  const NKey key = farm_.broker().add_agent();
+  ASSERT_TRUE(key.save(ballast_.path() / "seed"));
+  config.seed_file = ballast_.path() / "seed";
+  const auto second = Agent::open(config);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::kConflict);
+  EXPECT_TRUE(second.error().message.contains(config.state_folder.string()))
+      << second.error().message;
+  EXPECT_TRUE(second.error().message.contains("agent.state_folder"));
+  EXPECT_EQ(result_of(give("cycles.blend", 1).lease).outcome, wire::Outcome::rendered);
+}
+
 /// A Blender on a machine whose CPU is broken: its test picture is black.
 std::filesystem::path broken_blender(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);

@@ -2,8 +2,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "shared/crypto.h"
+#include "shared/file_lock.h"
 #include "shared/files.h"
 #include "shared/ids.h"
 #include "shared/version.h"
@@ -109,6 +111,31 @@ TEST(Files, AtomicWriteReplacesTheWholeFile) {
   EXPECT_EQ(*read_file(path, 10), "two");
   EXPECT_EQ(read_file(path, 2).error().code, Errc::kInvalid);
   std::filesystem::remove(path);
+}
+
+TEST(FileLock, IsHeldByOneUntilItGoes) {
+  const auto file = std::filesystem::temp_directory_path() / ("worldshare-" + new_id());
+  {
+    auto first = FileLock::try_take(file);
+    ASSERT_TRUE(first) << first.error().message;
+    const FileLock moved = std::move(*first);
+    EXPECT_EQ(FileLock::try_take(file).error().code, Errc::kConflict);
+  }
+  EXPECT_TRUE(FileLock::try_take(file));
+  std::filesystem::remove(file);
+  EXPECT_EQ(FileLock::try_take(file / "none").error().code, Errc::kUnavailable);
+}
+
+TEST(FileLock, IsWaitedFor) {
+  const auto file = std::filesystem::temp_directory_path() / ("worldshare-" + new_id());
+  std::optional<FileLock> held(*FileLock::take(file));
+  bool waited = false;
+  const auto next = FileLock::take(file, [&] {
+    waited = true;
+    held.reset();
+  });
+  EXPECT_TRUE(next && waited);
+  std::filesystem::remove(file);
 }
 
 TEST(VersionAtLeast, ComparesByNumber) {
