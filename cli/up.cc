@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/embedded/stack.h"
 #include "cli/server_options.h"
+#include "shared/file_lock.h"
 #include "shared/files.h"
 #include "shared/signals.h"
 
@@ -19,12 +20,30 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
+fs::path lock_file() { return up_folder() / "lock"; }
+
+/// Held by the stack for as long as it is up, so that this is known of it even when it was killed.
+Result<FileLock> take_up_folder() {
+  std::error_code error;
+  fs::create_directories(up_folder(), error);
+  auto lock = FileLock::try_take(lock_file());
+  if (lock || lock.error().code != Errc::kConflict) return lock;
+  return fail(Errc::kConflict, "a stack is up already; 'worldshare down' stops it");
+}
+
+bool is_up() {
+  const auto lock = FileLock::try_take(lock_file());
+  return !lock && lock.error().code == Errc::kConflict;
+}
+
+/// Of the stack that is up, and of nobody otherwise: the number may be another program's by now.
 std::optional<pid_t> running_pid() {
+  if (!is_up()) return std::nullopt;
   auto text = read_file(up_folder() / "pid", 64);
   if (!text) return std::nullopt;
   pid_t pid = 0;
   std::from_chars(text->data(), text->data() + text->size(), pid);
-  if (pid <= 1 || ::kill(pid, 0) != 0) return std::nullopt;
+  if (pid <= 1) return std::nullopt;
   return pid;
 }
 
@@ -38,13 +57,14 @@ std::string link(const Stack& stack, const std::stop_token& stop) {
 }
 
 int serve(const StackOptions& options, std::stop_token stop) {
-  if (running_pid())
-    return report_error({Errc::kConflict, "a stack is up already; 'worldshare down' stops it"},
-                        stop);
+  const auto alone = take_up_folder();
+  if (!alone) return report_error(alone.error(), stop);
+  // At once, in place of an earlier one's.
+  auto noted = write_file_atomically(up_folder() / "pid", std::to_string(::getpid()) + "\n");
+  if (!noted) return report_error(noted.error(), stop);
   auto stack = Stack::start(options, stop);
   if (!stack) return report_error(stack.error(), stop);
-  auto noted = write_file_atomically(up_folder() / "url", (*stack)->url() + "\n");
-  if (noted) noted = write_file_atomically(up_folder() / "pid", std::to_string(::getpid()) + "\n");
+  noted = write_file_atomically(up_folder() / "url", (*stack)->url() + "\n");
   if (!noted) return report_error(noted.error(), stop);
   fmt::print("up at {} with {} agents; state and logs in {}\n", (*stack)->url(), options.agents,
              up_folder().string());
@@ -71,7 +91,7 @@ int down(std::stop_token stop) {
   }
   ::kill(*pid, SIGTERM);
   for (int i = 0; i < 300; ++i) {
-    if (::kill(*pid, 0) != 0) {
+    if (!is_up()) {
       fmt::print("stopped\n");
       return kDone;
     }
