@@ -143,7 +143,8 @@ Result<std::unique_ptr<Agent>> Agent::open(const Config& config) {
   options.sandbox = *sandbox;
   auto workforce = Workforce::open(config, options);
   if (!workforce) return std::unexpected(workforce.error());
-  auto scenes = SceneCache::open(config.state_folder / "scenes", config.cache_bytes);
+  auto scenes = SceneCache::open(config.state_folder / "scenes", config.cache_bytes,
+                                 [config] { return usable_disk_bytes(config); });
   if (!scenes) return std::unexpected(scenes.error());
   auto agent = std::unique_ptr<Agent>(new Agent());
   agent->impl_ = std::make_unique<Impl>(config, std::move(*folder), std::move(*key),

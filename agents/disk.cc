@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 namespace worldshare::agent {
 
 std::uint64_t lacking_disk_bytes(const Config& config) {
@@ -9,6 +12,13 @@ std::uint64_t lacking_disk_bytes(const Config& config) {
   const auto space = std::filesystem::space(config.state_folder, error);
   if (error || space.available >= config.free_bytes) return 0;
   return config.free_bytes - space.available;
+}
+
+std::uint64_t usable_disk_bytes(const Config& config) {
+  std::error_code error;
+  const auto space = std::filesystem::space(config.state_folder, error);
+  if (error) return std::numeric_limits<std::uint64_t>::max();
+  return space.available - std::min<std::uint64_t>(space.available, config.free_bytes);
 }
 
 std::string disk_objection(const Config& config) {

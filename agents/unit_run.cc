@@ -117,10 +117,15 @@ bool UnitRun::hand_back(const std::string& reason) {
 Result<SceneCache::Hold> UnitRun::fetch_scene() {
   Backoff backoff;
   for (int tries = 0;;) {
-    auto hold =
-        services_.scenes.get(assignment_.scene->sha256, assignment_.scene->size_bytes,
-                             [this](const std::filesystem::path& part) { return download(part); });
+    bool asked = false;
+    auto hold = services_.scenes.get(assignment_.scene->sha256, assignment_.scene->size_bytes,
+                                     [&](const std::filesystem::path& part) {
+                                       asked = true;
+                                       return download(part);
+                                     });
     if (hold || hold.error().code == Errc::kInvalid) return hold;
+    // This disk has no room for it, and will not have any soon.
+    if (hold.error().code == Errc::kDenied && !asked) return hold;
     if (!is_retryable(hold.error().code) && ++tries >= kTransferTries) return hold;
     if (steady_clock::now() >= deadline_) return hold;
     spdlog::info("scene does not come yet lease={} reason=\"{}\"", assignment_.lease,

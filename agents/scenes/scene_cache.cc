@@ -13,6 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// With less of the disk left a download that failed has filled it.
+constexpr std::uint64_t kNoDiskRoom = 1 << 20;
+
 Result<> verify(const fs::path& file, const std::string& sha256) {
   auto digest = sha256_file(file);
   if (!digest) return std::unexpected(digest.error());
@@ -44,11 +47,13 @@ SceneCache::Hold::~Hold() {
 }
 
 Result<std::unique_ptr<SceneCache>> SceneCache::open(const fs::path& folder,
-                                                     std::uint64_t limit_bytes) {
+                                                     std::uint64_t limit_bytes,
+                                                     DiskRoom disk_room) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return fail(Errc::kUnavailable, "cannot create " + folder.string());
-  auto cache = std::unique_ptr<SceneCache>(new SceneCache(fs::absolute(folder), limit_bytes));
+  auto cache = std::unique_ptr<SceneCache>(
+      new SceneCache(fs::absolute(folder), limit_bytes, std::move(disk_room)));
   cache->scan();
   return cache;
 }
@@ -72,6 +77,8 @@ void SceneCache::scan() {
 }
 
 fs::path SceneCache::path(const std::string& sha256) const { return folder_ / (sha256 + ".blend"); }
+
+fs::path SceneCache::part(const std::string& sha256) const { return folder_ / (sha256 + ".part"); }
 
 Result<SceneCache::Hold> SceneCache::get(const std::string& sha256,
                                          std::uint64_t size_bytes,
@@ -102,14 +109,15 @@ Result<> SceneCache::fetch(const std::string& sha256,
     entries_[sha256].verified = true;
     return {};
   }
-  auto room = make_room(size_bytes);
+  auto room = make_room(sha256, size_bytes);
   if (!room) return room;
-  const fs::path part = folder_ / (sha256 + ".part");
-  auto ok = download(part);
-  if (ok) ok = verify(part, sha256);
-  if (ok) fs::rename(part, target, error);
+  const fs::path file = part(sha256);
+  auto ok = download(file);
+  if (!ok && disk_room_() < kNoDiskRoom) ok = no_disk_room(size_bytes);
+  if (ok) ok = verify(file, sha256);
+  if (ok) fs::rename(file, target, error);
   if (!ok || error) {
-    fs::remove(part, error);
+    fs::remove(file, error);
     return ok ? fail(Errc::kUnavailable, "cannot write to " + folder_.string()) : ok;
   }
   const std::lock_guard lock(mutex_);
@@ -118,7 +126,7 @@ Result<> SceneCache::fetch(const std::string& sha256,
   return {};
 }
 
-Result<> SceneCache::make_room(std::uint64_t size_bytes) {
+Result<> SceneCache::make_room(const std::string& sha256, std::uint64_t size_bytes) {
   if (size_bytes > limit_bytes_) {
     return fail(Errc::kInvalid, fmt::format("the scene has {} bytes, this node keeps at most {}",
                                             size_bytes, limit_bytes_));
@@ -134,13 +142,50 @@ Result<> SceneCache::make_room(std::uint64_t size_bytes) {
     if (!dropped) break;  // the rest is in use: over the limit for a while
     used -= *dropped;
   }
+  return make_disk_room_locked(sha256, size_bytes);
+}
+
+Result<> SceneCache::make_disk_room_locked(const std::string& sha256, std::uint64_t size_bytes) {
+  const std::uint64_t needed = size_bytes + awaited_bytes_locked(sha256);
+  const std::uint64_t there = disk_room_();
+  if (there >= needed) return {};
+  std::uint64_t can_go = 0;
+  for (const auto& [name, entry] : entries_) {
+    if (may_go_locked(name, entry)) can_go += entry.size_bytes;
+  }
+  // Nothing goes in vain.
+  if (can_go < needed - there) return no_disk_room(size_bytes);
+  free_up_locked(needed - there);
   return {};
+}
+
+/// What downloads under way, but this one, will still write.
+std::uint64_t SceneCache::awaited_bytes_locked(const std::string& but) const {
+  std::uint64_t sum = 0;
+  for (const auto& [name, bytes] : fetching_) {
+    std::error_code error;
+    if (name == but || fs::exists(path(name), error)) continue;
+    const auto written = fs::file_size(part(name), error);
+    sum += bytes - (error ? 0 : std::min<std::uint64_t>(bytes, written));
+  }
+  return sum;
+}
+
+std::unexpected<Error> SceneCache::no_disk_room(std::uint64_t size_bytes) const {
+  return fail(Errc::kDenied,
+              fmt::format("a scene of {} MiB has no room on the disk of {}, of which "
+                          "limits.free_bytes stay free; free some space, or lower that",
+                          (size_bytes >> 20) + 1, folder_.string()));
+}
+
+bool SceneCache::may_go_locked(const std::string& sha256, const Entry& entry) const {
+  return entry.holds == 0 && !fetching_.contains(sha256);
 }
 
 std::optional<std::uint64_t> SceneCache::drop_oldest_locked() {
   auto oldest = entries_.end();
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    if (entry->second.holds > 0 || fetching_.contains(entry->first)) continue;
+    if (!may_go_locked(entry->first, entry->second)) continue;
     if (oldest == entries_.end() || entry->second.last_used < oldest->second.last_used)
       oldest = entry;
   }
@@ -155,6 +200,10 @@ std::optional<std::uint64_t> SceneCache::drop_oldest_locked() {
 
 void SceneCache::free_up(std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
+  free_up_locked(bytes);
+}
+
+void SceneCache::free_up_locked(std::uint64_t bytes) {
   for (std::uint64_t freed = 0; freed < bytes;) {
     const auto dropped = drop_oldest_locked();
     if (!dropped) return;

@@ -36,16 +36,21 @@ class SceneCache {
     std::filesystem::path path_;
   };
 
+  /// How much may still be written to the folder's disk.
+  using DiskRoom = std::function<std::uint64_t()>;
+
   /// Takes over what an earlier run left in `folder`.
   static Result<std::unique_ptr<SceneCache>> open(const std::filesystem::path& folder,
-                                                  std::uint64_t limit_bytes);
+                                                  std::uint64_t limit_bytes,
+                                                  DiskRoom disk_room);
 
   /// Writes the scene's bytes to the file that it is given.
   using Download = std::function<Result<>(const std::filesystem::path& part)>;
 
   /// The scene, downloaded when it is not there; a second caller for the same scene waits for the
   /// first. Errors: of `download`, kCorrupt when the bytes are not the ones named, kInvalid when it
-  /// is larger than the whole cache.
+  /// is larger than the whole cache, kDenied when this machine's disk has no room for it, though
+  /// what nobody holds goes for it; the message says what to do.
   Result<Hold> get(const std::string& sha256, std::uint64_t size_bytes, const Download& download);
 
   /// Gives back at least so much of the disk if what is not in use has it; the least recently used
@@ -62,19 +67,26 @@ class SceneCache {
     unsigned holds = 0;
     bool verified = false;  ///< in this run
   };
-  SceneCache(std::filesystem::path folder, std::uint64_t limit_bytes)
-      : folder_(std::move(folder)), limit_bytes_(limit_bytes) {}
+  SceneCache(std::filesystem::path folder, std::uint64_t limit_bytes, DiskRoom disk_room)
+      : folder_(std::move(folder)), limit_bytes_(limit_bytes), disk_room_(std::move(disk_room)) {}
   void scan();
   Result<> fetch(const std::string& sha256, std::uint64_t size_bytes, const Download& download);
-  Result<> make_room(std::uint64_t size_bytes);
+  Result<> make_room(const std::string& sha256, std::uint64_t size_bytes);
+  Result<> make_disk_room_locked(const std::string& sha256, std::uint64_t size_bytes);
+  std::uint64_t awaited_bytes_locked(const std::string& but) const;
+  bool may_go_locked(const std::string& sha256, const Entry& entry) const;
+  std::unexpected<Error> no_disk_room(std::uint64_t size_bytes) const;
   /// Removes the least recently used scene that nobody holds; its size, nothing when there is none.
   std::optional<std::uint64_t> drop_oldest_locked();
   Hold hold_locked(const std::string& sha256);
   void release(const std::string& sha256);
+  void free_up_locked(std::uint64_t bytes);
   std::filesystem::path path(const std::string& sha256) const;
+  std::filesystem::path part(const std::string& sha256) const;
 
   const std::filesystem::path folder_;
   const std::uint64_t limit_bytes_;
+  const DiskRoom disk_room_;
   mutable std::mutex mutex_;
   std::condition_variable fetched_;
   std::map<std::string, Entry> entries_;           // by mutex_

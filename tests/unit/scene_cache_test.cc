@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <thread>
@@ -20,7 +21,8 @@ std::string name_of(const std::string& bytes) { return to_hex(sha256(as_bytes(by
 class SceneCacheTest : public ::testing::Test {
  protected:
   void open(std::uint64_t limit) {
-    auto opened = SceneCache::open(folder_.path() / "scenes", limit);
+    auto opened =
+        SceneCache::open(folder_.path() / "scenes", limit, [this] { return room_ - written(); });
     ASSERT_TRUE(opened) << opened.error().message;
     cache_ = std::move(*opened);
   }
@@ -34,7 +36,18 @@ class SceneCacheTest : public ::testing::Test {
     return std::filesystem::exists(folder_.path() / "scenes" / (name_of(bytes) + ".blend"));
   }
 
+  std::uint64_t written() const {
+    std::uint64_t sum = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "scenes")) {
+      std::error_code gone;
+      const auto size = entry.file_size(gone);
+      if (!gone) sum += size;
+    }
+    return std::min<std::uint64_t>(sum, room_);
+  }
+
   TempFolder folder_;
+  std::uint64_t room_ = 1ULL << 40;  ///< of the disk
   std::unique_ptr<SceneCache> cache_;
   std::atomic<int> downloads_ = 0;
 };
@@ -118,6 +131,38 @@ TEST_F(SceneCacheTest, GivesBackDiskButNotWhatIsInUse) {
   cache_->free_up(1'000'000);
   EXPECT_EQ(cache_->list(), std::vector<std::string>{name_of(kB)});
   EXPECT_TRUE(std::filesystem::exists(held->path()));
+}
+
+TEST_F(SceneCacheTest, AFullDiskIsNotDownloadedTo) {
+  room_ = 1000;
+  open(100'000);
+  ASSERT_TRUE(get(kA));
+  {
+    auto held = get(kB);
+    ASSERT_TRUE(held && get(kA));
+    const auto refused = get(std::string(700, 'l'));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::kDenied);
+    EXPECT_TRUE(refused.error().message.contains("limits.free_bytes")) << refused.error().message;
+    EXPECT_EQ(downloads_, 2);
+    EXPECT_TRUE(has(kA)) << "it went in vain";
+  }
+  EXPECT_TRUE(get(kC)) << "the oldest goes for it";
+  EXPECT_FALSE(has(kB));
+  EXPECT_TRUE(has(kA));
+}
+
+TEST_F(SceneCacheTest, ADownloadThatFillsTheDiskIsTheDisksFault) {
+  room_ = 64 << 20;
+  open(100'000);
+  const auto hold = cache_->get(name_of(kA), kA.size(), [&](const std::filesystem::path& part) {
+    room_ = 0;
+    std::ofstream(part) << "as much as there was room for";
+    return Result<>(fail(Errc::kUnavailable, "no space left on device"));
+  });
+  ASSERT_FALSE(hold);
+  EXPECT_EQ(hold.error().code, Errc::kDenied);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "scenes"));
 }
 
 TEST_F(SceneCacheTest, AnEarlierRunsScenesAreKeptButReadAgain) {
