@@ -17,6 +17,7 @@
 #include "shared/files.h"
 #include "shared/log.h"
 #include "shared/nats/provision.h"
+#include "shared/open_files.h"
 #include "shared/pg/migrate.h"
 #include "shared/retry.h"
 
@@ -83,6 +84,7 @@ Result<std::optional<nats::AgentAuthority>> open_authority(const Config& config)
 
 Result<> serve(const Config& config, std::stop_token stop) {
   if (auto ok = config.check(); !ok) return ok;
+  spdlog::info("open files limit={}", allow_open_files());
   const auto key = NKey::load(config.nats_seed_file);
   if (!key) return std::unexpected(key.error());
   const auto token = read_secret(config.api_token_file);

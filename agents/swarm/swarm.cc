@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
@@ -10,6 +9,7 @@
 #include "agents/swarm/synthetic_agent.h"
 #include "shared/clock.h"
 #include "shared/messages/shard.h"
+#include "shared/open_files.h"
 
 namespace worldshare::swarm {
 namespace {
@@ -25,15 +25,12 @@ constexpr unsigned kUploaders = 4;
 
 /// A socket each, and some for the rest of the program.
 Result<> allow_sockets(std::uint32_t agents) {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t wanted = rlim_t{agents} + 256;
-  if (limit.rlim_cur >= wanted) return {};
-  limit.rlim_cur = std::min(wanted, limit.rlim_max);
-  if (limit.rlim_cur < wanted || setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+  const std::uint64_t wanted = std::uint64_t{agents} + 256;
+  const std::uint64_t allowed = allow_open_files();
+  if (allowed < wanted) {
     return fail(Errc::kInvalid, fmt::format("--agents: {} need {} open files, the limit is {} "
                                             "(ulimit -n)",
-                                            agents, wanted, limit.rlim_max));
+                                            agents, wanted, allowed));
   }
   return {};
 }

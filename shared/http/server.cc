@@ -7,8 +7,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -25,8 +27,13 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
+using std::chrono::steady_clock;
+
 constexpr std::uint64_t kRefusalsToLog = 1'000;
-}
+/// What keeps connections from being accepted, too many open files say, is not gone at once.
+constexpr std::chrono::milliseconds kAcceptRest{100};
+constexpr std::chrono::minutes kAcceptComplaints{1};
+}  // namespace
 
 struct Server::Impl {
   Impl(const ServerOptions& chosen, Handler& target)
@@ -38,13 +45,26 @@ struct Server::Impl {
       tcp::socket socket = co_await acceptor.async_accept(
           asio::make_strand(context), asio::redirect_error(asio::use_awaitable, error));
       if (error == asio::error::operation_aborted) co_return;
-      if (error) continue;
+      if (error) {
+        co_await rest(error);
+        continue;
+      }
       const auto peer = socket.remote_endpoint(error);
       const std::string address = error ? std::string() : peer.address().to_string();
       if (!enter(address)) continue;  // the socket closes
       auto executor = socket.get_executor();
       asio::co_spawn(executor, serve(std::move(socket), address), asio::detached);
     }
+  }
+
+  asio::awaitable<void> rest(const error_code& error) {
+    const auto now = steady_clock::now();
+    if (now >= next_complaint) {
+      spdlog::warn("no connection can be accepted reason=\"{}\"", error.message());
+      next_complaint = now + kAcceptComplaints;
+    }
+    asio::steady_timer timer(context, kAcceptRest);
+    co_await timer.async_wait(asio::use_awaitable);
   }
 
   /// Counts a connection; false when there are too many.
@@ -87,6 +107,7 @@ struct Server::Impl {
   std::optional<asio::ssl::context> tls;
   asio::io_context context;
   tcp::acceptor acceptor;
+  steady_clock::time_point next_complaint;  // of accept() alone
   std::mutex mutex;
   std::uint32_t connections = 0;                    // guarded by mutex
   std::uint64_t refused = 0;                        // guarded by mutex

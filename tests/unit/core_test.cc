@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -8,6 +9,7 @@
 #include "shared/file_lock.h"
 #include "shared/files.h"
 #include "shared/ids.h"
+#include "shared/open_files.h"
 #include "shared/version.h"
 #include "shared/yaml_fields.h"
 
@@ -136,6 +138,18 @@ TEST(FileLock, IsWaitedFor) {
   });
   EXPECT_TRUE(next && waited);
   std::filesystem::remove(file);
+}
+
+TEST(OpenFiles, AreAsManyAsTheHardLimitAllows) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{64, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  EXPECT_EQ(allow_open_files(), before.rlim_max);
+  rlimit now{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &now), 0);
+  EXPECT_EQ(now.rlim_cur, before.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST(VersionAtLeast, ComparesByNumber) {

@@ -1,9 +1,15 @@
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
 #include <thread>
+#include <vector>
 
+#include "shared/descriptor.h"
 #include "shared/files.h"
 #include "shared/http/client.h"
 #include "shared/http/server.h"
@@ -156,6 +162,57 @@ TEST_F(HttpTest, ProblemsBecomeErrors) {
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, Errc::kNotFound);
   EXPECT_EQ(response.error().message, "no \"such\" thing (HTTP 404)");
+}
+
+/// Takes every descriptor that this process may have, and few may it have.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit few = before_;
+    few.rlim_cur = 100;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    for (int fd = ::dup(2); fd >= 0; fd = ::dup(2)) taken_.emplace_back(fd);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+  std::vector<Descriptor> taken_;
+};
+
+std::chrono::microseconds processor_time() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return std::chrono::seconds(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         std::chrono::microseconds(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+TEST_F(HttpTest, WithoutDescriptorsItWaitsInsteadOfSpinning) {
+  using namespace std::chrono_literals;
+  const Descriptor client(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(server_->port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  {
+    const NoDescriptors none;
+    ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const auto before = processor_time();
+    // Until a spinning server would have used more than one that waits.
+    const auto until = std::chrono::steady_clock::now() + 2s;
+    while (std::chrono::steady_clock::now() < until && processor_time() - before < 200ms)
+      std::this_thread::sleep_for(100ms);
+    EXPECT_LT(processor_time() - before, 200ms);
+  }
+  const std::string request = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  ASSERT_EQ(::send(client.get(), request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+  std::string answer(8, '\0');
+  EXPECT_EQ(::recv(client.get(), answer.data(), answer.size(), MSG_WAITALL), 8);
+  EXPECT_EQ(answer, "HTTP/1.1") << "it is accepted as soon as it can be";
 }
 
 TEST_F(HttpTest, NobodyListeningIsUnavailable) {
