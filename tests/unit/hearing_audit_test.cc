@@ -87,6 +87,26 @@ TEST_F(HearingAuditTest, AWrongPictureIsRenderedByAnotherAndTheAuditorsEarn) {
   EXPECT_GT(blamed->bad, 0.8);
 }
 
+TEST_F(HearingAuditTest, WhenAFrameFailsNoAuditorEarnsAndNoneIsBlamed) {
+  render("a", picture(2));
+  sit();
+  audit("b", 0, picture(1));
+  audit("c", 1, picture(1));
+  audit("d", 2, "").result.error_code = "crash";
+  sit();
+  for (std::size_t n = 3; open() > 0 && n < papers_.audits.size(); ++n) {
+    audit("more" + std::to_string(n), n, picture(1));
+    sit();
+  }
+  add("e", Finding::Outcome::kFailed).lease.policy = {2, 2};
+  const Minutes minutes = sit();
+  ASSERT_EQ(decisions(minutes), std::vector{Decision::failed})
+      << minutes.verdicts.back().verdict.reason;
+  EXPECT_TRUE(minutes.credited.empty());
+  EXPECT_TRUE(minutes.records.empty());
+  EXPECT_EQ(minutes.judged.at("b"), "rejected") << "as the pictures are";
+}
+
 TEST_F(HearingAuditTest, OneAuditorWhoSlandersIsOutweighedByFurtherAuditsAndNotPaid) {
   const std::string right = picture(1);
   render("a", right);

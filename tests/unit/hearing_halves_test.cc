@@ -162,6 +162,23 @@ TEST_F(HearingHalvesTest, WhereNobodyCanLookWholeReplicasDecideAndHalvesCountNoM
   EXPECT_THAT(minutes.verdicts.back().policy, HasSubstr("by whole replicas"));
 }
 
+TEST_F(HearingHalvesTest, AFrameThatIsAcceptedWholePaysNoAuditOfAHalf) {
+  half("a", 0, noisy(0.9F, 3));
+  sit();
+  audit_half("x", 0, 0, noisy(0.5F, 1));
+  sit();
+  ASSERT_EQ(papers_.audits.at(0).state, AuditState::kFailed);
+  papers_.replicas_wanted = 8;
+  const std::string right = picture(1);
+  for (const char* lease : {"b", "c", "d", "e"})
+    render(lease, right).lease.instead_of_audits = true;
+  const Minutes minutes = sit();
+  ASSERT_EQ(minutes.verdicts.back().verdict.decision, Decision::accepted)
+      << minutes.verdicts.back().verdict.reason;
+  EXPECT_THAT(minutes.credited, UnorderedElementsAre("b", "c", "d", "e"));
+  EXPECT_FALSE(minutes.judged.contains("x"));
+}
+
 TEST_F(HearingHalvesTest, AWholeReplicaUnderTheSamePolicyIsReplicated) {
   const std::string right = picture(1);
   papers_.replicas_wanted = 8;

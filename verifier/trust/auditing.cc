@@ -285,24 +285,42 @@ void Hearing::drop_audits(const std::string& why) {
                 [&](const auto& order) { return order.unit == now_->lease.unit; });
 }
 
-/// Who was right about a picture earns; who was not is not blamed for it.
+bool Hearing::is_accepted() const { return papers_.ending && papers_.ending->accepted; }
+
+/// A frame that was accepted whole says nothing of halves that were handed in before.
+bool Hearing::shows_who_was_right(const FiledAudit& audit) {
+  const FiledResult* target = result_of(audit.order.target);
+  if (!is_accepted() || target == nullptr || !target->half) return true;
+  return std::ranges::any_of(papers_.results, [](const FiledResult& result) {
+    return result.half && result.judged == "agreed";
+  });
+}
+
+/// Who was right about a picture earns; who was not is not blamed for it. Of a frame that failed
+/// nobody knows who was right.
 void Hearing::settle_audits() {
   for (FiledAudit& audit : papers_.audits) {
     if (audit.lease.empty() || audit.order.whole()) continue;
+    if (is_answered(audit) && !shows_who_was_right(audit)) continue;
     const FiledResult* target = result_of(audit.order.target);
     const std::string verdict = target == nullptr ? "" : target->judged;
-    const bool right = (audit.state == AuditState::kPassed && verdict == "agreed") ||
-                       (audit.state == AuditState::kFailed && verdict == "rejected");
-    const std::string after = right ? "agreed" : is_answered(audit) ? "rejected" : "failed";
-    if (after == audit.judged) continue;
-    if (after == "agreed") minutes().credited.push_back(audit.lease);
-    if (audit.judged == "agreed") minutes().reversed.push_back(audit.lease);
+    settle(audit, is_accepted() && ((audit.state == AuditState::kPassed && verdict == "agreed") ||
+                                    (audit.state == AuditState::kFailed && verdict == "rejected")));
+  }
+}
+
+void Hearing::settle(FiledAudit& audit, bool right) {
+  const std::string after = right ? "agreed" : is_answered(audit) ? "rejected" : "failed";
+  if (after == audit.judged) return;
+  if (after == "agreed") minutes().credited.push_back(audit.lease);
+  if (audit.judged == "agreed") minutes().reversed.push_back(audit.lease);
+  if (is_accepted()) {
     RecordChange& record = minutes().records[audit.owner];
     if (after == "agreed") ++record.agreed;
     if (after == "failed") ++record.failed;
-    audit.judged = after;
-    minutes().judged[audit.lease] = after;
   }
+  audit.judged = after;
+  minutes().judged[audit.lease] = after;
 }
 
 /// "rendered by A, audited by B and C: nothing was found".

@@ -267,12 +267,12 @@ void Hearing::pronounce(const Outcome& outcome) {
   if (decision.ruling == Ruling::kAccepted) accept(outcome);
   if (decision.ruling == Ruling::kFailed) {
     // Nobody earns and nobody is blamed: it is not known who was right.
+    papers_.ending = Ending{};
     judge_all({});
     settle_audits();
     // Several are asked for again, each alone.
     if (now_->lease.shard.frame_count == 1)
       tell(wire::EventKind::frame_failed, "", decision.reason);
-    papers_.ending = Ending{};
   }
 }
 
@@ -287,6 +287,7 @@ void Hearing::accept(const Outcome& outcome) {
   if (!messages::is_part_of_frame(now_->lease.shard)) {
     tell_of_frames(wire::EventKind::frame_accepted, accepted.owner, decision.reason);
   }
+  papers_.ending = Ending{true, accepted.artifact};
   judge_all(decision.agreed);
   settle_audits();
   rely_on(decision);
@@ -307,7 +308,6 @@ void Hearing::accept(const Outcome& outcome) {
     }
   }
   std::ranges::move(outcome.weighing.settle(now_->lease.unit), std::back_inserter(minutes().trust));
-  papers_.ending = Ending{true, accepted.artifact};
   wish_for_canary(outcome);
 }
 

@@ -160,6 +160,9 @@ class Hearing {
   std::size_t open_of(const Looks& looks) const;
   void drop_audits(const std::string& why);
   void settle_audits();
+  void settle(FiledAudit& audit, bool right);
+  bool is_accepted() const;
+  bool shows_who_was_right(const FiledAudit& audit);
   std::string audit_sentence(const std::vector<std::size_t>& results) const;
   FiledResult* result_of(const std::string& lease);
 
