@@ -129,6 +129,30 @@ TEST_F(GpuMetrics, LoseDigitsOnPicturesThatAreFlatEverywhere) {
   measure_kinds(kKinds, 25, 2e-4);
 }
 
+TEST_F(GpuMetrics, CountWhatTheCodingHides) {
+  std::mt19937 random(17);
+  for (int i = 0; i < 40; ++i) {
+    const auto channels = static_cast<std::uint8_t>(3 + i % 2);
+    const Depth depth = i % 4 < 2 ? Depth::kF32 : Depth::kF16;
+    const Shape shape{67 + static_cast<std::uint32_t>(random() % 40), 45, channels, depth};
+    auto pictures = testing::random_replicas(shape, testing::Kind::kNoise, 2, random);
+    const auto place = [&] { return random() % (shape.width * channels); };
+    if (depth == Depth::kF32) {
+      for (Picture& picture : pictures) testing::put_wild_samples(picture, random);
+    } else {  // -65504, just below and above -0.001, -0, infinity and NaN
+      constexpr std::array<std::uint16_t, 6> kBits{0xfbff, 0x9419, 0x9418, 0x8000, 0x7c00, 0x7e00};
+      for (const std::uint16_t bits : kBits) {
+        const auto row = static_cast<std::uint32_t>(random() % shape.height);
+        pictures[random() % 2].row<std::uint16_t>(row)[place()] = bits;
+      }
+    }
+    const auto expected = testing::reference_metrics(pictures[0], pictures[1], {});
+    const auto actual = gpu()->measure(pictures);
+    ASSERT_TRUE(actual);
+    EXPECT_EQ((*actual)[0].non_finite_mismatches, expected.non_finite_mismatches);
+  }
+}
+
 TEST_F(GpuMetrics, GoOnTheCpuWithWhatTheKernelsDoNotTake) {
   std::mt19937 random(3);
   const Shape small{10, 40, 3, Depth::kU8};

@@ -89,6 +89,15 @@ std::vector<Picture> random_replicas(const Shape& shape,
   return out;
 }
 
+void put_wild_samples(verifier::Picture& picture, std::mt19937& random) {
+  const Shape& shape = picture.shape();
+  for (const float value : {-1e30F, -3.0F, -0.3F, -0.01F, -5e-4F, -0.0F, 65600.0F, 1e6F, 3e38F,
+                            INFINITY, -INFINITY, NAN}) {
+    const auto row = static_cast<std::uint32_t>(random() % shape.height);
+    picture.row<float>(row)[random() % (shape.width * shape.channels)] = value;
+  }
+}
+
 Shape random_shape(std::mt19937& random) {
   const auto odd = [&](unsigned range) {
     return static_cast<std::uint32_t>(2 * (random() % range) + 1);

@@ -29,6 +29,9 @@ std::vector<verifier::Picture> random_replicas(const verifier::Shape& shape,
                                                std::size_t count,
                                                std::mt19937& random);
 
+/// Into a picture of floats, anywhere: samples that are no numbers, or outside of what is compared.
+void put_wild_samples(verifier::Picture& picture, std::mt19937& random);
+
 /// An odd size of at most 119x99 pixels, some with a side below 11, any depth and number of
 /// channels.
 verifier::Shape random_shape(std::mt19937& random);

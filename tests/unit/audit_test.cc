@@ -155,10 +155,22 @@ TEST(AuditOfFloats, IsNotLedAstrayByNumbersThatAreNone) {
   const auto found = examine_audit(claim, audit, plan);
   ASSERT_TRUE(found);
   EXPECT_TRUE(std::isfinite(found->block));
-  EXPECT_EQ(fault_found(*found), "");  // all of them read as 0, and so does the audit
-  claim.row<float>(plan.tiles[0].y0)[plan.tiles[0].x0 * 4] = 3e38F;
-  claim.row<float>(plan.tiles[0].y0)[plan.tiles[0].x0 * 4 + 4] = 3e38F;
-  EXPECT_NE(fault_found(*examine_audit(claim, audit, plan)), "");
+  EXPECT_EQ(found->differing, found->samples);
+  EXPECT_NE(fault_found(*found), "");
+  EXPECT_EQ(fault_found(*examine_audit(claim, copy(claim), plan)), "") << "who has the same agrees";
+}
+
+TEST(AuditOfFloats, SeesWhatTheCodingHides) {
+  const AuditPlan plan = plan_audit(1, 16, 8, {16, 16});
+  const Picture audit(Shape{16, 16, 4, Depth::kF32});
+  Picture claim = copy(audit);
+  const auto fill = [&](float value) {
+    for (std::uint32_t y = 0; y < 16; ++y) std::fill_n(claim.row<float>(y), 64, value);
+    return fault_found(*examine_audit(claim, audit, plan));
+  };
+  EXPECT_NE(fill(-1e30F), "");
+  EXPECT_NE(fill(-0.01F), "");
+  EXPECT_EQ(fill(-0.001F), "") << "so little is left by filters";
 }
 
 TEST(AuditPlan, HasOneTileInEachCellAndNoneTwice) {

@@ -112,6 +112,17 @@ TEST(CpuMetrics, EqualTheReferenceWithLinearFloats) {
   }
 }
 
+TEST(CpuMetrics, EqualTheReferenceOnWhatTheCodingHides) {
+  std::mt19937 random(9);
+  for (std::size_t i = 0; i < 24 && !::testing::Test::HasFailure(); ++i) {
+    auto shape = random_shape(random);
+    shape.depth = verifier::Depth::kF32;
+    auto replicas = random_replicas(shape, Kind::kNoise, 3, random);
+    for (Picture& picture : replicas) put_wild_samples(picture, random);
+    compare_with_reference(replicas, {});
+  }
+}
+
 TEST(CpuMetrics, GiveTheSameBitsTwice) {
   std::mt19937 random(3);
   const auto replicas =

@@ -133,6 +133,49 @@ TEST(Metrics, FloatsAreComparedByTheirLogarithm) {
   EXPECT_NEAR(metrics->psnr_db, 0, 1e-12);
   const auto clamped = measure(floats(-5.0F), floats(0.0F));
   EXPECT_EQ(clamped->psnr_db, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(clamped->non_finite_mismatches, 16U * 16 * 3);
+}
+
+/// Of two pictures that hold one of these everywhere.
+std::uint64_t mismatches(float a, float b) {
+  const auto there = measure(floats(a), floats(b))->non_finite_mismatches;
+  EXPECT_EQ(measure(floats(b), floats(a))->non_finite_mismatches, there);
+  EXPECT_EQ(measure(floats(a), floats(b), {Coding::kLinear})->non_finite_mismatches, there);
+  return there / (16 * 16 * 3);
+}
+
+TEST(Metrics, WhatTheCodingHidesIsAMismatch) {
+  for (const float black : {0.0F, -0.001F, 1e-5F}) {
+    EXPECT_EQ(mismatches(black, -1e30F), 1U);
+    EXPECT_EQ(mismatches(black, -0.01F), 1U);
+  }
+  EXPECT_EQ(mismatches(65504.0F, 1e6F), 1U);
+  EXPECT_EQ(mismatches(1e6F, 3e38F), 1U);
+  EXPECT_EQ(mismatches(-3e38F, 3e38F), 1U);
+}
+
+TEST(Metrics, WhatLiesAtTheEdgeOrIsAlikeIsNoMismatch) {
+  for (const float wild : {-1e30F, -5.0F, 1e6F, 3e38F}) EXPECT_EQ(mismatches(wild, wild), 0U);
+  EXPECT_EQ(mismatches(0.0F, -0.001F), 0U);
+  EXPECT_EQ(mismatches(0.0F, -0.0F), 0U);
+  EXPECT_EQ(mismatches(65504.0F, 65600.0F), 0U);
+  EXPECT_EQ(mismatches(-0.2F, -0.21F), 0U);
+  EXPECT_EQ(mismatches(1e6F, 1.1e6F), 0U);
+  EXPECT_EQ(mismatches(0.0F, 60000.0F), 0U) << "other figures see it";
+}
+
+/// One sample of many, in each channel and of either picture.
+TEST(Metrics, OneHiddenSampleIsFoundWhereverItLies) {
+  for (const Depth depth : {Depth::kF16, Depth::kF32}) {
+    for (std::uint32_t channel = 0; channel < 4; ++channel) {
+      Picture a({131, 40, 4, depth});
+      Picture b({131, 40, 4, depth});
+      if (depth == Depth::kF32) a.row<float>(39)[130 * 4 + channel] = -1e30F;
+      if (depth == Depth::kF16) a.row<std::uint16_t>(39)[130 * 4 + channel] = 0xfbff;  // -65504
+      EXPECT_EQ(measure(a, b)->non_finite_mismatches, 1U);
+      EXPECT_EQ(measure(b, a)->non_finite_mismatches, 1U);
+    }
+  }
 }
 
 TEST(Metrics, NonFiniteSamplesCountWhereTheyDiffer) {

@@ -131,6 +131,19 @@ class Blocks {
   std::vector<Block> blocks_;
 };
 
+/// What the coding hides counts like black against white.
+double difference_at(const Picture& claim,
+                     const Picture& audit,
+                     std::uint32_t x,
+                     std::uint32_t y,
+                     std::size_t channel) {
+  if (is_float(claim.shape().depth) &&
+      differ_in_kind(linear_at(claim, x, y, channel), linear_at(audit, x, y, channel))) {
+    return 1;
+  }
+  return std::abs(value_at(claim, x, y, channel) - value_at(audit, x, y, channel));
+}
+
 void look_into_tile(const Picture& claim,
                     const Picture& audit,
                     const messages::PixelBox& box,
@@ -142,8 +155,7 @@ void look_into_tile(const Picture& claim,
     for (std::uint32_t x = box.x0; x < box.x1; ++x) {
       double largest = 0;
       for (std::size_t channel = 0; channel < claim.shape().channels; ++channel) {
-        const double difference =
-            std::abs(value_at(claim, x, y, channel) - value_at(audit, x, y, channel));
+        const double difference = difference_at(claim, audit, x, y, channel);
         ++figures.samples;
         figures.differing += difference > noise;
         largest = std::max(largest, difference);

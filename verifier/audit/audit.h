@@ -19,7 +19,8 @@ struct AuditLimits {
 };
 
 /// What an audit shows of a picture. Values of integers are shares of their peak; floats are coded
-/// as log2(1 + x), x clamped to [0, 65504], and what is not finite reads as 0.
+/// as log2(1 + x), x clamped to [0, 65504], and what is not finite reads as 0. Samples in tiles
+/// that differ in what that hides (PairMetrics::non_finite_mismatches) differ visibly.
 struct AuditFigures {
   std::uint64_t samples = 0;    ///< in tiles, all channels
   std::uint64_t differing = 0;  ///< of those

@@ -2,7 +2,6 @@
 
 #include <cuda_fp16.h>
 
-#include <cfloat>
 #include <cstdint>
 
 #include "verifier/cuda/tensor.cuh"
@@ -11,6 +10,7 @@
 namespace worldshare::verifier::cuda {
 
 inline constexpr float kLargestHalf = 65504.0F;
+inline constexpr float kHidden = 1e-3F;  ///< so little below 0 nothing matters
 inline constexpr float kLog2E = 1.4426950408889634F;
 
 /// Four pixels of `C` samples of type T as words.
@@ -51,24 +51,26 @@ struct FourPixels {
     }
   }
 
-  /// Floats and halves: false only where all samples of both are finite.
-  __device__ bool may_be_non_finite(const FourPixels& other) const {
-    // What is not finite makes the sum so, whatever it is multiplied by.
+  /// Floats and halves: false only where all samples of both are finite and in [-kHidden, 65504].
+  __device__ bool may_differ_in_kind(const FourPixels& other) const {
     if constexpr (sizeof(T) == 4) {
-      float sum = 0;
+      // As integers what is negative, infinite or NaN is greater than what is not.
+      std::uint32_t largest = 0;
 #pragma unroll
-      for (int i = 0; i < kWords; ++i) {
-        sum = fmaf(__uint_as_float(words[i]), __uint_as_float(other.words[i]), sum);
-      }
-      return !(fabsf(sum) <= FLT_MAX);
+      for (int i = 0; i < kWords; ++i)
+        largest = __vimax3_u32(largest, raised(words[i]), raised(other.words[i]));
+      return largest > __float_as_uint(kLargestHalf);
     } else {
-      __half2 sum = __float2half2_rn(0);
+      __half2 least = halves(words[0]);
+      __half2 largest = least;
 #pragma unroll
       for (int i = 0; i < kWords; ++i) {
-        sum = __hfma2(halves(words[i]), __float2half2_rn(0), sum);
-        sum = __hfma2(halves(other.words[i]), __float2half2_rn(0), sum);
+        least = __hmin2_nan(least, __hmin2_nan(halves(words[i]), halves(other.words[i])));
+        largest = __hmax2_nan(largest, __hmax2_nan(halves(words[i]), halves(other.words[i])));
       }
-      return !__hbeq2(sum, __float2half2_rn(0));
+      constexpr std::uint32_t kMinusHidden = 0x94189418;  // rounded towards 0
+      constexpr std::uint32_t kLargest = 0x7bff7bff;
+      return !(__hbge2(least, halves(kMinusHidden)) && __hble2(largest, halves(kLargest)));
     }
   }
   /// Infinities and NaN become 0.
@@ -78,6 +80,9 @@ struct FourPixels {
   }
 
  private:
+  static __device__ std::uint32_t raised(std::uint32_t word) {
+    return __float_as_uint(__uint_as_float(word) + kHidden);
+  }
   /// All ones where a value is not finite.
   static __device__ std::uint32_t non_finite(std::uint32_t word) {
     if constexpr (sizeof(T) == 4) {
@@ -107,10 +112,15 @@ __device__ inline float as_float(std::uint16_t v) { return static_cast<float>(v)
 __device__ inline float as_float(__half v) { return __half2float(v); }
 __device__ inline float as_float(float v) { return v; }
 
+/// How far a finite sample lies outside of [0, 65504].
+__device__ inline float hidden(float v) { return v - fminf(fmaxf(v, 0.0F), kLargestHalf); }
+
+/// See PairMetrics::non_finite_mismatches.
 __device__ inline bool differ_in_kind(float a, float b) {
-  if (isfinite(a) && isfinite(b)) return false;
   if (isnan(a) || isnan(b)) return isnan(a) != isnan(b);
-  return a != b;
+  if (isinf(a) || isinf(b)) return a != b;
+  const float allowed = fmaxf(kHidden, fmaxf(fabsf(a), fabsf(b)) / 2);
+  return fabsf(hidden(a) - hidden(b)) > allowed;
 }
 
 /// Two finite floats as they are compared.

@@ -105,9 +105,9 @@ __device__ void store_coded(
   store4(&chunk.planes[3][channel][row][column], d_rest[0], d_rest[1]);
 }
 
-/// Infinities and NaN read as 0; counts where only one of the pictures has them. Rare.
+/// Infinities and NaN read as 0; counts where the pictures differ in what is not compared. Rare.
 template <int C, class T>
-__device__ std::uint32_t settle_non_finite(FourPixels<T, C>& a, FourPixels<T, C>& b) {
+__device__ std::uint32_t settle_kinds(FourPixels<T, C>& a, FourPixels<T, C>& b) {
   std::uint32_t mismatches = 0;
 #pragma unroll
   for (int i = 0; i < 4 * C; ++i) {
@@ -135,11 +135,11 @@ __device__ void stage(
     }
   }
   if constexpr (!kIsInteger<T>) {
-    if (pixels[0][0].may_be_non_finite(pixels[0][1]) ||
-        pixels[1][0].may_be_non_finite(pixels[1][1])) {
+    if (pixels[0][0].may_differ_in_kind(pixels[0][1]) ||
+        pixels[1][0].may_differ_in_kind(pixels[1][1])) {
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
-        figures.mismatches += settle_non_finite(pixels[r][0], pixels[r][1]);
+        figures.mismatches += settle_kinds(pixels[r][0], pixels[r][1]);
       }
     }
   }

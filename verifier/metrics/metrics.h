@@ -13,7 +13,7 @@
 namespace worldshare::verifier {
 
 /// Grows when a formula changes, so that stored figures of different versions are not mixed.
-inline constexpr int kMetricsVersion = 3;
+inline constexpr int kMetricsVersion = 4;
 
 /// Replicas that are compared in one go.
 inline constexpr std::size_t kMaxReplicas = 5;
@@ -64,8 +64,10 @@ struct PairMetrics {
   double worst_block_psnr_db = 0;
   std::uint32_t worst_block_x = 0;
   std::uint32_t worst_block_y = 0;
-  /// Float pictures: samples, alpha included, that are NaN or infinite in one picture and not
-  /// equally so in the other. Where both are alike they count as equal.
+  /// Float pictures, whatever their coding: samples, alpha included, that are NaN, infinite, below
+  /// -0.001 or above 65504 in one picture and not equally so in the other, which no other figure
+  /// sees. Equally so are finite ones whose parts outside of [0, 65504] are at most 0.001, or half
+  /// of the larger sample, apart.
   std::uint64_t non_finite_mismatches = 0;
   /// MSE over R^2 of each block of kOutlierBlock pixels, row by row: where the pictures differ.
   std::vector<float> block_errors;

@@ -80,4 +80,33 @@ inline bool is_finite(float value) {
   return (__builtin_bit_cast(std::uint32_t, value) & 0x7f800000U) != 0x7f800000U;
 }
 
+inline constexpr float kLargestHalf = 65504.0F;
+inline constexpr float kHidden =
+    1e-3F;  ///< so little below 0 lies what filters and denoisers leave
+
+/// Nothing of it that would matter is lost when it is clamped to [0, 65504].
+template <class Isa>
+inline bool is_plain(float value) {
+  return value >= -kHidden && value <= kLargestHalf;
+}
+
+/// How far a finite sample lies outside of [0, 65504].
+template <class Isa>
+inline float hidden(float value) {
+  const float positive = value > 0.0F ? value : 0.0F;
+  return value - (positive < kLargestHalf ? positive : kLargestHalf);
+}
+
+/// See PairMetrics::non_finite_mismatches. Never of two that are plain.
+template <class Isa>
+inline bool differ_in_kind(float a, float b) {
+  if (!is_finite<Isa>(a) || !is_finite<Isa>(b)) return a != b && (a == a || b == b);
+  const float apart = hidden<Isa>(a) - hidden<Isa>(b);
+  const float size_a = a < 0.0F ? -a : a;
+  const float size_b = b < 0.0F ? -b : b;
+  const float half = (size_a > size_b ? size_a : size_b) / 2;
+  const float allowed = half > kHidden ? half : kHidden;
+  return apart > allowed || -apart > allowed;
+}
+
 }  // namespace worldshare::verifier::kernels

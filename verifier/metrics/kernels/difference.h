@@ -68,18 +68,18 @@ class Difference {
       return;
     }
     Rows<Isa>::load(all_, from, strip_.pixels, work_.packed, work_.linear[k]);
-    irregular_[k] = !all_finite(work_.linear[k], samples_);
+    irregular_[k] = !all_plain(work_.linear[k], samples_);
     code(work_.linear[k], samples_, coded);
     note_largest(coded);
     if (!has_alpha_) return;
     Rows<Isa>::load_alpha(all_, from, strip_.pixels, work_.packed, work_.linear_alpha[k]);
-    irregular_[k] |= !all_finite(work_.linear_alpha[k], strip_.pixels);
+    irregular_[k] |= !all_plain(work_.linear_alpha[k], strip_.pixels);
     code(work_.linear_alpha[k], strip_.pixels, alpha);
   }
 
-  static bool all_finite(const float* values, std::size_t count) {
+  static bool all_plain(const float* values, std::size_t count) {
     std::uint32_t found = 0;
-    for (std::size_t i = 0; i < count; ++i) found |= is_finite<Isa>(values[i]) ? 0U : 1U;
+    for (std::size_t i = 0; i < count; ++i) found |= is_plain<Isa>(values[i]) ? 0U : 1U;
     return found == 0;
   }
 
@@ -149,11 +149,7 @@ class Difference {
   std::uint64_t mismatches(const std::byte* a, const std::byte* b) const {
     std::uint64_t found = 0;
     for (std::size_t i = 0; i < std::size_t{strip_.pixels} * all_.channels; ++i) {
-      const float x = sample(a, i);
-      const float y = sample(b, i);
-      const bool both_finite = is_finite<Isa>(x) && is_finite<Isa>(y);
-      const bool both_nan = x != x && y != y;
-      found += both_finite || both_nan || x == y ? 0 : 1;
+      found += differ_in_kind<Isa>(sample(a, i), sample(b, i)) ? 1 : 0;
     }
     return found;
   }

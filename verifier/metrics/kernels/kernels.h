@@ -51,7 +51,7 @@ struct DifferenceSums {
   double* haar = nullptr;
   /// [pair]: squares of the sums of the differences over whole low-pass blocks.
   double low_pass[kMaxPairs] = {};
-  std::uint64_t mismatches[kMaxPairs] = {};  ///< samples that are not finite in only one
+  std::uint64_t mismatches[kMaxPairs] = {};  ///< samples that differ in what is not compared
   double largest = 0;                        ///< absolute value of a colour sample, coded
 };
 

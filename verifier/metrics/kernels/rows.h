@@ -37,7 +37,7 @@ struct Rows {
     if (!log) return;
     for (std::size_t i = 0; i < count; ++i) {
       const float positive = values[i] > 0.0F ? values[i] : 0.0F;
-      values[i] = positive < 65504.0F ? positive : 65504.0F;
+      values[i] = positive < kLargestHalf ? positive : kLargestHalf;
     }
   }
 
