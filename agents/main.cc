@@ -74,9 +74,9 @@ int finish(const agent::Config& config, const Flags& flags) {
     auto written = write_file_atomically(flags.out, bytes);
     return written ? 0 : agent::complain(written.error());
   }
-  const bool hopeless = image.error().code == Errc::kInvalid;
+  const Errc code = image.error().code;
   agent::complain(image.error());
-  return hopeless ? 2 : 1;
+  return code == Errc::kInvalid ? 2 : code == Errc::kInternal ? 3 : 1;
 }
 
 int serve(const agent::Config& config, const std::string& effective) {

@@ -50,8 +50,14 @@ Result<RenderRequest> request_of(const FinishOrder& order) {
 }
 
 bool is_of_this_moment(const std::string& code) {
-  constexpr std::array kCodes{"scratch", "scratch_limit", "timeout", "output_not_writable"};
+  constexpr std::array kCodes{"scratch", "scratch_limit", "output_not_writable"};
   return std::ranges::find(kCodes, code) != kCodes.end();
+}
+
+Errc errc_of(const RenderOutcome& outcome) {
+  if (outcome.end == RenderEnd::kCrashed || outcome.code == "timeout") return Errc::kInternal;
+  const bool hopeless = outcome.end == RenderEnd::kFailed && !is_of_this_moment(outcome.code);
+  return hopeless ? Errc::kInvalid : Errc::kUnavailable;
 }
 
 }  // namespace
@@ -65,8 +71,7 @@ Result<Bytes> finish_frame(const BlenderOptions& options,
   if (!worker) return std::unexpected(worker.error());
   const RenderOutcome outcome = (*worker)->render(*request, {}, {});
   if (outcome.end == RenderEnd::kDone) return read_artifact(outcome.image, *request, limit_bytes);
-  const bool hopeless = outcome.end == RenderEnd::kFailed && !is_of_this_moment(outcome.code);
-  return fail(hopeless ? Errc::kInvalid : Errc::kUnavailable, outcome.code + ": " + outcome.error);
+  return fail(errc_of(outcome), outcome.code + ": " + outcome.error);
 }
 
 }  // namespace worldshare::agent

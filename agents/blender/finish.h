@@ -20,7 +20,8 @@ struct FinishOrder {
 /// The image, canonical, that a local render of the frame would have written: the compositor, the
 /// view transform, the dither and the format of the scene over a picture that was assembled from
 /// parts. Nothing is rendered. Blocks for seconds. kInvalid: the order or the scene is at fault,
-/// and will be again; kUnavailable: Blender, the disk or the time.
+/// and will be again; kInternal: Blender crashed or took too long; kUnavailable: Blender or the
+/// disk.
 Result<Bytes> finish_frame(const BlenderOptions& options,
                            const FinishOrder& order,
                            std::uint64_t limit_bytes);

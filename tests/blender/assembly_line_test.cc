@@ -7,6 +7,7 @@
 
 #include "agents/blender/artifact.h"
 #include "agents/blender/renderer.h"
+#include "shared/files.h"
 #include "tests/blender/scene_folder.h"
 #include "tests/support/postgres_server.h"
 
@@ -102,6 +103,17 @@ class AssemblyLineTest : public ::testing::Test {
     return verifier::AssemblyLine(std::move(connection), assembler).do_next();
   }
 
+  /// In the place of the agent.
+  void use_program(const std::string& shell) {
+    const auto path = folder_.path() / "program";
+    EXPECT_TRUE(write_file_atomically(path, "#!/bin/sh\n" + shell + "\n", 0700));
+    options_.finisher.agent_program = path;
+  }
+  void try_now() {
+    execute("update assemblies set due_at = now()");
+    EXPECT_TRUE(must(make_next()));
+  }
+
   static std::unique_ptr<PostgresServer> postgres_;
   TempFolder folder_;
   const std::string conninfo_ = postgres_->fresh_database();
@@ -149,6 +161,30 @@ TEST_F(AssemblyLineTest, WhatCannotBeMadeNowIsTriedLater) {
   execute("update assemblies set due_at = now()");
   EXPECT_TRUE(must(make_next()));
   EXPECT_EQ(query("select state from assemblies"), "made");
+}
+
+TEST_F(AssemblyLineTest, WhatAlwaysCrashesFailsAtTheFifthTimeAndWhatIsOnlyMissingDoesNot) {
+  accept(unit(kLeft), artifact(kLeft));
+  accept(unit(kRight), artifact(kRight));
+  use_program("exit 1");
+  for (int i = 0; i < 6; ++i) try_now();
+  EXPECT_EQ(query("select state || ' ' || tries || ' ' || crashes from assemblies"), "waiting 6 0");
+  for (const char* crash : {"exit 3", "kill -SEGV $$", "exit 3", "kill -KILL $$"}) {
+    use_program(crash);
+    try_now();
+  }
+  EXPECT_EQ(query("select state || ' ' || crashes from assemblies"), "waiting 4");
+  try_now();
+  EXPECT_EQ(query("select state || ' ' || (finished_at is not null) from assemblies"),
+            "failed true");
+  EXPECT_NE(query("select error from assemblies").find("signal 9"), std::string::npos);
+}
+
+TEST_F(AssemblyLineTest, FramesOfJobsThatAreOverAreNotMade) {
+  accept(unit(kLeft), artifact(kLeft));
+  accept(unit(kRight), artifact(kRight));
+  execute("update jobs set state = 'cancelled'");
+  EXPECT_FALSE(must(make_next()));
 }
 
 TEST_F(AssemblyLineTest, WhatNeverCanBeMadeFailsWithItsReason) {

@@ -15,7 +15,7 @@ constexpr std::size_t kReasonBytes = 1000;
 constexpr const char* kTake = R"(
   select a.job, a.frame, j.scene, j.manifest::text
     from assemblies a join jobs j on j.id = a.job
-   where a.state = 'waiting' and a.due_at <= now()
+   where a.state = 'waiting' and a.due_at <= now() and j.state in ('queued', 'active')
      and not exists (
        select from units u where u.job = a.job and u.frame = a.frame and u.state <> 'replaced'
         group by u.job having max(u.parts) <> (
@@ -45,6 +45,15 @@ constexpr const char* kMade = R"(
 
 constexpr const char* kFailed = R"(
   update assemblies set state = 'failed', error = $3, tries = tries + 1, finished_at = clock_timestamp()
+   where job = $1 and frame = $2)";
+
+// What crashes for the fifth time would do so for ever, and keep other frames waiting.
+constexpr const char* kCrashed = R"(
+  update assemblies
+     set error = $3, tries = tries + 1, crashes = crashes + 1,
+         state = case when crashes < 4 then 'waiting' else 'failed' end,
+         finished_at = case when crashes < 4 then finished_at else clock_timestamp() end,
+         due_at = clock_timestamp() + least(600, 2 ^ least(tries, 10)) * interval '1 second'
    where job = $1 and frame = $2)";
 
 constexpr const char* kLater = R"(
@@ -106,7 +115,8 @@ Result<> AssemblyLine::record(pg::Transaction& transaction,
     return added ? transaction.run(kMade, {order.job, order.frame}) : added;
   }
   const std::string reason = messages::clean_text(image.error().message, kReasonBytes);
-  const char* sql = is_final(image.error().code) ? kFailed : kLater;
+  const Errc code = image.error().code;
+  const char* sql = is_final(code) ? kFailed : code == Errc::kInternal ? kCrashed : kLater;
   return transaction.run(sql, {order.job, order.frame, reason});
 }
 

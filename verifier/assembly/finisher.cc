@@ -11,6 +11,7 @@ namespace worldshare::verifier {
 namespace {
 
 constexpr int kHopeless = 2;  // see agents/main.cc
+constexpr int kCrashed = 3;
 constexpr std::chrono::milliseconds kLook{100};
 constexpr std::size_t kReasonBytes = 1000;
 constexpr std::size_t kLogBytes = 16U << 20;
@@ -34,6 +35,11 @@ std::string last_line(const std::filesystem::path& log) {
                               kReasonBytes);
 }
 
+Errc errc_of(int status) {
+  if (!WIFEXITED(status) || WEXITSTATUS(status) == kCrashed) return Errc::kInternal;
+  return WEXITSTATUS(status) == kHopeless ? Errc::kInvalid : Errc::kUnavailable;
+}
+
 Result<> run(const FinisherOptions& options,
              const FinishOrder& order,
              const std::filesystem::path& out,
@@ -48,13 +54,12 @@ Result<> run(const FinisherOptions& options,
   while (!(status = spawned->wait(kLook))) {
     if (stop.stop_requested()) return fail(Errc::kUnavailable, "the verifier stops");
     if (std::chrono::steady_clock::now() >= deadline) {
-      return fail(Errc::kTimeout, "finishing the frame took too long");
+      return fail(Errc::kInternal, "finishing the frame took too long");
     }
   }
   if (*status == 0) return {};
-  const bool hopeless = WIFEXITED(*status) && WEXITSTATUS(*status) == kHopeless;
-  return fail(hopeless ? Errc::kInvalid : Errc::kUnavailable,
-              "the frame cannot be finished: " + last_line(process.output_file));
+  return fail(errc_of(*status), "the frame cannot be finished, " + describe_wait_status(*status) +
+                                    ": " + last_line(process.output_file));
 }
 
 image::Format to_format(wire::ImageFormat format) {

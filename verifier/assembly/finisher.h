@@ -31,7 +31,8 @@ struct FinishOrder {
 /// The artist's image of an assembled picture: what a local render of the frame would have written,
 /// made by Blender on this machine. Canonical, and of the size and format of the order. Blocks for
 /// seconds, until `stop` at the latest. kInvalid: the scene is at fault and will be again;
-/// kUnavailable, kTimeout: try later; kNotFound: no such program.
+/// kInternal: Blender or the program crashed or took too long, and may again; kUnavailable: try
+/// later; kNotFound: no such program.
 Result<Bytes> finish(const FinisherOptions& options,
                      const FinishOrder& order,
                      const std::stop_token& stop = {});

@@ -110,7 +110,8 @@ constexpr const char* kAwaitAssembly = R"(
   select u.job, u.frame from results r join units u on u.id = r.unit
    where (r.lease = any($1) and u.shard <> '') or r.lease = any($2)
    group by u.job, u.frame order by u.job, u.frame
-  on conflict (job, frame) do update set state = 'waiting', due_at = now() where assemblies.state = 'failed')";
+  on conflict (job, frame) do update set state = 'waiting', crashes = 0, due_at = now()
+   where assemblies.state = 'failed')";
 
 constexpr const char* kReplaceOutputs = R"(
   update outputs o set artifact = r.artifact, size_bytes = r.size_bytes, accepted_at = clock_timestamp()
