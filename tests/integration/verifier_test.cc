@@ -14,6 +14,7 @@
 #include "shared/messages/ticket.h"
 #include "tests/integration/verifier_bench.h"
 #include "verifier/assembly/float_file.h"
+#include "verifier/metrics/metrics.h"
 
 namespace worldshare::testing {
 namespace {
@@ -419,8 +420,8 @@ TEST_F(VerifierTest, AMeasuredPairIsNotMeasuredAgain) {
   bench_->verdict(first[1]);
   const std::string one = to_hex(sha256(picture(21)));
   const std::string other = to_hex(sha256(picture(21, 1)));
-  const std::string key =
-      "$KV.metrics." + std::min(one, other) + "." + std::max(one, other) + ".v3";
+  const std::string key = "$KV.metrics." + std::min(one, other) + "." + std::max(one, other) +
+                          ".v" + std::to_string(verifier::kMetricsVersion);
   const auto cached = [&]() -> std::string {
     const auto answer = bench_->trusted().request("$JS.API.DIRECT.GET.KV_metrics." + key, {},
                                                   std::chrono::seconds(5));
