@@ -190,7 +190,7 @@ void Economy::forget_need(const OpenJob& open) {
   if (found->second.empty()) asking_.erase(found);
 }
 
-/// Jobs that nobody could serve, and that somebody can now.
+/// Jobs that nobody could serve, and that somebody can now, or the other way round.
 void Economy::look_at_needs() {
   for (const NeedId need : roster_.book().take_changed()) {
     const auto found = asking_.find(need);

@@ -62,10 +62,8 @@ void Economy::forget_lease(const std::string& id) {
   leases_.erase(found);
   expiries_.erase({lease.expires_at, id});
   stored_expiries_.erase({lease.stored_expiry, id});
-  if (const auto node = roster_.find(lease.agent)) {
-    if (lease.phase == wire::LeasePhase::reported) roster_.note_judged(*node);
-    roster_.release(*node, lease.slot, id);
-  }
+  if (const auto node = roster_.find(lease.agent))
+    roster_.release(*node, lease.slot, id, lease.phase == wire::LeasePhase::reported);
   OpenUnit* unit = find_unit(lease.unit);
   if (unit == nullptr) return;
   unit->leases.erase(id);

@@ -255,16 +255,12 @@ void Roster::note_report(NodeId id, std::uint32_t slot, const std::string& lease
   offer(id);
 }
 
-void Roster::note_judged(NodeId id) {
-  --nodes_[id].unjudged;
-  offer(id);
-}
-
-void Roster::release(NodeId id, std::uint32_t slot, const std::string& lease) {
+void Roster::release(NodeId id, std::uint32_t slot, const std::string& lease, bool reported) {
   Node& node = nodes_[id];
-  if (std::erase(node.held, std::pair(slot, lease)) == 0) return;
-  if (slot < kMaxSlots) node.occupied &= ~bit(slot);
-  offer(id);
+  if (reported) --node.unjudged;
+  const bool held = std::erase(node.held, std::pair(slot, lease)) > 0;
+  if (held && slot < kMaxSlots) node.occupied &= ~bit(slot);
+  if (held || reported) offer(id);
 }
 
 void Roster::reset() {

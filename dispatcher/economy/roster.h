@@ -96,9 +96,8 @@ class Roster {
   /// The agent says that the lease's result is under way: the slot may take another although the
   /// lease still counts. Its word alone gets it few: see wanted_seats().
   void note_report(NodeId id, std::uint32_t slot, const std::string& lease);
-  /// That lease is over.
-  void note_judged(NodeId id);
-  void release(NodeId id, std::uint32_t slot, const std::string& lease);
+  /// The lease is over; `reported`: note_report() was told of it.
+  void release(NodeId id, std::uint32_t slot, const std::string& lease, bool reported);
   /// Forgets all leases and scenes, for a rebuild.
   void reset();
 
