@@ -57,6 +57,13 @@ class HearingHalvesTest : public HearingAuditTest {
     return out;
   }
 
+  /// These replicas, because nobody could audit the halves.
+  Minutes render_whole(std::initializer_list<const char*> leases) {
+    papers_.replicas_wanted = 8;
+    const std::string right = picture(1);
+    for (const char* lease : leases) render(lease, right).lease.instead_of_audits = true;
+    return sit();
+  }
   static void as_half(Submission& out, std::uint32_t which) {
     out.lease.half = which;
     out.lease.shard = sharding::half_of({}, which, 32);
@@ -150,11 +157,7 @@ TEST_F(HearingHalvesTest, AWrongHalfIsProvedWrongAndAnotherOwnerIsAskedForIt) {
 TEST_F(HearingHalvesTest, WhereNobodyCanLookWholeReplicasDecideAndHalvesCountNoMore) {
   half("a", 0, noisy(0.5F, 1));
   sit();
-  papers_.replicas_wanted = 8;
-  const std::string right = picture(1);
-  for (const char* lease : {"b", "c", "d", "e"})
-    render(lease, right).lease.instead_of_audits = true;
-  const Minutes minutes = sit();
+  const Minutes minutes = render_whole({"b", "c", "d", "e"});
   ASSERT_EQ(minutes.verdicts.back().verdict.decision, Decision::accepted)
       << minutes.verdicts.back().verdict.reason;
   EXPECT_EQ(minutes.outputs.size(), 1U);
@@ -168,11 +171,7 @@ TEST_F(HearingHalvesTest, AFrameThatIsAcceptedWholePaysNoAuditOfAHalf) {
   audit_half("x", 0, 0, noisy(0.5F, 1));
   sit();
   ASSERT_EQ(papers_.audits.at(0).state, AuditState::kFailed);
-  papers_.replicas_wanted = 8;
-  const std::string right = picture(1);
-  for (const char* lease : {"b", "c", "d", "e"})
-    render(lease, right).lease.instead_of_audits = true;
-  const Minutes minutes = sit();
+  const Minutes minutes = render_whole({"b", "c", "d", "e"});
   ASSERT_EQ(minutes.verdicts.back().verdict.decision, Decision::accepted)
       << minutes.verdicts.back().verdict.reason;
   EXPECT_THAT(minutes.credited, UnorderedElementsAre("b", "c", "d", "e"));
