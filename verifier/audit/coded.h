@@ -46,8 +46,8 @@ inline double value_at(const Picture& picture,
   switch (picture.shape().depth) {
     case Depth::kU8: return picture.row<std::uint8_t>(y)[at] / 255.0;
     case Depth::kU16: return picture.row<std::uint16_t>(y)[at] / 65535.0;
-    case Depth::kF16: return coded(from_half(picture.row<std::uint16_t>(y)[at]));
-    case Depth::kF32: return coded(picture.row<float>(y)[at]);
+    case Depth::kF16:
+    case Depth::kF32: return coded(linear_at(picture, x, y, channel));
   }
   return 0;
 }
